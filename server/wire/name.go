@@ -1,0 +1,71 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+)
+
+// MaxName is the length of a name in characters: it fits beside a message on a line of a terminal.
+const MaxName = 32
+
+// CheckName returns the name that s stands for, or an error that says what is wrong with it and what would be right.
+// A name is 1 to [MaxName] characters, valid under PRECIS UsernameCasePreserved (RFC 8265, section 3.4), whose normal
+// form is returned, and can name a folder on Linux, macOS and Windows.
+func CheckName(s string) (string, error) {
+	n, err := precis.UsernameCasePreserved.String(s)
+	length := utf8.RuneCountInString(s)
+	switch {
+	case s == "":
+		return "", fmt.Errorf("the name is empty: use 1 to %d letters or digits", MaxName)
+	case length > MaxName:
+		return "", fmt.Errorf("a name of %d characters is too long: use 1 to %d", length, MaxName)
+	case err != nil:
+		return "", fmt.Errorf("%q cannot be a name: use letters and digits, without spaces", s)
+	case SafeElement(n) != n:
+		return "", fmt.Errorf("%q cannot name a folder on every system: %q could", s, SafeElement(n))
+	case utf8.RuneCountInString(n) > MaxName:
+		return "", fmt.Errorf("%q is too long once normalized: use 1 to %d characters", s, MaxName)
+	}
+	return n, nil
+}
+
+// NameKey returns the form that two names share when they are the same to people: UsernameCaseMapped (RFC 8265, section
+// 3.3). name must be valid.
+func NameKey(name string) string {
+	key, err := precis.UsernameCaseMapped.CompareKey(name)
+	if err != nil { // valid when its case is preserved, not when it is mapped: such a name equals only itself
+		return name
+	}
+	return key
+}
+
+// SafeElement returns s, one element of a path, changed so that Linux, macOS and Windows can all hold it as a name:
+// what Windows reserves gets an underscore, and it has at most 255 bytes.
+func SafeElement(s string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || strings.ContainsRune(`<>:"/\|?*`, r) || r == utf8.RuneError {
+			return '_'
+		}
+		return r
+	}, s)
+	if t := strings.TrimRight(safe, ". "); t != safe {
+		safe = t + "_"
+	}
+	base, _, _ := strings.Cut(safe, ".")
+	switch device := strings.ToUpper(strings.TrimRight(base, " ")); device {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		safe = "_" + safe
+	default:
+		if r := []rune(device); len(r) == 4 && (device[:3] == "COM" || device[:3] == "LPT") && strings.ContainsRune("0123456789¹²³", r[3]) {
+			safe = "_" + safe
+		}
+	}
+	for len(safe) > 255 {
+		_, n := utf8.DecodeLastRuneInString(safe)
+		safe = safe[:len(safe)-n]
+	}
+	return safe
+}

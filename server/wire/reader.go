@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// minBuffer is the bytes of a Reader's buffer at rest: most lines fit, and ten thousand idle readers cost 5 MiB.
+const minBuffer = 512
+
+// A Reader reads lines, and the raw bytes that follow a DATA line. It is not safe for concurrent use.
+type Reader struct {
+	src     io.Reader
+	maxLine int
+	maxBuf  int
+	buf     []byte
+	r, w    int // buf[r:w] was read from src and not yet returned
+	skip    bool
+}
+
+// NewReader returns a Reader of lines of at most maxLine bytes, the end included. Its buffer grows with the traffic, up
+// to maxBuf bytes, which must be at least maxLine.
+func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
+	return &Reader{src: src, maxLine: maxLine, maxBuf: maxBuf}
+}
+
+// ReadLine returns the next line without its end. The slice is valid until the next call. A *SyntaxError tells that the
+// line is too long or no text; the next call goes on with the line after it. Any other error is from the source:
+// [io.EOF] at its end, also when that cuts a line short.
+func (r *Reader) ReadLine() ([]byte, error) {
+	seen := 0
+	for {
+		if i := bytes.IndexByte(r.buf[r.r+seen:r.w], '\n'); i >= 0 {
+			line := r.buf[r.r : r.r+seen+i]
+			r.r += len(line) + 1
+			if r.skip {
+				r.skip, seen = false, 0
+				continue
+			}
+			if len(line)+1 > r.maxLine {
+				return nil, r.tooLong(len(line) + 1)
+			}
+			line = bytes.TrimSuffix(line, []byte{'\r'})
+			return line, CheckText(line)
+		}
+		seen = r.w - r.r
+		if r.skip {
+			r.r, seen = r.w, 0
+		} else if seen >= r.maxLine {
+			r.r, r.skip = r.w, true
+			return nil, r.tooLong(seen)
+		}
+		if err := r.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *Reader) tooLong(n int) error {
+	return &SyntaxError{"-", CodeTooLong, fmt.Sprintf("a line of %d or more bytes, at most %d are allowed", n, r.maxLine)}
+}
+
+// Buffered returns how many bytes have been read from the source and not yet returned.
+func (r *Reader) Buffered() int { return r.w - r.r }
+
+// Read reads raw bytes, as after a DATA line.
+func (r *Reader) Read(p []byte) (int, error) {
+	if r.r == r.w {
+		return r.src.Read(p)
+	}
+	n := copy(p, r.buf[r.r:r.w])
+	r.r += n
+	return n, nil
+}
+
+// fill reads more into the buffer, after making room in it.
+func (r *Reader) fill() error {
+	switch {
+	case r.r == r.w && r.w < len(r.buf)/4 && len(r.buf) > minBuffer, len(r.buf) == 0:
+		// Nothing is kept and the last read was small: go back to the buffer of an idle connection.
+		r.buf, r.r, r.w = make([]byte, minBuffer), 0, 0
+	case r.r == r.w && r.w < len(r.buf):
+		r.r, r.w = 0, 0
+	case r.r > len(r.buf)/2 || r.w == len(r.buf) && len(r.buf) == r.maxBuf:
+		r.w = copy(r.buf, r.buf[r.r:r.w])
+		r.r = 0
+	case r.w == len(r.buf):
+		grown := make([]byte, min(2*len(r.buf), r.maxBuf))
+		r.w = copy(grown, r.buf[r.r:r.w])
+		r.buf, r.r = grown, 0
+	}
+	n, err := r.src.Read(r.buf[r.w:])
+	r.w += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}

@@ -1,0 +1,370 @@
+// Package wire is the protocol parley/1, the one package that server and client share. This comment is its specification:
+// a client in any language can be written from it.
+//
+// # Flow
+//
+// Client and server talk over one TCP connection in lines of text that a person can read and type. The client names
+// itself with HELLO; the server answers WELCOME and from then on sends the session's stream: who joined, who left, what
+// was said. The client sends its own lines at any time and need not wait for answers. QUIT ends the session; the server
+// answers BYE and closes.
+//
+// When a connection breaks, the session outlives it for a grace period. A client that comes back says RESUME with the
+// token from WELCOME and the last seq that it saw, and the stream goes on after that seq. RESUMED tells how many of the
+// session's SAY and TELL lines the server has handled; the client sends the others again.
+//
+// # Lines
+//
+// A line is UTF-8 text that ends with LF; CR LF is accepted. It holds no control characters (U+0000 to U+001F, U+007F to
+// U+009F) but its end. A client's line has at most [MaxLine] bytes, its end included, a server's at most
+// [MaxServerLine]. A line is a verb and its arguments, each after exactly one space:
+//
+//	VERB SP argument SP ... SP last argument may hold spaces LF
+//
+// Numbers are decimal without sign. A name is what [CheckName] accepts, and holds no spaces. A file name is a path below
+// the shared folder with / between its elements. Times (ms) are Unix time in milliseconds.
+//
+// # Client to server
+//
+//	HELLO parley/1 <name> <history>     must be first: take a name, ask for the newest history messages (0 to 1000)
+//	RESUME parley/1 <token> <seq>       or this first: go on with a session that was cut off, from after seq
+//	SAY <text>                          broadcast: to everyone but the sender
+//	TELL <name> <text>                  unicast: to one
+//	WHO                                 who is here
+//	FILES                               open the shared folder and list it
+//	GET <offset> <version> <file name>  download from offset; version is - or what an earlier SENDING gave
+//	STOP                                stop the download in progress and those that wait behind it
+//	PING <seq>                          alive, and everything up to seq has arrived
+//	QUIT                                leave
+//
+// # Server to client
+//
+//	WELCOME <token> <seq> <text>        you are in; text is for the person
+//	RESUMED <count> <text>              you are back; count of this session's SAY and TELL lines have been handled
+//	JOINED <seq> <ms> <name>            to everyone, the one who joined included
+//	LEFT <seq> <ms> <name> [reason]     to everyone else; no reason after QUIT
+//	SAID <seq> <ms> <name> <text>       a broadcast
+//	TOLD <seq> <ms> <name> <text>       a unicast to you
+//	OK <seq>                            your SAY or TELL has its place in the order
+//	REFUSED <seq> <code> <text>         your SAY or TELL was not taken
+//	USERS <count>                       the answer to WHO, followed by count lines:
+//	USER <name>
+//	FILES <count> <text>                access granted, text says so; followed by count lines:
+//	FILE <size> <ms> <file name>
+//	SENDING <size> <offset> <version> <file name>   a download begins: the file has size bytes, DATA starts at offset
+//	DATA <n>                            n raw bytes follow the line; other lines may come between pieces
+//	SENT <sha256> <size> <file name>    it is whole; this is the digest of the whole file, in lower case hex
+//	PONG                                answer to PING
+//	NOTICE <text>                       something from the server for the person
+//	ERROR <verb> <code> <text>          why a line was not carried out; verb is the line's own, or -
+//	BYE <text>                          the server closes now
+//
+// # The stream
+//
+// Seqs order the conversation: they ascend, gaps are allowed. Every SAY and TELL gets exactly one OK or REFUSED, in
+// order. After WELCOME come the SAID lines of the history asked for: their seqs are not above WELCOME's and they are
+// never resumed. Then comes one's own JOINED. Every later line with a seq belongs to the session's stream, which arrives
+// complete, ascending and without repeats across any number of broken connections. A session that broke off has LEFT for
+// the others; when it resumes it has JOINED again.
+//
+// SENDING may start at another offset than was asked: at 0 when the file is no longer the version that the client had.
+// GETs are served one after the other. A download that fails ends with ERROR GET, one that was stopped with
+// ERROR GET stopped, in the place of SENT.
+//
+// # Errors
+//
+// An ERROR's code is one of the Code constants below. A line that cannot be understood gets an ERROR and changes nothing
+// else. Until HELLO or RESUME succeeds, every other line gets ERROR <verb> not-joined, and the connection ends after the
+// third line that fails, or after 10 seconds.
+//
+// # Versions
+//
+// The version is the second word of HELLO and RESUME. A server that does not speak it answers ERROR with code
+// bad-version and names the one it does. Within a version, verbs may be added: a client ignores a line whose verb it does
+// not know, a server answers ERROR unknown-verb.
+package wire
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Version is the protocol's name, as HELLO and RESUME carry it.
+const Version = "parley/1"
+
+// Limits of the protocol.
+const (
+	MaxLine       = 4096 // bytes of a client's line, its end included: several screens of text, and bounded memory for each reader
+	MaxServerLine = 8192 // bytes of a server's line, its end included: a client's line with seq, time and name before it fits
+	MaxHistory    = 1000 // messages that HELLO can ask for: more than anyone reads back, and a burst of at most 4 MiB
+)
+
+// Verb is the first word of a line.
+type Verb string
+
+// The verbs; FILES goes both ways, with different arguments.
+const (
+	Hello  Verb = "HELLO"
+	Resume Verb = "RESUME"
+	Say    Verb = "SAY"
+	Tell   Verb = "TELL"
+	Who    Verb = "WHO"
+	Files  Verb = "FILES"
+	Get    Verb = "GET"
+	Stop   Verb = "STOP"
+	Ping   Verb = "PING"
+	Quit   Verb = "QUIT"
+
+	Welcome Verb = "WELCOME"
+	Resumed Verb = "RESUMED"
+	Joined  Verb = "JOINED"
+	Left    Verb = "LEFT"
+	Said    Verb = "SAID"
+	Told    Verb = "TOLD"
+	OK      Verb = "OK"
+	Refused Verb = "REFUSED"
+	Users   Verb = "USERS"
+	User    Verb = "USER"
+	File    Verb = "FILE"
+	Sending Verb = "SENDING"
+	Data    Verb = "DATA"
+	Sent    Verb = "SENT"
+	Pong    Verb = "PONG"
+	Notice  Verb = "NOTICE"
+	Error   Verb = "ERROR"
+	Bye     Verb = "BYE"
+)
+
+// The codes of ERROR and REFUSED.
+const (
+	CodeUnknownVerb = "unknown-verb"  // no such verb
+	CodeArguments   = "bad-arguments" // the verb takes other arguments
+	CodeText        = "bad-text"      // not UTF-8, or with control characters
+	CodeTooLong     = "too-long"      // a line over its limit
+	CodeVersion     = "bad-version"   // another version of the protocol
+	CodeNotJoined   = "not-joined"    // HELLO or RESUME must come first
+	CodeJoined      = "joined"        // HELLO or RESUME came before
+	CodeBadName     = "bad-name"      // not a name, see CheckName
+	CodeNameTaken   = "name-taken"    // someone here has the name
+	CodeFull        = "full"          // no more sessions
+	CodeTimeout     = "timeout"       // no HELLO in time
+	CodeGone        = "gone"          // the session cannot be resumed
+	CodeNoUser      = "no-user"       // nobody here has the name
+	CodeSelf        = "self"          // a TELL to oneself
+	CodeTooSlow     = "too-slow"      // the session lags too far behind what is sent to it
+	CodeNoFile      = "no-file"       // no such file in the shared folder
+	CodeFileFailed  = "file-failed"   // the shared folder or a file in it cannot be read
+	CodeChanged     = "changed"       // the file changed while it was sent
+	CodeStopped     = "stopped"       // the download was stopped
+	CodeNoDownload  = "no-download"   // nothing to stop
+	CodeBusy        = "busy"          // too many downloads wait
+)
+
+// A Message is a line taken apart. The fields that its verb does not use are empty. Byte slices of a parsed message
+// belong to the line that was parsed.
+type Message struct {
+	Verb    Verb
+	Seq     uint64 // place in the order of the conversation
+	Count   uint64 // how many: sessions, files, messages, lines handled, bytes of DATA
+	Size    uint64 // bytes of the whole file
+	Offset  uint64 // bytes of the file that come before
+	Time    uint64 // Unix time in milliseconds
+	Name    []byte // a user or a file; of an ERROR, the verb that failed
+	Token   []byte // what RESUME needs
+	Version []byte // of a file
+	Code    []byte // of an ERROR or REFUSED
+	Digest  []byte // SHA-256 in lower case hex
+	Text    []byte
+}
+
+// A field is one argument of a verb's layout.
+type field byte
+
+const (
+	protocol field = iota // the constant Version
+	seq
+	count
+	size
+	offset
+	millis
+	name
+	token
+	version
+	code
+	digest
+	text
+	reason // text that may be absent, with the space before it
+)
+
+// A layout is the order of a verb's arguments. The last one takes the rest of the line when it is a name, text or reason.
+type layout []field
+
+var clientLayouts = map[Verb]layout{
+	Hello: {protocol, name, count}, Resume: {protocol, token, seq}, Say: {text}, Tell: {name, text}, Who: {}, Files: {},
+	Get: {offset, version, name}, Stop: {}, Ping: {seq}, Quit: {},
+}
+
+var serverLayouts = map[Verb]layout{
+	Welcome: {token, seq, text}, Resumed: {count, text}, Joined: {seq, millis, name}, Left: {seq, millis, name, reason},
+	Said: {seq, millis, name, text}, Told: {seq, millis, name, text}, OK: {seq}, Refused: {seq, code, text},
+	Users: {count}, User: {name}, Files: {count, text}, File: {size, millis, name},
+	Sending: {size, offset, version, name}, Data: {count}, Sent: {digest, size, name}, Pong: {}, Notice: {text},
+	Error: {name, code, text}, Bye: {text},
+}
+
+// A SyntaxError says why a line is not one of the protocol. It is what the ERROR that answers the line says.
+type SyntaxError struct {
+	Verb Verb   // the line's own, or "-" when it has none that is known
+	Code string // one of the Code constants
+	Text string // what came and what is allowed
+}
+
+func (e *SyntaxError) Error() string { return e.Text }
+
+// ParseClient takes apart a line that a client sent, without its end. Its error is a *SyntaxError.
+func ParseClient(line []byte) (Message, error) { return parse(clientLayouts, line) }
+
+// ParseServer takes apart a line that a server sent, without its end. Its error is a *SyntaxError.
+func ParseServer(line []byte) (Message, error) { return parse(serverLayouts, line) }
+
+func parse(layouts map[Verb]layout, line []byte) (Message, error) {
+	word, rest, more := cut(line)
+	fields, known := layouts[Verb(word)]
+	if !known {
+		return Message{}, &SyntaxError{"-", CodeUnknownVerb, fmt.Sprintf("unknown verb %.20q", word)}
+	}
+	m := Message{Verb: Verb(word)}
+	bad := func(format string, args ...any) (Message, error) {
+		return Message{Verb: m.Verb}, &SyntaxError{m.Verb, CodeArguments, fmt.Sprintf(format, args...)}
+	}
+	for i, f := range fields {
+		if f == reason && !more {
+			return m, nil
+		}
+		if !more {
+			return bad("%s takes %d arguments, got %d", m.Verb, len(fields), i)
+		}
+		arg := rest
+		if last := i == len(fields)-1; last && (f == text || f == reason || f == name) {
+			more = false
+		} else {
+			arg, rest, more = cut(rest)
+		}
+		switch {
+		case len(arg) == 0:
+			return bad("%s got an empty argument %d", m.Verb, i+1)
+		case f == protocol && string(arg) != Version:
+			return m, &SyntaxError{m.Verb, CodeVersion, fmt.Sprintf("protocol %.20q is not spoken here, %s is", arg, Version)}
+		}
+		if n := m.number(f); n != nil {
+			v, err := strconv.ParseUint(string(arg), 10, 63)
+			if err != nil || arg[0] == '+' {
+				return bad("%s got %.20q where a number belongs", m.Verb, arg)
+			}
+			*n = v
+		} else if b := m.bytes(f); b != nil {
+			*b = arg
+		}
+	}
+	if more {
+		return bad("%s takes %d arguments, got more", m.Verb, len(fields))
+	}
+	return m, nil
+}
+
+// cut splits line at its first space.
+func cut(line []byte) (word, rest []byte, found bool) {
+	for i, c := range line {
+		if c == ' ' {
+			return line[:i], line[i+1:], true
+		}
+	}
+	return line, nil, false
+}
+
+// number and bytes return the place of a field in m, or nil when the field is of the other kind.
+func (m *Message) number(f field) *uint64 {
+	switch f {
+	case seq:
+		return &m.Seq
+	case count:
+		return &m.Count
+	case size:
+		return &m.Size
+	case offset:
+		return &m.Offset
+	case millis:
+		return &m.Time
+	}
+	return nil
+}
+
+func (m *Message) bytes(f field) *[]byte {
+	switch f {
+	case name:
+		return &m.Name
+	case token:
+		return &m.Token
+	case version:
+		return &m.Version
+	case code:
+		return &m.Code
+	case digest:
+		return &m.Digest
+	case text, reason:
+		return &m.Text
+	}
+	return nil
+}
+
+// AppendClient appends to b the line that a client sends for m, with its end.
+func (m *Message) AppendClient(b []byte) []byte { return m.append(clientLayouts[m.Verb], b) }
+
+// AppendServer appends to b the line that a server sends for m, with its end.
+func (m *Message) AppendServer(b []byte) []byte { return m.append(serverLayouts[m.Verb], b) }
+
+func (m *Message) append(fields layout, b []byte) []byte {
+	b = append(b, m.Verb...)
+	for _, f := range fields {
+		if f == reason && len(m.Text) == 0 {
+			break
+		}
+		b = append(b, ' ')
+		if f == protocol {
+			b = append(b, Version...)
+		} else if n := m.number(f); n != nil {
+			b = strconv.AppendUint(b, *n, 10)
+		} else {
+			b = append(b, *m.bytes(f)...)
+		}
+	}
+	return append(b, '\n')
+}
+
+// CheckText returns a *SyntaxError when text is not UTF-8 or has control characters, and nil otherwise.
+func CheckText(text []byte) error {
+	for i, c := range text {
+		if c < ' ' || c == 0x7f || c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0 {
+			return &SyntaxError{"-", CodeText, fmt.Sprintf("a control character at byte %d of the line", i+1)}
+		}
+	}
+	if !utf8.Valid(text) {
+		return &SyntaxError{"-", CodeText, "a line that is not UTF-8"}
+	}
+	return nil
+}
+
+// Line makes text of any origin safe as the last argument of a server's line: one line, UTF-8, at most 2,000 bytes.
+func Line(text string) []byte {
+	const most = 2000 // bytes: far below MaxServerLine, and no message to a person needs more
+	b := make([]byte, 0, len(text))
+	for _, r := range text {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			r = ' '
+		}
+		if b = utf8.AppendRune(b, r); len(b) > most {
+			return append(b[:len(b)-utf8.RuneLen(r)], "..."...)
+		}
+	}
+	return b
+}
