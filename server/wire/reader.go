@@ -25,7 +25,7 @@ func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
 	return &Reader{src: src, maxLine: maxLine, maxBuf: maxBuf}
 }
 
-// ReadLine returns the next line without its end. The slice is valid until the next call. A *SyntaxError tells that the
+// ReadLine returns the next line without its end. The slice is valid until the next call. A *ProtocolError tells that the
 // line is too long or no text; the next call goes on with the line after it. Any other error is from the source:
 // [io.EOF] at its end, also when that cuts a line short.
 func (r *Reader) ReadLine() ([]byte, error) {
@@ -58,7 +58,7 @@ func (r *Reader) ReadLine() ([]byte, error) {
 }
 
 func (r *Reader) tooLong(n int) error {
-	return &SyntaxError{"-", CodeTooLong, fmt.Sprintf("a line of %d or more bytes, at most %d are allowed", n, r.maxLine)}
+	return &ProtocolError{"-", CodeTooLong, fmt.Sprintf("a line of %d or more bytes, at most %d are allowed", n, r.maxLine)}
 }
 
 // Buffered returns how many bytes have been read from the source and not yet returned.

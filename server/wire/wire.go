@@ -150,6 +150,7 @@ const (
 	CodeTimeout     = "timeout"       // no HELLO in time
 	CodeGone        = "gone"          // the session cannot be resumed
 	CodeNoUser      = "no-user"       // nobody here has the name
+	CodeAway        = "away"          // the one who has the name is cut off, and may come back
 	CodeSelf        = "self"          // a TELL to oneself
 	CodeTooSlow     = "too-slow"      // the session lags too far behind what is sent to it
 	CodeNoFile      = "no-file"       // no such file in the shared folder
@@ -212,30 +213,35 @@ var serverLayouts = map[Verb]layout{
 	Error: {name, code, text}, Bye: {text},
 }
 
-// A SyntaxError says why a line is not one of the protocol. It is what the ERROR that answers the line says.
-type SyntaxError struct {
+// A ProtocolError says why a line is not carried out. It is what the ERROR or REFUSED that answers the line says.
+type ProtocolError struct {
 	Verb Verb   // the line's own, or "-" when it has none that is known
 	Code string // one of the Code constants
 	Text string // what came and what is allowed
 }
 
-func (e *SyntaxError) Error() string { return e.Text }
+func (e *ProtocolError) Error() string { return e.Text }
 
-// ParseClient takes apart a line that a client sent, without its end. Its error is a *SyntaxError.
+// Message returns the ERROR that tells e to the client.
+func (e *ProtocolError) Message() Message {
+	return Message{Verb: Error, Name: []byte(e.Verb), Code: []byte(e.Code), Text: Line(e.Text)}
+}
+
+// ParseClient takes apart a line that a client sent, without its end. Its error is a *ProtocolError.
 func ParseClient(line []byte) (Message, error) { return parse(clientLayouts, line) }
 
-// ParseServer takes apart a line that a server sent, without its end. Its error is a *SyntaxError.
+// ParseServer takes apart a line that a server sent, without its end. Its error is a *ProtocolError.
 func ParseServer(line []byte) (Message, error) { return parse(serverLayouts, line) }
 
 func parse(layouts map[Verb]layout, line []byte) (Message, error) {
 	word, rest, more := cut(line)
 	fields, known := layouts[Verb(word)]
 	if !known {
-		return Message{}, &SyntaxError{"-", CodeUnknownVerb, fmt.Sprintf("unknown verb %.20q", word)}
+		return Message{}, &ProtocolError{"-", CodeUnknownVerb, fmt.Sprintf("unknown verb %.20q", word)}
 	}
 	m := Message{Verb: Verb(word)}
 	bad := func(format string, args ...any) (Message, error) {
-		return Message{Verb: m.Verb}, &SyntaxError{m.Verb, CodeArguments, fmt.Sprintf(format, args...)}
+		return Message{Verb: m.Verb}, &ProtocolError{m.Verb, CodeArguments, fmt.Sprintf(format, args...)}
 	}
 	for i, f := range fields {
 		if f == reason && !more {
@@ -254,7 +260,7 @@ func parse(layouts map[Verb]layout, line []byte) (Message, error) {
 		case len(arg) == 0:
 			return bad("%s got an empty argument %d", m.Verb, i+1)
 		case f == protocol && string(arg) != Version:
-			return m, &SyntaxError{m.Verb, CodeVersion, fmt.Sprintf("protocol %.20q is not spoken here, %s is", arg, Version)}
+			return m, &ProtocolError{m.Verb, CodeVersion, fmt.Sprintf("protocol %.20q is not spoken here, %s is", arg, Version)}
 		}
 		if n := m.number(f); n != nil {
 			v, err := strconv.ParseUint(string(arg), 10, 63)
@@ -341,15 +347,15 @@ func (m *Message) append(fields layout, b []byte) []byte {
 	return append(b, '\n')
 }
 
-// CheckText returns a *SyntaxError when text is not UTF-8 or has control characters, and nil otherwise.
+// CheckText returns a *ProtocolError when text is not UTF-8 or has control characters, and nil otherwise.
 func CheckText(text []byte) error {
 	for i, c := range text {
 		if c < ' ' || c == 0x7f || c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0 {
-			return &SyntaxError{"-", CodeText, fmt.Sprintf("a control character at byte %d of the line", i+1)}
+			return &ProtocolError{"-", CodeText, fmt.Sprintf("a control character at byte %d of the line", i+1)}
 		}
 	}
 	if !utf8.Valid(text) {
-		return &SyntaxError{"-", CodeText, "a line that is not UTF-8"}
+		return &ProtocolError{"-", CodeText, "a line that is not UTF-8"}
 	}
 	return nil
 }

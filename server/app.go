@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"parley/server/internal/files"
+	"parley/server/internal/room"
+	"parley/server/internal/serve"
+	"parley/server/wire"
+)
+
+// waiting is how many connections may be open beyond those that -max-clients allows to join.
+const waiting = 1024
+
+// endTime is the longest that an orderly end may take; the room needs less, unless it is what crashed.
+const endTime = 10 * time.Second
+
+// A crash is a panic that a goroutine recovered.
+type crash struct{ reason, stack string }
+
+// report hands a panic to the main goroutine; the first one ends the server.
+func report(crashed chan<- crash, p any) {
+	select {
+	case crashed <- crash{fmt.Sprint(p), string(debug.Stack())}:
+	default:
+	}
+}
+
+// An app is a running server.
+type app struct {
+	// set at construction
+	log      *slog.Logger
+	terminal io.Writer
+	guard    func()
+	room     *room.Room
+	serve    *serve.Server
+	slots    chan struct{} // holds an element for each open connection
+	quit     chan struct{} // closed by /quit on the terminal
+
+	listener    net.Listener   // set by start
+	connections sync.WaitGroup // and the accept loop
+}
+
+func newApp(opt options, folder *files.Folder, log *slog.Logger, terminal io.Writer, guard func()) *app {
+	a := &app{log: log, terminal: terminal, guard: guard, slots: make(chan struct{}, opt.maxClients+waiting), quit: make(chan struct{})}
+	a.room = room.New(room.Config{
+		MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle, Guard: guard,
+		Joined: func(name string, from net.Addr) {
+			log.Info("joined", "name", name, "addr", from.String())
+			a.show(name + " has joined")
+		},
+		Left: func(name, reason string) {
+			if reason == "" {
+				log.Info("left", "name", name)
+				a.show(name + " has left")
+			} else {
+				log.Info("left", "name", name, "reason", reason)
+				a.show(fmt.Sprintf("%s has left (%s)", name, reason))
+			}
+		},
+	})
+	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Text: opt.logText, Show: a.show, Idle: opt.idle, Rate: opt.rate}
+	return a
+}
+
+// show prints a line for the operator.
+func (a *app) show(line string) { io.WriteString(a.terminal, line+"\n") }
+
+// start begins to accept connections and to read what the operator types.
+func (a *app) start(listener net.Listener, stdin io.Reader, stderr io.Writer) {
+	a.listener = listener
+	a.log.Info("listening", "addr", listener.Addr().String())
+	a.show("listening on " + listener.Addr().String())
+	a.connections.Go(func() {
+		defer a.guard()
+		a.accept()
+	})
+	go func() {
+		defer a.guard()
+		a.console(stdin, stderr)
+	}()
+}
+
+// accept serves connections until the listener is closed.
+func (a *app) accept() {
+	for pause := time.Duration(0); ; {
+		nc, err := a.listener.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // such as too many open files: wait for some to be closed
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			a.log.Error("cannot accept a connection", "error", err)
+			time.Sleep(pause)
+			continue
+		}
+		select {
+		case a.slots <- struct{}{}:
+		default:
+			a.log.Warn("refused", "addr", nc.RemoteAddr().String(), "code", wire.CodeFull)
+			nc.Close()
+			continue
+		}
+		a.connections.Go(func() {
+			defer a.guard()
+			defer func() { <-a.slots }()
+			a.serve.Serve(nc)
+		})
+	}
+}
+
+// end tells everyone that the server ends, sends what is still to be sent, and waits for the connections.
+func (a *app) end(reason string) {
+	a.log.Info("shutdown", "reason", reason)
+	a.show("shutting down")
+	a.listener.Close()
+	text := "the server is shutting down"
+	if reason == "crash" {
+		text = "the server crashed and is shutting down"
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer a.guard()
+		a.room.Close(text)
+		a.connections.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(endTime):
+		a.log.Error("some connections did not end in time")
+	}
+	a.log.Info("ended")
+}
+
+// console carries out what the operator types. The end of input is no command: a server in the background has none.
+func (a *app) console(stdin io.Reader, stderr io.Writer) {
+	lines := bufio.NewScanner(stdin)
+	for lines.Scan() {
+		command, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		rest = strings.TrimSpace(rest)
+		switch {
+		case command == "":
+		case command == "/who" && rest == "":
+			a.who()
+		case command == "/say" && rest != "":
+			a.log.Info("notice", "text", rest)
+			a.room.Notice(rest)
+		case command == "/kick" && rest != "":
+			if !a.room.Kick(rest) {
+				fmt.Fprintf(stderr, "server: nobody here is called %s: /who shows who is\n", rest)
+			}
+		case command == "/quit" && rest == "":
+			close(a.quit)
+			return
+		default:
+			fmt.Fprintf(stderr, "server: unknown command %q: use /who, /say TEXT, /kick NAME or /quit\n", lines.Text())
+		}
+	}
+}
+
+func (a *app) who() {
+	names := a.room.Users()
+	if len(names) == 0 {
+		a.show("nobody is here")
+		return
+	}
+	a.show(fmt.Sprintf("%d here: %s", len(names), strings.Join(names, ", ")))
+}

@@ -1,0 +1,296 @@
+package room
+
+import (
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+
+	"parley/server/wire"
+)
+
+// A queue holds the connections that nobody writes to at the moment: the idle ones, which have seen everything, and the
+// due ones, which have not. The room's mutex guards it.
+type queue struct {
+	wake  sync.Cond // there are due connections, or the room closed
+	idle  link      // heads of circular lists
+	due   link
+	epoch uint64 // how often the idle ones became due; an idle connection has the current one
+	quiet int    // connections in idle
+}
+
+// A link is a connection's place in one of the queue's lists.
+type link struct {
+	prev, next *link
+	conn       *Conn
+	epoch      uint64
+}
+
+func (q *queue) init(mu *sync.Mutex) {
+	q.wake.L = mu
+	q.idle.prev, q.idle.next = &q.idle, &q.idle
+	q.due.prev, q.due.next = &q.due, &q.due
+	q.epoch = 1
+}
+
+// insert puts l before the link at.
+func (l *link) insert(at *link) {
+	l.prev, l.next = at.prev, at
+	l.prev.next, at.prev = l, l
+}
+
+// push adds a connection that has something to be sent.
+func (q *queue) push(c *Conn) {
+	c.taken, c.link.epoch = false, 0
+	c.link.insert(&q.due)
+	q.wake.Signal()
+}
+
+// rest adds a connection that has nothing to be sent.
+func (q *queue) rest(c *Conn) {
+	c.taken, c.link.epoch = false, q.epoch
+	c.link.insert(&q.idle)
+	q.quiet++
+}
+
+// readyOne makes c due if it is idle.
+func (q *queue) readyOne(c *Conn) {
+	if !c.taken && c.link.epoch == q.epoch {
+		q.remove(c)
+		q.push(c)
+	}
+}
+
+// readyAll makes all idle connections due, however many there are.
+func (q *queue) readyAll() {
+	if q.quiet == 0 {
+		return
+	}
+	first, last := q.idle.next, q.idle.prev
+	first.prev, last.next = q.due.prev, &q.due
+	first.prev.next, q.due.prev = first, last
+	q.idle.prev, q.idle.next = &q.idle, &q.idle
+	if q.quiet > batch {
+		q.wake.Broadcast()
+	} else {
+		q.wake.Signal()
+	}
+	q.quiet = 0
+	q.epoch++
+}
+
+// take removes and returns the connection that has been due for longest, or nil.
+func (q *queue) take() *Conn {
+	c := q.due.next.conn
+	if c != nil {
+		q.remove(c)
+		c.taken = true
+	}
+	return c
+}
+
+func (q *queue) remove(c *Conn) {
+	if c.link.epoch == q.epoch {
+		q.quiet--
+	}
+	c.link.prev.next, c.link.next.prev = c.link.next, c.link.prev
+	c.link.prev, c.link.next = nil, nil
+}
+
+// batch is how many connections a flusher takes at a time: few locks for each, and enough left for the other flushers.
+const batch = 32
+
+// A flight is what a flusher writes to one connection.
+type flight struct {
+	conn *Conn
+	bufs [][]byte // reused
+	rest [][]byte // the part of bufs that would block
+	err  error
+}
+
+// startFlushers starts the goroutines that write to connections, as many as run at the same time.
+func (r *Room) startFlushers() {
+	for range runtime.GOMAXPROCS(0) {
+		r.flushers.Go(func() {
+			defer r.cfg.Guard()
+			r.flush()
+		})
+	}
+}
+
+// flush writes to due connections what they take without blocking. A goroutine for each connection would do the same,
+// but waking it costs a third of the CPU when one message goes to many.
+func (r *Room) flush() {
+	var flights [batch]flight
+	w := newTryWriter()
+	for {
+		n := r.takeOff(flights[:])
+		if n == 0 {
+			return
+		}
+		for i := range flights[:n] {
+			f := &flights[i]
+			f.rest, f.err = w.write(f.conn, f.bufs)
+		}
+		r.land(flights[:n])
+	}
+}
+
+// takeOff waits for due connections and collects what is to be written to them. It returns how many, 0 when the room is
+// closed.
+func (r *Room) takeOff(flights []flight) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !r.stopped {
+		n := 0
+		for ; n < len(flights); n++ {
+			c := r.queue.take()
+			if c == nil {
+				break
+			}
+			f := &flights[n]
+			f.conn, f.bufs = c, c.collectLocked(f.bufs[:0])
+		}
+		if n > 0 {
+			return n
+		}
+		r.queue.wake.Wait()
+	}
+	return 0
+}
+
+// land puts connections that were written to where they belong now.
+func (r *Room) land(flights []flight) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range flights {
+		f := &flights[i]
+		c := f.conn
+		c.broken = c.broken || f.err != nil
+		if len(c.transfers) > 0 || len(f.rest) > 0 && !c.broken {
+			rest := append([][]byte(nil), f.rest...)
+			c.slowLocked()
+			go c.drain(rest)
+		} else {
+			c.landLocked()
+		}
+		clear(f.bufs) // let go of the log's chunks
+	}
+}
+
+// landLocked puts a connection to which all that was collected has been written, or that is broken, where it belongs.
+func (c *Conn) landLocked() {
+	switch {
+	case c.broken || c.last:
+		c.doneLocked()
+	case c.pendingLocked():
+		c.room.queue.push(c)
+	default:
+		c.room.queue.rest(c)
+	}
+}
+
+// doneLocked tells the reading side that nothing more is written to c, which stays out of the queue.
+func (c *Conn) doneLocked() {
+	close(c.done)
+	if c.broken {
+		c.nc.SetReadDeadline(time.Now()) // for a reader that has not noticed
+	} else {
+		c.nc.SetReadDeadline(time.Now().Add(Linger))
+		if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+			half.CloseWrite()
+		}
+	}
+	c.room.open.Done()
+}
+
+// slowLocked marks a connection as written to by drain, with a deadline for the next write.
+func (c *Conn) slowLocked() {
+	c.room.slow[c] = true
+	by := time.Now().Add(c.room.cfg.Idle)
+	if c.ending {
+		by = c.endBy
+	}
+	c.nc.SetWriteDeadline(by)
+}
+
+// drain writes bufs and then all that is to be sent to a connection that would block, and its transfers between the lines
+// of the stream, until there is nothing left to do. Room.Close waits for it.
+func (c *Conn) drain(bufs [][]byte) {
+	defer c.room.cfg.Guard()
+	var t Transfer
+	for more := true; more; {
+		rest := net.Buffers(bufs) // WriteTo moves it on
+		_, err := rest.WriteTo(c.nc)
+		sent := false
+		if t != nil && err == nil {
+			err = t.Piece(c.nc)
+			sent = errors.Is(err, io.EOF)
+		}
+		if sent {
+			t.Close()
+			err = nil
+		}
+		var dropped []Transfer
+		bufs, t, dropped, more = c.onward(bufs[:0], sent, err)
+		for _, t := range dropped {
+			t.Close()
+		}
+	}
+}
+
+// onward returns what drain is to write next, the transfer to go on with, and those that are to be closed instead. When
+// there is nothing of all that, the connection is in the queue again, or done, and more is false.
+func (c *Conn) onward(bufs [][]byte, sent bool, err error) (_ [][]byte, t Transfer, dropped []Transfer, more bool) {
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	if sent {
+		c.transfers = c.transfers[1:]
+	}
+	if c.broken = c.broken || err != nil; c.broken || c.ending {
+		dropped, c.transfers = c.transfers, nil
+	}
+	if !c.broken {
+		bufs = c.collectLocked(bufs)
+	}
+	if len(c.transfers) > 0 {
+		t = c.transfers[0]
+	}
+	if len(bufs) > 0 || t != nil || len(dropped) > 0 {
+		c.slowLocked()
+		return bufs, t, dropped, true
+	}
+	delete(c.room.slow, c)
+	if !c.ending {
+		c.nc.SetWriteDeadline(time.Time{})
+	}
+	c.landLocked()
+	return nil, nil, nil, false
+}
+
+// Close sends everyone a last text, waits until all connections have taken what they were sent, for at most endTime, and
+// ends the room's goroutines. Nobody can join from then on.
+func (r *Room) Close(text string) {
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		for _, s := range r.names {
+			if s.expiry != nil {
+				s.expiry.Stop()
+			}
+			if s.conn != nil {
+				s.conn.replyLocked(&wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
+				s.conn.endLocked("the server is closing")
+			}
+		}
+	}
+	r.mu.Unlock()
+	r.open.Wait()
+	r.mu.Lock()
+	r.stopped = true
+	r.queue.wake.Broadcast()
+	r.mu.Unlock()
+	r.flushers.Wait()
+}

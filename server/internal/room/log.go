@@ -1,0 +1,138 @@
+package room
+
+import (
+	"bytes"
+
+	"parley/server/wire"
+)
+
+const (
+	chunkSize = 64 << 10 // bytes of a chunk: thousands of messages an allocation, and little kept by a cursor that stays behind
+	retention = 16 << 20 // bytes of the log that a session can resume from and that history comes from
+)
+
+// A chunk is a piece of the log. Its bytes, once appended, never change, so they are read without a lock and handed to the
+// kernel without a copy; the garbage collector frees a chunk when neither the log nor a cursor holds it.
+type chunk struct {
+	base uint64 // position of buf[0] in the log
+	seq  uint64 // of the first line
+	buf  []byte
+	next *chunk
+}
+
+// A log is the conversation: every event that concerns everyone, as the line that goes on the wire. A position in it is the
+// number of bytes before. The room's mutex guards it; only the bytes themselves are read without.
+type log struct {
+	first, last *chunk
+	end         uint64                // position after the last line
+	history     [wire.MaxHistory]span // the newest broadcasts, a ring
+	said        int                   // broadcasts that went into history
+	forgotten   int                   // broadcasts that the log, and so history, no longer holds
+}
+
+// A span is a run of lines within one chunk.
+type span struct {
+	chunk    *chunk
+	from, to int
+}
+
+func (s span) pos() uint64   { return s.chunk.base + uint64(s.from) }
+func (s span) lines() []byte { return s.chunk.buf[s.from:s.to:s.to] }
+
+func newLog() log {
+	c := &chunk{seq: 1, buf: make([]byte, 0, chunkSize)}
+	return log{first: c, last: c}
+}
+
+// append adds the line of m to the log. It tells where the line is, and whether it began a chunk.
+func (l *log) append(m *wire.Message) (s span, rolled bool) {
+	const frame = 80 // bytes, more than a verb, two numbers and the spaces between take
+	c := l.last
+	if len(c.buf)+len(m.Name)+len(m.Text)+frame > cap(c.buf) {
+		c = &chunk{base: l.end, seq: m.Seq, buf: make([]byte, 0, chunkSize)}
+		l.last.next, l.last = c, c
+		l.forget()
+		rolled = true
+	}
+	from := len(c.buf)
+	c.buf = m.AppendServer(c.buf)
+	s = span{c, from, len(c.buf)}
+	l.end += uint64(s.to - s.from)
+	if m.Verb == wire.Said {
+		l.history[l.said%len(l.history)] = s
+		l.said++
+		l.forgotten = max(l.forgotten, l.said-len(l.history))
+	}
+	return s, rolled
+}
+
+// forget lets go of the chunks that lie before the retention.
+func (l *log) forget() {
+	for l.end-l.first.next.base > retention {
+		l.first = l.first.next
+	}
+	for l.forgotten < l.said {
+		s := &l.history[l.forgotten%len(l.history)]
+		if s.chunk.base >= l.first.base {
+			break
+		}
+		*s = span{}
+		l.forgotten++
+	}
+}
+
+// newest returns the newest n broadcasts that the log still holds, oldest first, in as few spans as they fit.
+func (l *log) newest(n int) []span {
+	var spans []span
+	for i := max(l.said-n, l.forgotten); i < l.said; i++ {
+		s := l.history[i%len(l.history)]
+		if n := len(spans) - 1; n >= 0 && spans[n].chunk == s.chunk && spans[n].to == s.from {
+			spans[n].to = s.to
+		} else {
+			spans = append(spans, s)
+		}
+	}
+	return spans
+}
+
+// after returns a cursor to the first line whose seq is above seq, and false when the log no longer reaches back to it.
+func (l *log) after(seq uint64) (cursor, bool) {
+	c := l.first
+	if seq+1 < c.seq {
+		return cursor{}, false
+	}
+	for c.next != nil && c.next.seq <= seq+1 {
+		c = c.next
+	}
+	at := cursor{c, 0}
+	for at.off < len(c.buf) {
+		line := c.buf[at.off:]
+		line = line[:bytes.IndexByte(line, '\n')]
+		m, err := wire.ParseServer(line)
+		if err != nil {
+			panic("room: the log holds what is no line: " + err.Error())
+		}
+		if m.Seq > seq {
+			break
+		}
+		at.off += len(line) + 1
+	}
+	return at, true
+}
+
+// A cursor is a place in the log, from which a session reads on.
+type cursor struct {
+	chunk *chunk
+	off   int
+}
+
+func (c cursor) pos() uint64 { return c.chunk.base + uint64(c.off) }
+
+// next returns what the log holds from the cursor on, within one chunk and before the position limit.
+func (c *cursor) next(limit uint64) []byte {
+	if c.off == len(c.chunk.buf) && c.chunk.next != nil {
+		*c = cursor{c.chunk.next, 0}
+	}
+	n := min(uint64(len(c.chunk.buf)-c.off), limit-c.pos())
+	return c.chunk.buf[c.off : c.off+int(n)]
+}

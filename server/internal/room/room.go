@@ -1,0 +1,284 @@
+// Package room is the conversation: one log that everyone reads, the sessions that read it, and the delivery to their
+// connections.
+//
+// Broadcasts, joins and leaves are encoded once and appended to the log. A session is a cursor into it, overlaid with
+// an inbox of what only this session sees. So a broadcast costs one append whatever the number of sessions, and what a
+// connection is sent in one system call is a few slices that all share.
+package room
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"parley/server/wire"
+)
+
+// Limits of a room, beside those in Config.
+const (
+	maxLag     = 8 << 20   // bytes of the log that a session may lie behind what is said before it is cut: minutes of a busy room
+	maxWaiting = 1 << 20   // bytes of memory that what only one session sees may take until it is sent, before it is cut
+	maxKept    = 256 << 10 // bytes of memory for what was sent and not acknowledged; older items cannot be resumed
+	ownWaiting = 64 << 10  // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
+)
+
+// Config says how a room works. Joined and Left are called in the order of the events, with the room locked: they must not
+// block and must not call the room.
+type Config struct {
+	MaxSessions int                              // sessions at a time
+	Grace       time.Duration                    // how long a session outlives its connection
+	Idle        time.Duration                    // a write that makes no progress for so long means that the connection is lost
+	Joined      func(name string, from net.Addr) // a session came, or came back
+	Left        func(name, reason string)        // a session ended, or its connection did; reason is empty after QUIT
+	Guard       func()                           // deferred in every goroutine of the room; recovers panics
+}
+
+// A Room is one conversation. Its methods may be called from any goroutine.
+type Room struct {
+	cfg      Config // set at construction
+	flushers sync.WaitGroup
+	open     sync.WaitGroup // connections that something is still to be written to
+
+	mu      sync.Mutex // guards the following fields and those of Session and Conn that say so; held for memory work only
+	log     log
+	seq     uint64              // of the newest event
+	names   map[string]*Session // by wire.NameKey; sessions that are connected or may be resumed
+	tokens  map[string]*Session // the same
+	here    int                 // sessions that are connected
+	queue   queue               // connections, by whether they have something to send
+	slow    map[*Conn]bool      // connections that did not take all at once
+	closed  bool                // nobody may join any more
+	stopped bool                // the flushers end
+}
+
+// A Session is one person's part in the conversation, across connections.
+type Session struct {
+	// set at construction
+	name, key, token string
+	wireName         []byte // name, as lines carry it
+
+	// guarded by Room.mu
+	conn    *Conn // nil when cut off
+	inbox   inbox
+	handled uint64      // SAY and TELL lines that got an OK or REFUSED
+	expiry  *time.Timer // ends the session when it is cut off for too long
+}
+
+// New returns an empty room whose goroutines run until Close.
+func New(cfg Config) *Room {
+	r := &Room{cfg: cfg, log: newLog(), names: map[string]*Session{}, tokens: map[string]*Session{}, slow: map[*Conn]bool{}}
+	r.queue.init(&r.mu)
+	r.startFlushers()
+	return r
+}
+
+// eventLocked appends what concerns everyone to the log and wakes all who have not seen it. hide, unless it is nil, is the one
+// session that does not see the line but, unless it is empty, instead.
+func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) uint64 {
+	r.seq++
+	m.Seq, m.Time = r.seq, uint64(time.Now().UnixMilli())
+	s, rolled := r.log.append(m)
+	if hide != nil {
+		i := item{pos: s.pos(), seq: m.Seq, skip: s.to - s.from}
+		if instead != "" {
+			i.line = hide.inbox.encode(&wire.Message{Verb: instead, Seq: m.Seq})
+		}
+		r.putLocked(hide, i)
+	}
+	r.queue.readyAll()
+	if rolled {
+		r.cutLaggingLocked()
+	}
+	return m.Seq
+}
+
+// putLocked adds to a session's inbox.
+func (r *Room) putLocked(s *Session, i item) {
+	s.inbox.add(i)
+	if s.inbox.kept > maxKept {
+		s.inbox.trim(0, r.log.first.base, maxKept/2)
+	}
+	if c := s.conn; c != nil {
+		r.queue.readyOne(c)
+		if s.inbox.waiting > maxWaiting && !i.reply {
+			r.cutLocked(c)
+		}
+	}
+}
+
+// Join makes a session for a valid name and connects it to nc, which from then on belongs to the returned Conn for
+// writing. history is how many of the newest broadcasts it is sent first. The error is a *wire.ProtocolError.
+func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
+	s := &Session{name: name, key: wire.NameKey(name), token: newToken(), wireName: []byte(name)}
+	c := newConn(r, s, nc)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.names[s.key]
+	switch {
+	case r.closed:
+		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeFull, Text: "the server is shutting down"}
+	case old != nil && old.conn != nil:
+		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeNameTaken,
+			Text: fmt.Sprintf("the name %s is taken: choose another", old.name)}
+	case r.here >= r.cfg.MaxSessions:
+		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeFull,
+			Text: fmt.Sprintf("the server is full: %d people are here, try again later", r.here)}
+	case old != nil:
+		r.dropLocked(old)
+	}
+	r.names[s.key], r.tokens[s.token] = s, s
+	r.here++
+	r.connectLocked(s, c, cursor{r.log.last, len(r.log.last.buf)})
+	c.replyLocked(&wire.Message{Verb: wire.Welcome, Token: []byte(s.token), Seq: r.seq,
+		Text: fmt.Appendf(nil, "welcome to parley, %s: %s", name, people(r.here))})
+	for _, span := range r.log.newest(history) {
+		s.inbox.add(item{pos: r.log.end, seq: r.seq, line: span.lines(), reply: true})
+	}
+	r.announceLocked(s)
+	return c, nil
+}
+
+// Resume connects nc to the session that has token, to go on after seq. A connection that the session still has is ended.
+// The error is a *wire.ProtocolError.
+func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	gone := &wire.ProtocolError{Verb: wire.Resume, Code: wire.CodeGone, Text: "this session cannot be resumed: join afresh"}
+	s := r.tokens[token]
+	if s == nil || r.closed || seq > r.seq || s.conn == nil && r.here >= r.cfg.MaxSessions {
+		return nil, gone
+	}
+	at, reaches := r.log.after(seq)
+	if !reaches || !s.inbox.rewind(seq) {
+		if s.conn != nil {
+			s.conn.detachLocked(bye(movedOn))
+			r.leaveLocked(s, "connection lost", true)
+		}
+		r.dropLocked(s)
+		return nil, gone
+	}
+	left := s.conn == nil
+	if left {
+		s.expiry.Stop()
+		r.here++
+	} else {
+		s.conn.detachLocked(bye(movedOn))
+	}
+	c := newConn(r, s, nc)
+	r.connectLocked(s, c, at)
+	// RESUMED comes first, before what waits in the inbox.
+	resumed := &wire.Message{Verb: wire.Resumed, Count: s.handled, Text: fmt.Appendf(nil, "welcome back, %s: %s", s.name, people(r.here))}
+	s.inbox.items = slices.Insert(s.inbox.items, 0, item{seq: seq, line: s.inbox.encode(resumed), reply: true})
+	s.inbox.waiting += s.inbox.items[0].cost()
+	if left {
+		r.announceLocked(s)
+	}
+	return c, nil
+}
+
+func (r *Room) connectLocked(s *Session, c *Conn, at cursor) {
+	s.conn, c.at = c, at
+	r.open.Add(1)
+	r.queue.push(c)
+}
+
+func (r *Room) announceLocked(s *Session) {
+	r.eventLocked(&wire.Message{Verb: wire.Joined, Name: s.wireName}, nil, "")
+	r.cfg.Joined(s.name, s.conn.nc.RemoteAddr())
+}
+
+// leaveLocked announces that s left. Unless forever, it can be resumed during the grace period.
+func (r *Room) leaveLocked(s *Session, reason string, forever bool) {
+	r.here--
+	hide := s
+	if forever {
+		hide = nil // its stream has ended
+	}
+	r.eventLocked(&wire.Message{Verb: wire.Left, Name: s.wireName, Text: []byte(reason)}, hide, "")
+	r.cfg.Left(s.name, reason)
+	if forever || len(r.names)-r.here > r.cfg.MaxSessions {
+		r.dropLocked(s)
+		return
+	}
+	s.expiry = time.AfterFunc(r.cfg.Grace, func() {
+		defer r.cfg.Guard()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if s.conn == nil {
+			r.dropLocked(s)
+		}
+	})
+}
+
+// dropLocked forgets a session that is not connected.
+func (r *Room) dropLocked(s *Session) {
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
+	delete(r.tokens, s.token)
+	if r.names[s.key] == s {
+		delete(r.names, s.key)
+	}
+}
+
+// Users returns the names of those who are connected, in order.
+func (r *Room) Users() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	names := make([]string, 0, r.here)
+	for _, s := range r.names {
+		if s.conn != nil {
+			names = append(names, s.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Notice sends everyone who is connected a text from the server.
+func (r *Room) Notice(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.names {
+		if s.conn != nil {
+			s.conn.replyLocked(&wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
+		}
+	}
+}
+
+// Kick ends the session that has the name, for good, and reports whether there was one.
+func (r *Room) Kick(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.names[wire.NameKey(name)]
+	if s == nil || s.conn == nil {
+		return false
+	}
+	s.conn.endLocked("you were kicked by the server's operator")
+	r.leaveLocked(s, "kicked", true)
+	return true
+}
+
+// people counts the sessions for a person.
+func people(n int) string {
+	if n == 1 {
+		return "you are the only one here"
+	}
+	return fmt.Sprintf("%d people are here", n)
+}
+
+func newToken() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+const movedOn = "this session goes on over another connection"
+
+func bye(text string) []byte {
+	return (&wire.Message{Verb: wire.Bye, Text: []byte(text)}).AppendServer(nil)
+}

@@ -1,0 +1,71 @@
+//go:build linux || darwin
+
+package room
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// rawConn returns what writes to nc without blocking, or nil where nc is no socket.
+func rawConn(nc net.Conn) syscall.RawConn {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
+// A tryWriter writes to one connection at a time what the connection takes without blocking.
+type tryWriter struct {
+	try  func(fd uintptr) bool // made once, because a closure for each write would be memory for each write
+	bufs [][]byte
+	n    int
+	err  error
+}
+
+func newTryWriter() *tryWriter {
+	w := &tryWriter{}
+	w.try = func(fd uintptr) bool {
+		for {
+			if len(w.bufs) == 1 {
+				w.n, w.err = unix.Write(int(fd), w.bufs[0])
+			} else {
+				w.n, w.err = unix.Writev(int(fd), w.bufs)
+			}
+			if w.err != unix.EINTR {
+				return true // never wait for the socket
+			}
+		}
+	}
+	return w
+}
+
+// write returns the part of bufs that would block.
+func (w *tryWriter) write(c *Conn, bufs [][]byte) (rest [][]byte, err error) {
+	if len(bufs) == 0 || c.raw == nil {
+		return bufs, nil
+	}
+	w.bufs, w.n, w.err = bufs, 0, nil
+	if err := c.raw.Write(w.try); err != nil {
+		return bufs, err
+	}
+	if w.err == unix.EAGAIN {
+		return bufs, nil
+	}
+	if w.err != nil {
+		return bufs, w.err
+	}
+	n := w.n
+	for len(bufs) > 0 && n >= len(bufs[0]) {
+		n -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	if n > 0 {
+		bufs[0] = bufs[0][n:]
+	}
+	return bufs, nil
+}

@@ -1,0 +1,171 @@
+// Package serve reads what a connection sends, line by line, and carries it out.
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"parley/server/internal/files"
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+const (
+	helloTime   = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
+	helloTries  = 3                // lines that may fail before
+	maxGets     = 100              // downloads that wait behind the one in progress
+	replyBatch  = 256              // lines of a long answer that are made before looking whether they are taken
+	readBuffer  = wire.MaxLine     // bytes read at a time
+	burstPeriod = 5                // seconds of the rate that a session may save up: a person who pastes does not wait
+)
+
+// A Server carries out what connections send. Its fields are set before the first call of Serve and not changed.
+type Server struct {
+	Room   *room.Room
+	Folder *files.Folder
+	Log    *slog.Logger
+	Text   bool          // texts of messages go into the log
+	Show   func(string)  // shows the operator a line
+	Idle   time.Duration // silence after which a connection is given up
+	Rate   float64       // lines a second that a session may send in the long run; 0 is any number
+}
+
+// A client is one connection. Its fields belong to the goroutine that serves it, but for those that say otherwise.
+type client struct {
+	*Server
+	nc    net.Conn
+	src   source
+	lines *wire.Reader
+	conn  *room.Conn // nil until joined
+	rate  *rate.Limiter
+
+	mu        sync.Mutex // guards the following field, which transfers change from the goroutine that sends them
+	downloads map[*files.Transfer]bool
+}
+
+// Serve serves a connection until it ends, and closes it.
+func (s *Server) Serve(nc net.Conn) {
+	defer nc.Close()
+	addr := nc.RemoteAddr().String()
+	s.Show("connection from " + addr)
+	s.Log.Info("connection", "addr", addr)
+	c := &client{Server: s, nc: nc, src: source{nc: nc, by: time.Now().Add(helloTime)}}
+	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
+	if s.Rate > 0 {
+		c.rate = rate.NewLimiter(rate.Limit(s.Rate), int(max(1, s.Rate*burstPeriod)))
+	}
+	if !c.join() {
+		return
+	}
+	c.src.idle, c.src.done = s.Idle, c.conn.Done()
+	if reason := c.talk(); reason != "" {
+		c.conn.Lost(reason)
+	} else {
+		// It ended in an orderly way. What the client still sends is read, because closing a connection with unread
+		// input would destroy what was sent last.
+		io.Copy(io.Discard, &c.src)
+	}
+	<-c.conn.Done()
+}
+
+// A source reads from a connection with a deadline.
+type source struct {
+	nc   net.Conn
+	by   time.Time       // when reading ends; zero when that depends on
+	idle time.Duration   // silence, and
+	done <-chan struct{} // the end of the writing side
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.idle != 0 {
+		select {
+		case <-s.done:
+			if s.by.IsZero() {
+				s.by = time.Now().Add(room.Linger)
+			}
+		default:
+			s.by = time.Time{}
+		}
+	}
+	by := s.by
+	if by.IsZero() {
+		by = time.Now().Add(s.idle)
+	}
+	s.nc.SetReadDeadline(by)
+	return s.nc.Read(p)
+}
+
+// join answers lines until HELLO or RESUME succeeds, and reports whether one did.
+func (c *client) join() bool {
+	for range helloTries {
+		line, err := c.lines.ReadLine()
+		var m wire.Message
+		if err == nil {
+			m, err = wire.ParseClient(line)
+		}
+		if err == nil {
+			switch m.Verb {
+			case wire.Hello:
+				c.conn, err = c.hello(string(m.Name), int(min(m.Count, wire.MaxHistory)))
+			case wire.Resume:
+				c.conn, err = c.Room.Resume(c.nc, string(m.Token), m.Seq)
+			case wire.Quit:
+				c.write(&wire.Message{Verb: wire.Bye, Text: []byte("goodbye")})
+				return false
+			default:
+				err = &wire.ProtocolError{Verb: m.Verb, Code: wire.CodeNotJoined, Text: "say HELLO " + wire.Version + " <name> <history> first"}
+			}
+		}
+		if err == nil {
+			return true
+		}
+		if !c.refuse(err) {
+			return false
+		}
+	}
+	c.write(&wire.Message{Verb: wire.Bye, Text: []byte("too many lines that failed")})
+	return false
+}
+
+func (c *client) hello(name string, history int) (*room.Conn, error) {
+	normal, err := wire.CheckName(name)
+	if err == nil && normal != name {
+		err = fmt.Errorf("%q is not in its normal form: use %q", name, normal)
+	}
+	if err != nil {
+		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeBadName, Text: err.Error()}
+	}
+	return c.Room.Join(c.nc, name, history)
+}
+
+// refuse tells a connection that has not joined why a line failed, and reports whether it may try again.
+func (c *client) refuse(err error) bool {
+	e := &wire.ProtocolError{}
+	again := errors.As(err, &e)
+	if !again {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost")
+			return false
+		}
+		e = &wire.ProtocolError{Verb: "-", Code: wire.CodeTimeout, Text: fmt.Sprintf("no HELLO within %v", helloTime)}
+	}
+	c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
+	m := e.Message()
+	return c.write(&m) && again
+}
+
+// write sends a line to a connection that has not joined.
+func (c *client) write(m *wire.Message) bool {
+	c.nc.SetWriteDeadline(c.src.by)
+	_, err := c.nc.Write(m.AppendServer(nil))
+	c.nc.SetWriteDeadline(time.Time{})
+	return err == nil
+}

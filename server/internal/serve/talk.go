@@ -1,0 +1,189 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"parley/server/internal/files"
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+// talk carries out a session's lines until it ends. It returns why the connection was lost, "" when it ended otherwise.
+func (c *client) talk() (reason string) {
+	for {
+		line, err := c.lines.ReadLine()
+		var m wire.Message
+		if err == nil {
+			m, err = wire.ParseClient(line)
+		}
+		c.wait()
+		if err == nil {
+			err = c.carryOut(&m)
+		}
+		var e *wire.ProtocolError
+		switch {
+		case err == nil:
+		case errors.Is(err, room.ErrEnded):
+			return ""
+		case errors.As(err, &e):
+			c.Log.Warn("bad line", "name", c.conn.Name(), "code", e.Code, "text", e.Text)
+			c.conn.Reply(e.Message())
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.silent():
+			return "timed out"
+		default:
+			return "connection lost"
+		}
+	}
+}
+
+// silent reports whether a deadline passed because nothing came, and not because nothing can be written.
+func (c *client) silent() bool {
+	select {
+	case <-c.conn.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// wait makes a session that sends too fast, or does not read the answers, wait: its lines stay in the network until then.
+func (c *client) wait() {
+	if c.rate != nil {
+		if d := c.rate.Reserve().Delay(); d > 0 {
+			select {
+			case <-time.After(d):
+			case <-c.conn.Done():
+			}
+		}
+	}
+	c.conn.Wait()
+}
+
+// carryOut does what a line says. Its error is a *wire.ProtocolError or room.ErrEnded.
+func (c *client) carryOut(m *wire.Message) error {
+	switch m.Verb {
+	case wire.Say:
+		seq, err := c.conn.Say(m.Text)
+		if err != nil {
+			return err
+		}
+		c.logMessage("broadcast", seq, "", m.Text)
+	case wire.Tell:
+		return c.tell(m)
+	case wire.Who:
+		names := c.Room.Users()
+		answer := []wire.Message{{Verb: wire.Users, Count: uint64(len(names))}}
+		for _, n := range names {
+			answer = append(answer, wire.Message{Verb: wire.User, Name: []byte(n)})
+		}
+		c.reply(answer)
+	case wire.Files:
+		return c.list()
+	case wire.Get:
+		return c.get(m)
+	case wire.Stop:
+		return c.stop()
+	case wire.Ping:
+		c.conn.Ack(m.Seq)
+		c.conn.Reply(wire.Message{Verb: wire.Pong})
+	case wire.Quit:
+		c.conn.Quit()
+		return room.ErrEnded
+	default: // HELLO and RESUME
+		return &wire.ProtocolError{Verb: m.Verb, Code: wire.CodeJoined, Text: "you have joined as " + c.conn.Name()}
+	}
+	return nil
+}
+
+func (c *client) tell(m *wire.Message) error {
+	seq, to, err := c.conn.Tell(m.Name, m.Text)
+	if e := (*wire.ProtocolError)(nil); errors.As(err, &e) {
+		c.Log.Info("refused", "name", c.conn.Name(), "code", e.Code, "to", string(m.Name))
+		return nil
+	}
+	if err == nil {
+		c.logMessage("unicast", seq, to, m.Text)
+	}
+	return err
+}
+
+func (c *client) logMessage(kind string, seq uint64, to string, text []byte) {
+	attrs := []any{"seq", seq, "from", c.conn.Name()}
+	if to != "" {
+		attrs = append(attrs, "to", to)
+	}
+	if c.Text {
+		attrs = append(attrs, "text", string(text))
+	}
+	c.Log.Info(kind, attrs...)
+}
+
+// reply sends a long answer, no faster than it is taken.
+func (c *client) reply(answer []wire.Message) {
+	for len(answer) > 0 {
+		n := min(len(answer), replyBatch)
+		c.conn.Reply(answer[:n]...)
+		answer = answer[n:]
+		c.conn.Wait()
+	}
+}
+
+func (c *client) list() error {
+	list, err := c.Folder.List()
+	if err != nil {
+		c.Log.Error("folder not listed", "name", c.conn.Name(), "error", err)
+		return &wire.ProtocolError{Verb: wire.Files, Code: wire.CodeFileFailed, Text: err.Error()}
+	}
+	c.Log.Info("folder listed", "name", c.conn.Name(), "files", len(list))
+	plural := "s"
+	if len(list) == 1 {
+		plural = ""
+	}
+	head := wire.Message{Verb: wire.Files, Count: uint64(len(list)),
+		Text: fmt.Appendf(nil, "you may read the shared folder: %d file%s", len(list), plural)}
+	c.reply(append([]wire.Message{head}, list...))
+	return nil
+}
+
+func (c *client) get(m *wire.Message) error {
+	name := c.conn.Name()
+	var t *files.Transfer
+	t = c.Folder.Send(string(m.Name), int64(m.Offset), string(m.Version),
+		func(f *files.File, offset int64) {
+			c.Log.Info("download begun", "name", name, "file", f.Name, "size", f.Size, "offset", offset)
+		},
+		func(file string, bytes int64, how string) {
+			c.Log.Info("download ended", "name", name, "file", file, "bytes", bytes, "how", how)
+			c.mu.Lock()
+			delete(c.downloads, t)
+			c.mu.Unlock()
+		})
+	c.mu.Lock()
+	if c.downloads == nil {
+		c.downloads = map[*files.Transfer]bool{}
+	}
+	c.downloads[t] = true
+	c.mu.Unlock()
+	if err := c.conn.Send(t, maxGets); err != nil {
+		c.mu.Lock()
+		delete(c.downloads, t)
+		c.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+func (c *client) stop() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.downloads) == 0 {
+		return &wire.ProtocolError{Verb: wire.Stop, Code: wire.CodeNoDownload, Text: "no download is in progress"}
+	}
+	for t := range c.downloads {
+		t.Stop()
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+// Server is the parley chat server. Run it with -h for its manual.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"parley/server/internal/files"
+	"parley/server/internal/journal"
+)
+
+const usage = `usage: server [flags] PORT
+       server [flags] HOST:PORT
+
+Starts a chat server. PORT is a number from 0 to 65535; 0 picks a free one.
+HOST limits it to one of the machine's addresses, such as 127.0.0.1.
+
+flags:
+  -files DIR        the folder to share (default $SERVER_SHARED_FILES, or
+                    SharedFiles); it is created when missing
+  -log FILE         the log, which is appended to (default server.log)
+  -log-text=false   keep the texts of messages out of the log
+  -max-clients N    how many people may be here at a time (default 10000)
+  -rate N           lines a second that a client may send in the long run;
+                    one that sends more has to wait (default 100; 0: any)
+  -grace D          how long a client whose connection broke may come back
+                    and go on where it was (default 2m)
+  -idle D           silence after which a connection is given up (default 45s)
+
+What you type while it runs:
+  /who              who is here
+  /say TEXT         tell everyone something
+  /kick NAME        end someone's connection
+  /quit             end the server; so do Ctrl-C and SIGTERM
+`
+
+// options are what the command line says.
+type options struct {
+	address     string
+	files, log  string
+	logText     bool
+	maxClients  int
+	rate        float64
+	grace, idle time.Duration
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the program: it returns the exit status, 0 all well, 1 it failed, 2 wrong usage or a panic. The goroutine that
+// reads stdin may outlast it, because nothing can interrupt that.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	opt, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "server: %v; server -h tells more\n", err)
+		return 2
+	}
+	status, err := host(opt, stdin, stdout, stderr)
+	if err != nil {
+		fmt.Fprintf(stderr, "server: %v\n", err)
+	}
+	return status
+}
+
+func parse(args []string) (opt options, err error) {
+	flags := flag.NewFlagSet("server", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	shared := os.Getenv("SERVER_SHARED_FILES")
+	if shared == "" {
+		shared = "SharedFiles"
+	}
+	flags.StringVar(&opt.files, "files", shared, "")
+	flags.StringVar(&opt.log, "log", "server.log", "")
+	flags.BoolVar(&opt.logText, "log-text", true, "")
+	flags.IntVar(&opt.maxClients, "max-clients", 10_000, "")
+	flags.Float64Var(&opt.rate, "rate", 100, "")
+	flags.DurationVar(&opt.grace, "grace", 2*time.Minute, "")
+	flags.DurationVar(&opt.idle, "idle", 45*time.Second, "")
+	if err := flags.Parse(args); err != nil {
+		return opt, err
+	}
+	if flags.NArg() != 1 {
+		return opt, fmt.Errorf("it takes one argument, the port, got %d", flags.NArg())
+	}
+	if opt.maxClients < 1 || opt.rate < 0 || opt.grace < 0 || opt.idle <= 0 {
+		return opt, errors.New("-max-clients and -idle must be above 0, -rate and -grace not below")
+	}
+	opt.address, err = address(flags.Arg(0))
+	return opt, err
+}
+
+// address returns what to listen on for PORT or HOST:PORT.
+func address(arg string) (string, error) {
+	host, port, err := net.SplitHostPort(arg)
+	if err != nil {
+		host, port = "", arg
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return "", fmt.Errorf("port %q is not a number from 0 to 65535", port)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// host runs a server until a person or a crash ends it.
+func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, err error) {
+	crashed := make(chan crash, 1)
+	guard := func() {
+		if p := recover(); p != nil {
+			report(crashed, p)
+		}
+	}
+	logFile, err := os.OpenFile(opt.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 1, fmt.Errorf("cannot write the log: %w: choose another place with -log", err)
+	}
+	defer logFile.Close()
+	folder, err := files.Open(opt.files)
+	if err != nil {
+		return 1, fmt.Errorf("%w: choose another with -files", err)
+	}
+	defer folder.Close()
+	listener, err := net.Listen("tcp", opt.address)
+	if err != nil {
+		return 1, fmt.Errorf("cannot listen on %s: %w", opt.address, hint(err))
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	terminal := journal.New(stdout, guard)
+	log := journal.New(logFile, guard)
+	a := newApp(opt, folder, slog.New(slog.NewTextHandler(log, nil)), terminal, guard)
+	a.start(listener, stdin, stderr)
+	var reason string
+	select {
+	case s := <-signals:
+		reason = s.String()
+	case <-a.quit:
+		reason = "operator"
+	case c := <-crashed:
+		a.log.Error("crash", "reason", c.reason, "stack", c.stack)
+		reason, status, err = "crash", 2, fmt.Errorf("crashed: %s: the stack is in %s", c.reason, opt.log)
+	}
+	a.end(reason)
+	if e := log.Close(); e != nil && err == nil {
+		status, err = 1, fmt.Errorf("the log is not complete: %w", e)
+	}
+	terminal.Close()
+	return status, err
+}
+
+// hint adds to an error of Listen what to do about it, and leaves out what it repeats.
+func hint(err error) error {
+	const windowsInUse = syscall.Errno(10048)
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, windowsInUse) {
+		return errors.New("the port is in use: end the program that has it, or choose another port")
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return errors.New("not permitted: choose a port from 1024 on")
+	}
+	if e := (*net.OpError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%w: choose an address of this machine", err)
+}
