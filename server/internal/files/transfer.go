@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"time"
@@ -28,8 +29,7 @@ type Transfer struct {
 	name    string
 	asked   int64
 	version string
-	begun   func(file *File, offset int64)
-	ended   func(name string, bytes int64, how string)
+	log     *slog.Logger
 
 	stopped atomic.Bool
 
@@ -46,9 +46,9 @@ type Transfer struct {
 }
 
 // Send returns the download of the file name from the offset on, when it is still the version ("-" for any), else from its
-// beginning. begun and ended are called by the goroutine that sends it: begun when the file is open, ended in any case.
-func (f *Folder) Send(name string, offset int64, version string, begun func(*File, int64), ended func(name string, bytes int64, how string)) *Transfer {
-	return &Transfer{folder: f, name: name, asked: offset, version: version, begun: begun, ended: ended, piece: 4 * minPiece, how: "connection ended"}
+// beginning.
+func (f *Folder) Send(name string, offset int64, version string, log *slog.Logger) *Transfer {
+	return &Transfer{folder: f, name: name, asked: offset, version: version, log: log, piece: 4 * minPiece, how: "connection ended"}
 }
 
 // Stop lets the transfer end at the next piece.
@@ -59,7 +59,7 @@ func (t *Transfer) Close() {
 	if t.file != nil {
 		t.file.Close()
 	}
-	t.ended(t.name, t.offset-t.first, t.how)
+	t.log.Info("download ended", "file", t.name, "bytes", t.offset-t.first, "how", t.how)
 }
 
 // Piece sends the next piece of the file over nc. It returns io.EOF after the last.
@@ -97,7 +97,7 @@ func (t *Transfer) open(nc net.Conn) error {
 	if t.digest, _ = t.folder.digest(file); t.digest == "" {
 		t.sum = sha256.New()
 	}
-	t.begun(file, t.first)
+	t.log.Info("download begun", "file", t.name, "size", file.Size, "offset", t.first)
 	return t.write(nc, &wire.Message{Verb: wire.Sending, Size: uint64(file.Size), Offset: uint64(t.first), Version: []byte(file.Version), Name: []byte(t.name)})
 }
 

@@ -9,101 +9,80 @@ import (
 )
 
 const (
-	pause   = 50 * time.Millisecond // between two writes: a busy server writes batches, and a crash of the machine's power loses little
+	pause   = 50 * time.Millisecond // between two writes: a busy server writes batches, and kill -9 loses no more than this
 	maxHeld = 64 << 20              // bytes that wait while the place takes nothing; what comes then is counted, not kept
 )
 
 // A Writer passes on what is written to it from a goroutine of its own, in order and in batches. Its methods may be
 // called from any goroutine.
 type Writer struct {
-	dst  io.Writer     // set at construction, used by run only
-	more chan struct{} // has an element when something was written
-	quit chan struct{} // closed by Close
-	done chan struct{} // closed when run has ended
+	done chan error // gets the last error of the place when all is written
 
-	mu      sync.Mutex // guards the following fields; never held while dst is written to
+	mu      sync.Mutex // guards the following fields; not held while the place is written to
+	changed sync.Cond
 	held    []byte
 	dropped int // lines since held was full
 	closed  bool
-	err     error // the last of dst
 }
 
 // New returns a Writer to dst. guard is deferred in its goroutine, which ends with Close.
 func New(dst io.Writer, guard func()) *Writer {
-	w := &Writer{dst: dst, more: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+	w := &Writer{done: make(chan error, 1)}
+	w.changed.L = &w.mu
 	go func() {
 		defer guard()
-		defer close(w.done)
-		w.run()
+		w.done <- w.run(dst)
 	}()
 	return w
 }
 
-// Write takes p, one or more whole lines. It never blocks and never fails: an error of the place is returned by Close.
+// Write takes p, one or more whole lines. It does not wait and does not fail.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case w.closed:
-	case len(w.held)+len(p) > maxHeld:
+	if len(w.held)+len(p) > maxHeld {
 		w.dropped++
-	default:
+	} else {
 		w.held = append(w.held, p...)
-		select {
-		case w.more <- struct{}{}:
-		default:
-		}
+		w.changed.Signal()
 	}
 	return len(p), nil
 }
 
-// Close writes what is held, ends the goroutine and returns the last error of the place.
+// Close writes what is held, ends the goroutine and returns the last error of the place. It is called once.
 func (w *Writer) Close() error {
 	w.mu.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.quit)
-	}
+	w.closed = true
+	w.changed.Signal()
 	w.mu.Unlock()
-	<-w.done
-	return w.err
+	return <-w.done
 }
 
-func (w *Writer) run() {
+func (w *Writer) run(dst io.Writer) (last error) {
 	var batch []byte
-	for open := true; open; {
-		select {
-		case <-w.more:
-		case <-w.quit:
-			open = false
-		}
+	for {
 		batch = w.take(batch[:0])
 		if len(batch) == 0 {
-			continue
+			return last
 		}
-		if _, err := w.dst.Write(batch); err != nil {
-			w.mu.Lock()
-			w.err = err
-			w.mu.Unlock()
+		if _, err := dst.Write(batch); err != nil {
+			last = err
 		}
-		if cap(batch) > 1<<20 {
-			batch = nil // a burst is over
-		}
-		select {
-		case <-time.After(pause):
-		case <-w.quit:
-		}
+		time.Sleep(pause)
 	}
 }
 
-// take exchanges the empty batch for what is held.
+// take exchanges the empty batch for what is held, and waits for that. It returns nothing when closed.
 func (w *Writer) take(batch []byte) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for len(w.held) == 0 && !w.closed {
+		w.changed.Wait()
+	}
 	held := w.held
 	w.held = batch
 	if w.dropped > 0 {
-		held = fmt.Appendf(held, "%d lines could not be written in time and are missing here\n", w.dropped)
+		held = fmt.Appendf(held, "%d lines came too fast and are missing here\n", w.dropped)
 		w.dropped = 0
 	}
 	return held

@@ -12,17 +12,21 @@ import (
 
 const (
 	endTime = 5 * time.Second // how long a connection that ends has to take what is still to be sent to it
-	Linger  = 2 * time.Second // how long its client then has to close it, before it is closed: a close with unread input would destroy what was sent
+
+	// Linger is how long its client then has to close it: a close with unread input would destroy what was sent last.
+	Linger = 2 * time.Second
 )
 
-// ErrEnded tells that a line came over a connection that no longer speaks for a session. Nothing was done.
+// ErrEnded tells that a connection no longer speaks for a session. Nothing was done.
 var ErrEnded = errors.New("the connection has ended")
 
 // A Transfer is something large that goes to one connection between the lines of its stream.
 type Transfer interface {
 	// Piece writes the next part, with its lines, and returns io.EOF after the last. Any other error breaks the
 	// connection. It should take a fraction of a second, because the stream waits for it.
-	Piece(w net.Conn) error
+	Piece(nc net.Conn) error
+	// Stop lets it end at the next Piece. It is called from any goroutine and does not block.
+	Stop()
 	// Close is called once, after the last Piece or when the connection ends before it.
 	Close()
 }
@@ -30,31 +34,29 @@ type Transfer interface {
 // A Conn is the writing side of a session's connection. The reading side calls its methods, for the lines that it reads.
 type Conn struct {
 	// set at construction
-	name string
-	room *Room
-	nc   net.Conn
-	raw  syscall.RawConn // nil when nc cannot be written to without blocking
-	done chan struct{}   // closed when nothing more is written
+	name    string
+	room    *Room
+	nc      net.Conn
+	raw     syscall.RawConn // nil when nc cannot be written to without blocking
+	done    chan struct{}   // closed when nothing more is written
+	drained chan struct{}   // has an element when what waited has been sent
 
 	// guarded by room.mu
 	session   *Session // whose stream is sent; nil when it has another connection, or none
 	at        cursor   // of the stream
 	limit     uint64   // position in the log where the stream ends
-	link      link     // place in the queue
-	taken     bool     // not in the queue: a flusher or drain writes to it
+	place     place
 	transfers []Transfer
-	ending    bool      // the stream goes up to limit, then come the final lines
-	endBy     time.Time // when it is ended anyway
+	ending    bool // the stream goes up to limit, then come the final lines
+	endBy     time.Time
 	final     []byte
-	last      bool          // the final lines are being written
-	broken    bool          // nothing more can be written
-	drained   chan struct{} // has an element when what waited has been sent
+	last      bool // the final lines are being written
+	broken    bool // nothing more can be written
 }
 
 func newConn(r *Room, s *Session, nc net.Conn) *Conn {
-	c := &Conn{name: s.name, room: r, session: s, nc: nc, raw: rawConn(nc), limit: 1<<64 - 1, done: make(chan struct{}), drained: make(chan struct{}, 1)}
-	c.link.conn = c
-	return c
+	return &Conn{name: s.name, room: r, session: s, nc: nc, raw: rawConn(nc), limit: 1<<64 - 1,
+		done: make(chan struct{}), drained: make(chan struct{}, 1)}
 }
 
 // Name returns the session's name.
@@ -63,78 +65,124 @@ func (c *Conn) Name() string { return c.name }
 // Done is closed when nothing more is written to the connection.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// own returns the session that the connection speaks for.
-func (c *Conn) ownLocked() (*Session, error) {
-	if c.session == nil || c.session.conn != c {
-		return nil, ErrEnded
-	}
-	return c.session, nil
-}
+// speaks reports whether the connection is its session's.
+func (c *Conn) speaksLocked() bool { return c.session != nil && c.session.conn == c }
 
-// Reply sends the connection lines that are not part of the stream. What everyone said before comes before them.
-func (c *Conn) Reply(messages ...wire.Message) {
+// do calls f, with the room locked, if the connection still speaks for a session.
+func (c *Conn) do(f func(r *Room, s *Session)) error {
 	c.room.mu.Lock()
 	defer c.room.mu.Unlock()
-	for i := range messages {
-		c.replyLocked(&messages[i])
+	if !c.speaksLocked() {
+		return ErrEnded
 	}
+	f(c.room, c.session)
+	return nil
 }
 
-func (c *Conn) replyLocked(m *wire.Message) {
-	if s, err := c.ownLocked(); err == nil {
-		c.room.putLocked(s, item{pos: c.room.log.end, seq: c.room.seq, line: s.inbox.encode(m), reply: true})
+// Say broadcasts text and returns the message's seq.
+func (c *Conn) Say(text []byte) (seq uint64, err error) {
+	err = c.do(func(r *Room, s *Session) {
+		s.handled++
+		seq = r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: text}, s, wire.OK)
+	})
+	return seq, err
+}
+
+// Tell sends text to the one who has the name. A *wire.ProtocolError has been told to the sender.
+func (c *Conn) Tell(name, text []byte) (seq uint64, to string, err error) {
+	var refusal *wire.ProtocolError
+	err = c.do(func(r *Room, s *Session) {
+		s.handled++
+		r.seq++
+		seq = r.seq
+		var peer *Session
+		if peer, refusal = r.peerLocked(s, name); refusal != nil {
+			r.putLocked(s, &wire.Message{Verb: wire.Refused, Seq: seq, Code: []byte(refusal.Code), Text: wire.Line(refusal.Text)})
+			return
+		}
+		to = peer.name
+		r.putLocked(s, &wire.Message{Verb: wire.OK, Seq: seq})
+		r.putLocked(peer, &wire.Message{Verb: wire.Told, Seq: seq, Time: uint64(time.Now().UnixMilli()), Name: s.wireName, Text: text})
+	})
+	if refusal != nil {
+		err = refusal
 	}
+	return seq, to, err
+}
+
+// peerLocked returns the session that a unicast from s to name goes to.
+func (r *Room) peerLocked(s *Session, name []byte) (*Session, *wire.ProtocolError) {
+	peer := r.names[string(name)] // most names are their own key, and to make a key takes memory
+	if peer == nil || peer.key != peer.name {
+		peer = r.names[wire.NameKey(string(name))]
+	}
+	switch {
+	case peer == nil:
+		return nil, &wire.ProtocolError{Verb: wire.Tell, Code: wire.CodeNoUser, Text: fmt.Sprintf("nobody here is called %s; /who shows who is", name)}
+	case peer == s:
+		return nil, &wire.ProtocolError{Verb: wire.Tell, Code: wire.CodeSelf, Text: "that is you: choose someone else"}
+	case peer.conn == nil:
+		return nil, &wire.ProtocolError{Verb: wire.Tell, Code: wire.CodeAway, Text: fmt.Sprintf("%s has lost the connection and is not back", peer.name)}
+	}
+	return peer, nil
+}
+
+// Reply sends lines that are not part of the stream. What was said before comes before them.
+func (c *Conn) Reply(messages ...wire.Message) {
+	c.do(func(r *Room, s *Session) {
+		for i := range messages {
+			r.putLocked(s, &messages[i])
+		}
+	})
 }
 
 // Ack takes note that everything up to seq has arrived.
 func (c *Conn) Ack(seq uint64) {
-	c.room.mu.Lock()
-	defer c.room.mu.Unlock()
-	if s, err := c.ownLocked(); err == nil {
-		s.inbox.trim(seq, c.room.log.first.base, maxKept)
-	}
+	c.do(func(r *Room, s *Session) { s.inbox.trim(seq, r.log.first.base, maxKept) })
 }
 
 // Wait returns when little enough waits to be sent to the session that another of its lines may be read.
 func (c *Conn) Wait() {
-	for {
-		c.room.mu.Lock()
-		s, err := c.ownLocked()
-		wait := err == nil && s.inbox.waiting > ownWaiting
-		c.room.mu.Unlock()
-		if !wait {
-			return
-		}
-		select {
-		case <-c.drained:
-		case <-c.done:
+	for wait := true; wait; {
+		err := c.do(func(_ *Room, s *Session) { wait = s.inbox.waiting > ownWaiting })
+		if wait = wait && err == nil; wait {
+			select {
+			case <-c.drained:
+			case <-c.done:
+			}
 		}
 	}
 }
 
 // Send queues a transfer. The error is ErrEnded, or a *wire.ProtocolError when most already wait.
 func (c *Conn) Send(t Transfer, most int) error {
-	c.room.mu.Lock()
-	defer c.room.mu.Unlock()
-	if _, err := c.ownLocked(); err != nil {
-		return err
-	}
-	if len(c.transfers) > most {
+	busy := false
+	err := c.do(func(r *Room, _ *Session) {
+		if busy = len(c.transfers) > most; !busy {
+			c.transfers = append(c.transfers, t)
+			r.queue.ready(c)
+		}
+	})
+	if busy {
 		return &wire.ProtocolError{Verb: wire.Get, Code: wire.CodeBusy, Text: fmt.Sprintf("%d downloads wait already", most)}
 	}
-	c.transfers = append(c.transfers, t)
-	c.room.queue.readyOne(c)
-	return nil
+	return err
+}
+
+// Stop stops the transfers, and reports whether there were any.
+func (c *Conn) Stop() (any bool) {
+	c.do(func(*Room, *Session) {
+		for _, t := range c.transfers {
+			t.Stop()
+			any = true
+		}
+	})
+	return any
 }
 
 // Quit ends the session in an orderly way.
 func (c *Conn) Quit() {
-	c.room.mu.Lock()
-	defer c.room.mu.Unlock()
-	if s, err := c.ownLocked(); err == nil {
-		c.endLocked("goodbye")
-		c.room.leaveLocked(s, "", true)
-	}
+	c.do(func(r *Room, s *Session) { r.leaveLocked(c.endLocked("goodbye"), "", true) })
 }
 
 // Lost tells that the connection broke, and closes it. Its session can be resumed.
@@ -143,47 +191,42 @@ func (c *Conn) Lost(reason string) {
 	c.room.mu.Lock()
 	defer c.room.mu.Unlock()
 	c.broken = true
-	if s, err := c.ownLocked(); err == nil {
+	if s := c.session; c.speaksLocked() {
 		c.detachLocked(nil)
 		c.room.leaveLocked(s, reason, false)
 	}
-	c.room.queue.readyOne(c)
+	c.room.queue.ready(c)
 }
 
-// endLocked lets the connection send what the session has seen so far, then a BYE. The session must be left for good.
-func (c *Conn) endLocked(text string) {
-	c.session.conn = nil
+// endLocked lets the connection send what was said so far, then BYE. It returns the session, which is to be left for good.
+func (c *Conn) endLocked(text string) *Session {
 	c.limit = c.room.log.end
 	c.finishLocked(bye(text))
+	return c.session
 }
 
 // detachLocked takes the session from the connection, whose stream stops where it is, with the final lines.
 func (c *Conn) detachLocked(final []byte) {
-	c.session.conn = nil
-	c.session = nil
 	c.finishLocked(final)
+	c.session = nil
 }
 
 func (c *Conn) finishLocked(final []byte) {
+	c.session.conn = nil
+	c.room.here--
 	c.ending, c.final, c.endBy = true, final, time.Now().Add(endTime)
 	c.nc.SetWriteDeadline(c.endBy) // for a write that already waits
-	c.room.queue.readyOne(c)
+	c.room.queue.ready(c)
 }
 
 // cutLocked cuts a session off that does not take what is sent to it. It may resume.
-func (r *Room) cutLocked(c *Conn) {
-	s := c.session
+func (r *Room) cutLocked(s *Session) {
 	e := wire.ProtocolError{Verb: "-", Code: wire.CodeTooSlow, Text: "you lag too far behind the conversation: reconnect and resume"}
 	m := e.Message()
-	c.detachLocked(append(m.AppendServer(nil), bye("too slow")...))
+	s.conn.detachLocked(append(m.AppendServer(nil), bye("too slow")...))
 	r.leaveLocked(s, "too slow", false)
 }
 
-// cutLaggingLocked looks at the connections that did not take all at once.
-func (r *Room) cutLaggingLocked() {
-	for c := range r.slow {
-		if _, err := c.ownLocked(); err == nil && r.log.end-c.at.pos() > maxLag {
-			r.cutLocked(c)
-		}
-	}
+func bye(text string) []byte {
+	return (&wire.Message{Verb: wire.Bye, Text: []byte(text)}).AppendServer(nil)
 }

@@ -5,99 +5,8 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"sync"
 	"time"
-
-	"parley/server/wire"
 )
-
-// A queue holds the connections that nobody writes to at the moment: the idle ones, which have seen everything, and the
-// due ones, which have not. The room's mutex guards it.
-type queue struct {
-	wake  sync.Cond // there are due connections, or the room closed
-	idle  link      // heads of circular lists
-	due   link
-	epoch uint64 // how often the idle ones became due; an idle connection has the current one
-	quiet int    // connections in idle
-}
-
-// A link is a connection's place in one of the queue's lists.
-type link struct {
-	prev, next *link
-	conn       *Conn
-	epoch      uint64
-}
-
-func (q *queue) init(mu *sync.Mutex) {
-	q.wake.L = mu
-	q.idle.prev, q.idle.next = &q.idle, &q.idle
-	q.due.prev, q.due.next = &q.due, &q.due
-	q.epoch = 1
-}
-
-// insert puts l before the link at.
-func (l *link) insert(at *link) {
-	l.prev, l.next = at.prev, at
-	l.prev.next, at.prev = l, l
-}
-
-// push adds a connection that has something to be sent.
-func (q *queue) push(c *Conn) {
-	c.taken, c.link.epoch = false, 0
-	c.link.insert(&q.due)
-	q.wake.Signal()
-}
-
-// rest adds a connection that has nothing to be sent.
-func (q *queue) rest(c *Conn) {
-	c.taken, c.link.epoch = false, q.epoch
-	c.link.insert(&q.idle)
-	q.quiet++
-}
-
-// readyOne makes c due if it is idle.
-func (q *queue) readyOne(c *Conn) {
-	if !c.taken && c.link.epoch == q.epoch {
-		q.remove(c)
-		q.push(c)
-	}
-}
-
-// readyAll makes all idle connections due, however many there are.
-func (q *queue) readyAll() {
-	if q.quiet == 0 {
-		return
-	}
-	first, last := q.idle.next, q.idle.prev
-	first.prev, last.next = q.due.prev, &q.due
-	first.prev.next, q.due.prev = first, last
-	q.idle.prev, q.idle.next = &q.idle, &q.idle
-	if q.quiet > batch {
-		q.wake.Broadcast()
-	} else {
-		q.wake.Signal()
-	}
-	q.quiet = 0
-	q.epoch++
-}
-
-// take removes and returns the connection that has been due for longest, or nil.
-func (q *queue) take() *Conn {
-	c := q.due.next.conn
-	if c != nil {
-		q.remove(c)
-		c.taken = true
-	}
-	return c
-}
-
-func (q *queue) remove(c *Conn) {
-	if c.link.epoch == q.epoch {
-		q.quiet--
-	}
-	c.link.prev.next, c.link.next.prev = c.link.next, c.link.prev
-	c.link.prev, c.link.next = nil, nil
-}
 
 // batch is how many connections a flusher takes at a time: few locks for each, and enough left for the other flushers.
 const batch = 32
@@ -268,29 +177,4 @@ func (c *Conn) onward(bufs [][]byte, sent bool, err error) (_ [][]byte, t Transf
 	}
 	c.landLocked()
 	return nil, nil, nil, false
-}
-
-// Close sends everyone a last text, waits until all connections have taken what they were sent, for at most endTime, and
-// ends the room's goroutines. Nobody can join from then on.
-func (r *Room) Close(text string) {
-	r.mu.Lock()
-	if !r.closed {
-		r.closed = true
-		for _, s := range r.names {
-			if s.expiry != nil {
-				s.expiry.Stop()
-			}
-			if s.conn != nil {
-				s.conn.replyLocked(&wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
-				s.conn.endLocked("the server is closing")
-			}
-		}
-	}
-	r.mu.Unlock()
-	r.open.Wait()
-	r.mu.Lock()
-	r.stopped = true
-	r.queue.wake.Broadcast()
-	r.mu.Unlock()
-	r.flushers.Wait()
 }

@@ -22,13 +22,16 @@ type inbox struct {
 	sent    uint64 // number of the first item that waits
 	waiting int    // cost of the items that wait
 	kept    int    // cost of the items that were sent
-	floor   uint64 // below this seq the session cannot be resumed: items were dropped
+	floor   uint64 // from before this seq the session cannot be resumed: items were dropped
 	arena   []byte // short lines are made in it, many to an allocation
 }
 
 func (b *inbox) add(i item) {
 	b.items = append(b.items, i)
 	b.waiting += i.cost()
+	if b.kept > maxKept {
+		b.trim(0, 0, maxKept/2)
+	}
 }
 
 // encode returns the line of m, in memory that stays.
@@ -74,18 +77,18 @@ func (b *inbox) trim(acked, oldest uint64, keep int) {
 	n := 0
 	for ; b.first+uint64(n) < b.sent; n++ {
 		i := &b.items[n]
-		if i.seq > acked && i.pos >= oldest {
-			if b.kept <= keep {
-				break
-			}
-			b.floor = i.seq
+		if i.seq > acked && i.pos >= oldest && b.kept <= keep {
+			break
 		}
+		b.floor = max(b.floor, i.seq)
 		b.kept -= i.cost()
 	}
 	b.first += uint64(n)
 	left := copy(b.items, b.items[n:])
 	clear(b.items[left:])
-	b.items = b.items[:left]
+	if b.items = b.items[:left]; left == 0 && cap(b.items) > 64 {
+		b.items = nil // a burst is over
+	}
 }
 
 // rewind makes the items after seq wait again, and drops the replies, which belonged to another connection. It returns
@@ -102,4 +105,53 @@ func (b *inbox) rewind(seq uint64) bool {
 		}
 	}
 	return true
+}
+
+// pendingLocked reports whether there is something to do for the connection.
+func (c *Conn) pendingLocked() bool {
+	return c.broken || c.ending && !c.last || len(c.transfers) > 0 || c.streamsLocked()
+}
+
+// streamsLocked reports whether the stream goes on.
+func (c *Conn) streamsLocked() bool {
+	return c.session != nil && (c.at.pos() < min(c.limit, c.room.log.end) || c.session.inbox.peek() != nil)
+}
+
+// collectLocked appends to bufs the next part of what is to be sent: the log, overlaid with the inbox.
+func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
+	const (
+		most   = 256 << 10 // bytes: a larger system call costs no less for each byte
+		slices = 256       // a system call takes at most 1024
+	)
+	for size := 0; size < most && len(bufs) < slices && c.streamsLocked(); {
+		var b []byte
+		box := &c.session.inbox
+		if i := box.peek(); i == nil {
+			b = c.at.next(c.limit)
+		} else if i.pos > c.at.pos() {
+			b = c.at.next(min(c.limit, i.pos))
+		} else {
+			if i.skip > 0 {
+				c.at.next(c.limit) // into the chunk where the line is
+				c.at.off += i.skip
+			}
+			bufs, size = append(bufs, i.line), size+len(i.line)
+			box.take()
+			continue
+		}
+		b = b[:min(len(b), most-size)]
+		c.at.off += len(b)
+		bufs, size = append(bufs, b), size+len(b)
+	}
+	if c.ending && !c.last && !c.streamsLocked() {
+		c.last = true
+		bufs = append(bufs, c.final)
+	}
+	if s := c.session; s != nil && s.inbox.waiting <= ownWaiting {
+		select {
+		case c.drained <- struct{}{}:
+		default:
+		}
+	}
+	return bufs
 }

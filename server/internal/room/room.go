@@ -71,13 +71,13 @@ type Session struct {
 // New returns an empty room whose goroutines run until Close.
 func New(cfg Config) *Room {
 	r := &Room{cfg: cfg, log: newLog(), names: map[string]*Session{}, tokens: map[string]*Session{}, slow: map[*Conn]bool{}}
-	r.queue.init(&r.mu)
+	r.queue.wake.L, r.queue.epoch = &r.mu, 1
 	r.startFlushers()
 	return r
 }
 
-// eventLocked appends what concerns everyone to the log and wakes all who have not seen it. hide, unless it is nil, is the one
-// session that does not see the line but, unless it is empty, instead.
+// eventLocked appends what concerns everyone to the log and makes all due who have not seen it. hide, unless it is nil, is
+// the one session that does not see the line but, unless that is empty, instead.
 func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) uint64 {
 	r.seq++
 	m.Seq, m.Time = r.seq, uint64(time.Now().UnixMilli())
@@ -87,25 +87,27 @@ func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) ui
 		if instead != "" {
 			i.line = hide.inbox.encode(&wire.Message{Verb: instead, Seq: m.Seq})
 		}
-		r.putLocked(hide, i)
+		hide.inbox.add(i)
 	}
 	r.queue.readyAll()
 	if rolled {
-		r.cutLaggingLocked()
+		for c := range r.slow {
+			if c.speaksLocked() && r.log.end-c.at.pos() > maxLag {
+				r.cutLocked(c.session)
+			}
+		}
 	}
 	return m.Seq
 }
 
-// putLocked adds to a session's inbox.
-func (r *Room) putLocked(s *Session, i item) {
-	s.inbox.add(i)
-	if s.inbox.kept > maxKept {
-		s.inbox.trim(0, r.log.first.base, maxKept/2)
-	}
-	if c := s.conn; c != nil {
-		r.queue.readyOne(c)
-		if s.inbox.waiting > maxWaiting && !i.reply {
-			r.cutLocked(c)
+// putLocked sends m to one session that is connected. A message without a seq is a reply, and not resumed.
+func (r *Room) putLocked(s *Session, m *wire.Message) {
+	reply := m.Seq == 0 || m.Verb == wire.Welcome
+	s.inbox.add(item{pos: r.log.end, seq: r.seq, line: s.inbox.encode(m), reply: reply})
+	if s.conn != nil {
+		r.queue.ready(s.conn)
+		if s.inbox.waiting > maxWaiting && !reply {
+			r.cutLocked(s)
 		}
 	}
 }
@@ -131,9 +133,8 @@ func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
 		r.dropLocked(old)
 	}
 	r.names[s.key], r.tokens[s.token] = s, s
-	r.here++
 	r.connectLocked(s, c, cursor{r.log.last, len(r.log.last.buf)})
-	c.replyLocked(&wire.Message{Verb: wire.Welcome, Token: []byte(s.token), Seq: r.seq,
+	r.putLocked(s, &wire.Message{Verb: wire.Welcome, Token: []byte(s.token), Seq: r.seq,
 		Text: fmt.Appendf(nil, "welcome to parley, %s: %s", name, people(r.here))})
 	for _, span := range r.log.newest(history) {
 		s.inbox.add(item{pos: r.log.end, seq: r.seq, line: span.lines(), reply: true})
@@ -149,30 +150,28 @@ func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	defer r.mu.Unlock()
 	gone := &wire.ProtocolError{Verb: wire.Resume, Code: wire.CodeGone, Text: "this session cannot be resumed: join afresh"}
 	s := r.tokens[token]
-	if s == nil || r.closed || seq > r.seq || s.conn == nil && r.here >= r.cfg.MaxSessions {
-		return nil, gone
-	}
-	at, reaches := r.log.after(seq)
-	if !reaches || !s.inbox.rewind(seq) {
-		if s.conn != nil {
-			s.conn.detachLocked(bye(movedOn))
-			r.leaveLocked(s, "connection lost", true)
-		}
-		r.dropLocked(s)
+	if s == nil || r.closed || s.conn == nil && r.here >= r.cfg.MaxSessions {
 		return nil, gone
 	}
 	left := s.conn == nil
 	if left {
 		s.expiry.Stop()
-		r.here++
 	} else {
-		s.conn.detachLocked(bye(movedOn))
+		s.conn.detachLocked(bye("this session goes on over another connection"))
+	}
+	at, reaches := r.log.after(seq)
+	if seq > r.seq || !reaches || !s.inbox.rewind(seq) {
+		if !left {
+			r.leaveLocked(s, "connection lost", true)
+		}
+		r.dropLocked(s)
+		return nil, gone
 	}
 	c := newConn(r, s, nc)
 	r.connectLocked(s, c, at)
 	// RESUMED comes first, before what waits in the inbox.
 	resumed := &wire.Message{Verb: wire.Resumed, Count: s.handled, Text: fmt.Appendf(nil, "welcome back, %s: %s", s.name, people(r.here))}
-	s.inbox.items = slices.Insert(s.inbox.items, 0, item{seq: seq, line: s.inbox.encode(resumed), reply: true})
+	s.inbox.items = slices.Insert(s.inbox.items, 0, item{line: s.inbox.encode(resumed), reply: true})
 	s.inbox.waiting += s.inbox.items[0].cost()
 	if left {
 		r.announceLocked(s)
@@ -182,6 +181,7 @@ func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 
 func (r *Room) connectLocked(s *Session, c *Conn, at cursor) {
 	s.conn, c.at = c, at
+	r.here++
 	r.open.Add(1)
 	r.queue.push(c)
 }
@@ -193,7 +193,6 @@ func (r *Room) announceLocked(s *Session) {
 
 // leaveLocked announces that s left. Unless forever, it can be resumed during the grace period.
 func (r *Room) leaveLocked(s *Session, reason string, forever bool) {
-	r.here--
 	hide := s
 	if forever {
 		hide = nil // its stream has ended
@@ -245,7 +244,7 @@ func (r *Room) Notice(text string) {
 	defer r.mu.Unlock()
 	for _, s := range r.names {
 		if s.conn != nil {
-			s.conn.replyLocked(&wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
+			r.putLocked(s, &wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
 		}
 	}
 }
@@ -258,8 +257,7 @@ func (r *Room) Kick(name string) bool {
 	if s == nil || s.conn == nil {
 		return false
 	}
-	s.conn.endLocked("you were kicked by the server's operator")
-	r.leaveLocked(s, "kicked", true)
+	r.leaveLocked(s.conn.endLocked("you were kicked by the server's operator"), "kicked", true)
 	return true
 }
 
@@ -277,8 +275,27 @@ func newToken() string {
 	return hex.EncodeToString(b[:])
 }
 
-const movedOn = "this session goes on over another connection"
-
-func bye(text string) []byte {
-	return (&wire.Message{Verb: wire.Bye, Text: []byte(text)}).AppendServer(nil)
+// Close sends everyone a last text, waits until all connections have taken what they were sent, for at most endTime, and
+// ends the room's goroutines. Nobody can join from then on.
+func (r *Room) Close(text string) {
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		for _, s := range r.names {
+			if s.expiry != nil {
+				s.expiry.Stop()
+			}
+			if s.conn != nil {
+				r.putLocked(s, &wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
+				s.conn.endLocked("the server is closing")
+			}
+		}
+	}
+	r.mu.Unlock()
+	r.open.Wait()
+	r.mu.Lock()
+	r.stopped = true
+	r.queue.wake.Broadcast()
+	r.mu.Unlock()
+	r.flushers.Wait()
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -46,9 +45,6 @@ type client struct {
 	lines *wire.Reader
 	conn  *room.Conn // nil until joined
 	rate  *rate.Limiter
-
-	mu        sync.Mutex // guards the following field, which transfers change from the goroutine that sends them
-	downloads map[*files.Transfer]bool
 }
 
 // Serve serves a connection until it ends, and closes it.
@@ -106,11 +102,7 @@ func (s *source) Read(p []byte) (int, error) {
 // join answers lines until HELLO or RESUME succeeds, and reports whether one did.
 func (c *client) join() bool {
 	for range helloTries {
-		line, err := c.lines.ReadLine()
-		var m wire.Message
-		if err == nil {
-			m, err = wire.ParseClient(line)
-		}
+		m, err := c.next()
 		if err == nil {
 			switch m.Verb {
 			case wire.Hello:

@@ -3,10 +3,10 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
-	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/wire"
 )
@@ -14,11 +14,7 @@ import (
 // talk carries out a session's lines until it ends. It returns why the connection was lost, "" when it ended otherwise.
 func (c *client) talk() (reason string) {
 	for {
-		line, err := c.lines.ReadLine()
-		var m wire.Message
-		if err == nil {
-			m, err = wire.ParseClient(line)
-		}
+		m, err := c.next()
 		c.wait()
 		if err == nil {
 			err = c.carryOut(&m)
@@ -29,7 +25,7 @@ func (c *client) talk() (reason string) {
 		case errors.Is(err, room.ErrEnded):
 			return ""
 		case errors.As(err, &e):
-			c.Log.Warn("bad line", "name", c.conn.Name(), "code", e.Code, "text", e.Text)
+			c.log().Warn("bad line", "code", e.Code, "text", e.Text)
 			c.conn.Reply(e.Message())
 		case errors.Is(err, os.ErrDeadlineExceeded) && c.silent():
 			return "timed out"
@@ -38,6 +34,18 @@ func (c *client) talk() (reason string) {
 		}
 	}
 }
+
+// next returns the next line, taken apart.
+func (c *client) next() (wire.Message, error) {
+	line, err := c.lines.ReadLine()
+	if err != nil {
+		return wire.Message{}, err
+	}
+	return wire.ParseClient(line)
+}
+
+// log returns the log for events of the session.
+func (c *client) log() *slog.Logger { return c.Log.With("name", c.conn.Name()) }
 
 // silent reports whether a deadline passed because nothing came, and not because nothing can be written.
 func (c *client) silent() bool {
@@ -83,9 +91,11 @@ func (c *client) carryOut(m *wire.Message) error {
 	case wire.Files:
 		return c.list()
 	case wire.Get:
-		return c.get(m)
+		return c.conn.Send(c.Folder.Send(string(m.Name), int64(m.Offset), string(m.Version), c.log()), maxGets)
 	case wire.Stop:
-		return c.stop()
+		if !c.conn.Stop() {
+			return &wire.ProtocolError{Verb: wire.Stop, Code: wire.CodeNoDownload, Text: "no download is in progress"}
+		}
 	case wire.Ping:
 		c.conn.Ack(m.Seq)
 		c.conn.Reply(wire.Message{Verb: wire.Pong})
@@ -101,7 +111,7 @@ func (c *client) carryOut(m *wire.Message) error {
 func (c *client) tell(m *wire.Message) error {
 	seq, to, err := c.conn.Tell(m.Name, m.Text)
 	if e := (*wire.ProtocolError)(nil); errors.As(err, &e) {
-		c.Log.Info("refused", "name", c.conn.Name(), "code", e.Code, "to", string(m.Name))
+		c.log().Info("refused", "code", e.Code, "to", string(m.Name))
 		return nil
 	}
 	if err == nil {
@@ -134,10 +144,10 @@ func (c *client) reply(answer []wire.Message) {
 func (c *client) list() error {
 	list, err := c.Folder.List()
 	if err != nil {
-		c.Log.Error("folder not listed", "name", c.conn.Name(), "error", err)
+		c.log().Error("folder not listed", "error", err)
 		return &wire.ProtocolError{Verb: wire.Files, Code: wire.CodeFileFailed, Text: err.Error()}
 	}
-	c.Log.Info("folder listed", "name", c.conn.Name(), "files", len(list))
+	c.log().Info("folder listed", "files", len(list))
 	plural := "s"
 	if len(list) == 1 {
 		plural = ""
@@ -145,45 +155,5 @@ func (c *client) list() error {
 	head := wire.Message{Verb: wire.Files, Count: uint64(len(list)),
 		Text: fmt.Appendf(nil, "you may read the shared folder: %d file%s", len(list), plural)}
 	c.reply(append([]wire.Message{head}, list...))
-	return nil
-}
-
-func (c *client) get(m *wire.Message) error {
-	name := c.conn.Name()
-	var t *files.Transfer
-	t = c.Folder.Send(string(m.Name), int64(m.Offset), string(m.Version),
-		func(f *files.File, offset int64) {
-			c.Log.Info("download begun", "name", name, "file", f.Name, "size", f.Size, "offset", offset)
-		},
-		func(file string, bytes int64, how string) {
-			c.Log.Info("download ended", "name", name, "file", file, "bytes", bytes, "how", how)
-			c.mu.Lock()
-			delete(c.downloads, t)
-			c.mu.Unlock()
-		})
-	c.mu.Lock()
-	if c.downloads == nil {
-		c.downloads = map[*files.Transfer]bool{}
-	}
-	c.downloads[t] = true
-	c.mu.Unlock()
-	if err := c.conn.Send(t, maxGets); err != nil {
-		c.mu.Lock()
-		delete(c.downloads, t)
-		c.mu.Unlock()
-		return err
-	}
-	return nil
-}
-
-func (c *client) stop() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.downloads) == 0 {
-		return &wire.ProtocolError{Verb: wire.Stop, Code: wire.CodeNoDownload, Text: "no download is in progress"}
-	}
-	for t := range c.downloads {
-		t.Stop()
-	}
 	return nil
 }

@@ -1,0 +1,70 @@
+package room
+
+import "sync"
+
+// A queue holds the connections that nobody writes to at the moment: the idle ones, which have seen everything, and the
+// due ones, which have not. The room's mutex guards it.
+type queue struct {
+	wake  sync.Cond // there are due connections, or the room is closed
+	idle  []*Conn
+	due   []*Conn // first in, first out, from next on
+	next  int
+	epoch uint64 // counts how often all idle connections became due, which touches none of them
+}
+
+// A place tells where in the queue a connection is.
+type place struct {
+	taken bool   // nowhere: someone writes to it
+	epoch uint64 // it is idle if this is the queue's
+	index int    // in idle, then
+}
+
+// push adds a connection that has something to be sent.
+func (q *queue) push(c *Conn) {
+	c.place = place{}
+	q.due = append(q.due, c)
+	q.wake.Signal()
+}
+
+// rest adds a connection that has nothing to be sent.
+func (q *queue) rest(c *Conn) {
+	c.place = place{epoch: q.epoch, index: len(q.idle)}
+	q.idle = append(q.idle, c)
+}
+
+// ready makes c due if it is idle.
+func (q *queue) ready(c *Conn) {
+	if c.place.taken || c.place.epoch != q.epoch {
+		return
+	}
+	last := len(q.idle) - 1
+	q.idle[c.place.index] = q.idle[last]
+	q.idle[last].place.index = c.place.index
+	q.idle = q.idle[:last]
+	q.push(c)
+}
+
+// readyAll makes all idle connections due.
+func (q *queue) readyAll() {
+	if len(q.idle) > batch {
+		q.wake.Broadcast()
+	} else if len(q.idle) > 0 {
+		q.wake.Signal()
+	}
+	q.due = append(q.due, q.idle...)
+	q.idle = q.idle[:0]
+	q.epoch++
+}
+
+// take removes and returns the connection that has been due for longest, or nil.
+func (q *queue) take() *Conn {
+	if q.next == len(q.due) {
+		q.due, q.next = q.due[:0], 0
+		return nil
+	}
+	c := q.due[q.next]
+	q.due[q.next] = nil
+	q.next++
+	c.place.taken = true
+	return c
+}
