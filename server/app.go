@@ -18,8 +18,9 @@ import (
 	"parley/server/wire"
 )
 
-// waiting is how many connections may be open beyond those that -max-clients allows to join.
-const waiting = 1024
+// spare is how many connections may be open beyond those that -max-clients allows to join: they are about to join, or have
+// left and are about to close.
+const spare = 4096
 
 // endTime is the longest that an orderly end may take; the room needs less, unless it is what crashed.
 const endTime = 10 * time.Second
@@ -51,7 +52,7 @@ type app struct {
 }
 
 func newApp(opt options, folder *files.Folder, log *slog.Logger, terminal io.Writer, guard func()) *app {
-	a := &app{log: log, terminal: terminal, guard: guard, slots: make(chan struct{}, opt.maxClients+waiting), quit: make(chan struct{})}
+	a := &app{log: log, terminal: terminal, guard: guard, slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{})}
 	a.room = room.New(room.Config{
 		MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle, Guard: guard,
 		Joined: func(name string, from net.Addr) {

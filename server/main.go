@@ -2,6 +2,7 @@
 package main
 
 import (
+	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,30 +19,8 @@ import (
 	"parley/server/internal/journal"
 )
 
-const usage = `usage: server [flags] PORT
-       server [flags] HOST:PORT
-
-Starts a chat server. PORT is a number from 0 to 65535; 0 picks a free one.
-HOST limits it to one of the machine's addresses, such as 127.0.0.1.
-
-flags:
-  -files DIR        the folder to share (default $SERVER_SHARED_FILES, or
-                    SharedFiles); it is created when missing
-  -log FILE         the log, which is appended to (default server.log)
-  -log-text=false   keep the texts of messages out of the log
-  -max-clients N    how many people may be here at a time (default 10000)
-  -rate N           lines a second that a client may send in the long run;
-                    one that sends more has to wait (default 100; 0: any)
-  -grace D          how long a client whose connection broke may come back
-                    and go on where it was (default 2m)
-  -idle D           silence after which a connection is given up (default 45s)
-
-What you type while it runs:
-  /who              who is here
-  /say TEXT         tell everyone something
-  /kick NAME        end someone's connection
-  /quit             end the server; so do Ctrl-C and SIGTERM
-`
+//go:embed usage.txt
+var usage string // the manual
 
 // options are what the command line says.
 type options struct {
@@ -97,20 +76,15 @@ func parse(args []string) (opt options, err error) {
 	if opt.maxClients < 1 || opt.rate < 0 || opt.grace < 0 || opt.idle <= 0 {
 		return opt, errors.New("-max-clients and -idle must be above 0, -rate and -grace not below")
 	}
-	opt.address, err = address(flags.Arg(0))
-	return opt, err
-}
-
-// address returns what to listen on for PORT or HOST:PORT.
-func address(arg string) (string, error) {
-	host, port, err := net.SplitHostPort(arg)
+	host, port, err := net.SplitHostPort(flags.Arg(0))
 	if err != nil {
-		host, port = "", arg
+		host, port = "", flags.Arg(0)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return "", fmt.Errorf("port %q is not a number from 0 to 65535", port)
+		return opt, fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
-	return net.JoinHostPort(host, port), nil
+	opt.address = net.JoinHostPort(host, port)
+	return opt, nil
 }
 
 // host runs a server until a person or a crash ends it.

@@ -19,9 +19,10 @@ type flight struct {
 	err  error
 }
 
-// startFlushers starts the goroutines that write to connections, as many as run at the same time.
+// startFlushers starts the goroutines that write to connections: as many as run at the same time, and never only one, so that
+// people can be told why when one crashes.
 func (r *Room) startFlushers() {
-	for range runtime.GOMAXPROCS(0) {
+	for range max(2, runtime.GOMAXPROCS(0)) {
 		r.flushers.Go(func() {
 			defer r.cfg.Guard()
 			r.flush()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -35,6 +36,38 @@ type Server struct {
 	Show   func(string)  // shows the operator a line
 	Idle   time.Duration // silence after which a connection is given up
 	Rate   float64       // lines a second that a session may send in the long run; 0 is any number
+
+	lobby lobby
+}
+
+// A lobby holds the connections that have not joined. When it is full, a newcomer takes the place of the oldest, so
+// those who never say HELLO cannot keep out those who do.
+type lobby struct {
+	mu    sync.Mutex // guards the following fields
+	conns [1024]net.Conn
+	next  int
+}
+
+// enter returns the place of nc.
+func (l *lobby) enter(nc net.Conn) (place int) {
+	l.mu.Lock()
+	place = l.next % len(l.conns)
+	l.next++
+	oldest := l.conns[place]
+	l.conns[place] = nc
+	l.mu.Unlock()
+	if oldest != nil {
+		oldest.Close()
+	}
+	return place
+}
+
+func (l *lobby) leave(place int, nc net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns[place] == nc {
+		l.conns[place] = nil
+	}
 }
 
 // A client is one connection. Its fields belong to the goroutine that serves it, but for those that say otherwise.
@@ -58,7 +91,9 @@ func (s *Server) Serve(nc net.Conn) {
 	if s.Rate > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(s.Rate), int(max(1, s.Rate*burstPeriod)))
 	}
-	if !c.join() {
+	place := s.lobby.enter(nc)
+	joined := c.join()
+	if s.lobby.leave(place, nc); !joined {
 		return
 	}
 	c.src.idle, c.src.done = s.Idle, c.conn.Done()
@@ -144,7 +179,7 @@ func (c *client) refuse(err error) bool {
 	again := errors.As(err, &e)
 	if !again {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost")
+			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost", "error", err)
 			return false
 		}
 		e = &wire.ProtocolError{Verb: "-", Code: wire.CodeTimeout, Text: fmt.Sprintf("no HELLO within %v", helloTime)}
