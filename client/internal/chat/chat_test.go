@@ -1,0 +1,431 @@
+package chat
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/client/internal/link"
+)
+
+// A record is a Face that keeps what it is shown, with ! before what went wrong and [mode] for the prompt.
+type record struct{ lines []string }
+
+func (r *record) Show(l Line)          { r.lines = append(r.lines, l.Text) }
+func (r *record) Complain(text string) { r.lines = append(r.lines, "! "+text) }
+func (r *record) Prompt(mode string)   { r.lines = append(r.lines, "["+mode+"]") }
+func (r *record) Flush() error         { return nil }
+
+// play runs a chat in which the test is the server and the user. Each step begins when all that came before is done:
+//
+//	> LINE    the client sends this
+//	< LINE    the server sends this
+//	. LINE    the user types this
+//	cut       the connection breaks, and there is another one
+//	interrupt the user presses Ctrl-C
+//	wait      two minutes pass
+//
+// At the end the input ends, and the server answers QUIT, if it is still there.
+func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
+	synctest.Test(t, func(t *testing.T) {
+		conns := make(chan net.Conn, 1)
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			conns <- server
+			return client, nil
+		}
+		opened := make(chan *link.Link)
+		go func() {
+			l, err := link.Open(t.Context(), link.Config{Address: "chat:1", Name: "alice", Idle: time.Hour, Reconnect: time.Minute, Dial: dial})
+			if err != nil {
+				t.Error(err)
+			}
+			opened <- l
+		}()
+		conn := <-conns
+		r := bufio.NewReader(conn)
+		r.ReadString('\n')
+		io.WriteString(conn, "WELCOME tok 10 hi\n")
+		input, signals := make(chan Input), make(chan os.Signal, 1)
+		face := new(record)
+		done := make(chan struct{})
+		l := <-opened
+		go func() {
+			defer close(done)
+			status = Run(cfg, face, l, input, signals)
+		}()
+		for step := range strings.Lines(steps) {
+			synctest.Wait()
+			verb, rest, _ := strings.Cut(strings.TrimSpace(step), " ")
+			rest = strings.NewReplacer(`\e`, "\x1b", `\u`, "\u202e").Replace(rest)
+			switch verb {
+			case ">":
+				if got, err := r.ReadString('\n'); got != rest+"\n" {
+					t.Fatalf("the client sent %q (%v), want %q", got, err, rest)
+				}
+			case "<":
+				io.WriteString(conn, rest+"\n")
+			case ".":
+				input <- Input{Text: rest}
+			case "cut":
+				conn.Close()
+				conn = <-conns
+				r = bufio.NewReader(conn)
+			case "interrupt":
+				signals <- os.Interrupt
+			case "wait":
+				time.Sleep(2 * time.Minute)
+			}
+		}
+		synctest.Wait()
+		close(input)
+		if line, _ := r.ReadString('\n'); line == "QUIT\n" {
+			io.WriteString(conn, "BYE bye\n")
+		}
+		<-done
+		conn.Close()
+		lines = face.lines
+	})
+	return lines, status
+}
+
+func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
+
+func TestChat(t *testing.T) {
+	tests := []struct {
+		name   string
+		person bool
+		steps  string
+		want   string
+		status int
+	}{
+		{"events", false, `
+			< SAID 3 0 bob old
+			< JOINED 11 0 alice
+			< JOINED 12 0 bob
+			< SAID 13 0 bob hello
+			< TOLD 14 0 bob psst
+			< LEFT 15 0 bob
+			< LEFT 16 0 carol connection lost
+			< NOTICE soup is ready
+			< SAID 17 0 bob gpj.\ugnp`, `
+			alice has joined
+			bob has joined
+			bob: hello
+			bob (to you): psst
+			bob has left
+			carol has left (connection lost)
+			server: soup is ready
+			bob: gpj.\u{202E}gnp`, 0},
+		{"history", false, `
+			< SAID 3 0 bob one
+			< SAID 4 0 bob two
+			< SAID 12 0 bob three
+			. /history
+			. /history 2
+			. /history 0`, `
+			bob: three
+			(earlier) bob: one
+			(earlier) bob: two
+			(earlier) bob: three
+			(earlier) bob: two
+			(earlier) bob: three
+			! client: /history takes a number from 1 to 1000, not "0"`, 1},
+		{"sending", false, `
+			. hello
+			> SAY hello
+			< OK 11
+			. //all
+			> SAY /all
+			< OK 12
+			. /to bob
+			. hi	there
+			> TELL bob hi there
+			< REFUSED 13 no-user nobody is called bob
+			. /tell carol hi carol
+			> TELL carol hi carol
+			< OK 14
+			. /all
+			. back
+			> SAY back
+			< OK 15
+			. /history`, `
+			talking to bob
+			[to bob]
+			! client: not sent: nobody is called bob
+			talking to all
+			[all]
+			(earlier) you: hello
+			(earlier) you: /all
+			(earlier) you (to carol): hi carol
+			(earlier) you: back`, 1},
+		{"a person", true, `
+			< SAID 3 0 bob old
+			. hello
+			> SAY hello
+			< OK 11
+			. /tell bob psst
+			> TELL bob psst
+			< OK 12`, `
+			(earlier) bob: old
+			you: hello
+			you (to bob): psst`, 0},
+		{"not understood", false, `
+			. /fils
+			. /to
+			. /to a b
+			. /tell bob
+			. /get
+			. /get [
+			. /cancel
+			. ` + strings.Repeat("x", 4092) + `
+			. \e[2J`, `
+			! client: unknown command /fils: did you mean /files?
+			! client: /to: the name is empty: use 1 to 32 letters or digits
+			! client: /to: "a b" cannot be a name: use letters and digits, without spaces
+			! client: not sent: there is no text after the name
+			! client: /get needs the name of a file: /files shows them
+			! client: [ is not a pattern: a [ needs its ]
+			! client: no download to stop
+			! client: not sent: 4092 bytes of text, at most 4091 fit in a message
+			! client: not sent: a control character at byte 1 of the line`, 1},
+		{"who and files", false, `
+			. /who
+			> WHO
+			< USERS 2
+			< USER alice
+			< SAID 11 0 bob between
+			< USER bob
+			. /files
+			> FILES
+			< FILES 2 you may read 2 files
+			< FILE 5 0 a b
+			< FILE 6 0 \u2
+			. /files
+			> FILES
+			< ERROR FILES file-failed the folder is gone`, `
+			bob: between
+			2 here: alice, bob
+			you may read 2 files
+			a b: 5 bytes
+			\u{202E}2: 6 bytes
+			! client: the folder is gone`, 1},
+		{"away", false, `
+			. /who
+			> WHO
+			cut
+			> RESUME parley/1 tok 10
+			< RESUMED 0 hi
+			> WHO
+			< USERS 1
+			< USER alice
+			. one
+			> SAY one
+			cut
+			. two
+			> RESUME parley/1 tok 10
+			< RESUMED 1 hi
+			> SAY two
+			< OK 11
+			< OK 12`, `
+			connection lost, reconnecting…
+			[all, away]
+			back, nothing missed
+			[all]
+			1 here: alice
+			connection lost, reconnecting…
+			[all, away]
+			back, nothing missed
+			[all]`, 0},
+		{"gone", false, `
+			< JOINED 11 0 alice
+			. one
+			> SAY one
+			cut
+			> RESUME parley/1 tok 11
+			< ERROR RESUME gone no such session
+			> HELLO parley/1 alice 0
+			< WELCOME tok2 1 hi
+			< JOINED 2 0 alice`, `
+			alice has joined
+			connection lost, reconnecting…
+			[all, away]
+			the session is gone: joined afresh, some messages may be missing
+			[all]
+			! client: not known whether sent: one
+			alice has joined`, 1},
+		{"the server ends", false, `
+			< NOTICE shutting down
+			< BYE closed`, `
+			server: shutting down
+			! client: the server ended the session: closed`, 1},
+		{"interrupted", false, `
+			. one
+			> SAY one
+			interrupt
+			< OK 11
+			> QUIT
+			< BYE bye`, ``, 0},
+		{"interrupted, no answer", false, `
+			. one
+			> SAY one
+			interrupt
+			> QUIT
+			wait`, `
+			! client: 1 message without an answer: not known whether sent`, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, status := play(t, Config{Name: "alice", Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person}, tt.steps)
+			compare(t, "[all]\nhi"+tt.want, got, tt.status, status)
+		})
+	}
+}
+
+func compare(t *testing.T, want string, got []string, wantStatus, status int) {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(want) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	if diff := cmp.Diff(lines, got); diff != "" {
+		t.Errorf("shown (-want +got):\n%s", diff)
+	}
+	if status != wantStatus {
+		t.Errorf("status %d, want %d", status, wantStatus)
+	}
+}
+
+func TestGet(t *testing.T) {
+	tests := []struct {
+		name   string
+		steps  string
+		want   string
+		status int
+	}{
+		{"one", `
+			. /get a b.txt
+			> GET 0 - a b.txt
+			< SENDING 5 0 v1 a b.txt
+			< DATA 2
+			< h
+			< SAID 11 0 bob between
+			< DATA 2
+			< l
+			< DATA 1
+			< oSENT ` + sum("h\nl\no") + ` 5 a b.txt`, `
+			a b.txt: downloading 5 bytes
+			bob: between
+			a b.txt: 5 bytes, saved as DIR/a b.txt, SHA-256 verified`, 0},
+		{"pattern", `
+			. /get *.png
+			> FILES
+			< FILES 4 you may read 4 files
+			< FILE 1 0 a.png
+			< FILE 1 0 b.txt
+			< FILE 0 0 sub/c.png
+			< FILE 0 0 d.png.txt
+			> GET 0 - a.png
+			< ERROR GET no-file there is no file a.png
+			> GET 0 - sub/c.png
+			< SENDING 0 0 v sub/c.png
+			< SENT ` + sum("") + ` 0 sub/c.png
+			. /get *.gif
+			> FILES
+			< FILES 0 nothing`, `
+			! client: a.png: there is no file a.png
+			sub/c.png: downloading 0 bytes
+			sub/c.png: 0 bytes, saved as DIR/sub/c.png, SHA-256 verified
+			! client: no file matches *.gif: /files shows them`, 1},
+		{"over two connections", `
+			. /get a
+			> GET 0 - a
+			< SENDING 5 0 v1 a
+			< DATA 2
+			< h
+			cut
+			> RESUME parley/1 tok 10
+			< RESUMED 0 hi
+			> GET 2 v1 a
+			< SENDING 5 2 v1 a
+			< DATA 3
+			< lloSENT ` + sum("h\nllo") + ` 5 a`, `
+			a: downloading 5 bytes
+			connection lost, reconnecting…
+			[all, away]
+			back, nothing missed
+			[all]
+			a: continuing at 2 of 5 bytes
+			a: 5 bytes, saved as DIR/a, SHA-256 verified`, 0},
+		{"cancel", `
+			. /get a
+			. /get b
+			> GET 0 - a
+			< SENDING 5 0 v1 a
+			. /cancel
+			> STOP
+			< DATA 2
+			< h
+			< ERROR GET stopped stopped
+			. /get a
+			> GET 0 v1 a
+			. /cancel
+			> STOP
+			< SENT x 5 a
+			< ERROR STOP no-download nothing to stop`, `
+			a: downloading 5 bytes
+			a: stopped
+			a: stopped`, 0},
+		{"wrong digest", `
+			. /get a
+			> GET 0 - a
+			< SENDING 1 0 v1 a
+			< DATA 1
+			< aSENT ` + sum("b") + ` 1 a`, `
+			a: downloading 1 bytes
+			! client: a: 1 bytes with SHA-256 ` + sum("a") + ` came, the server has 1 with ` + sum("b") + `: get it again`, 1},
+		{"too much", `
+			. /get a
+			> GET 0 - a
+			< SENDING 1 0 v1 a
+			< DATA 2
+			< a
+			> STOP
+			< DATA 2
+			< a
+			< ERROR GET stopped stopped
+			. hello
+			> SAY hello
+			< OK 11`, `
+			a: downloading 1 bytes
+			! client: a: the server sends more than the 1 bytes that it announced`, 1},
+		{"not asked for", `
+			< SENDING 2 0 v1 a
+			< DATA 2
+			< a
+			< SENT x 2 a
+			< USERS 1
+			< ERROR GET no-file x`, ``, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "alice")
+			got, status := play(t, Config{Name: "alice", Folder: dir}, tt.steps)
+			for i := range got {
+				got[i] = filepath.ToSlash(strings.ReplaceAll(got[i], dir, "DIR"))
+			}
+			compare(t, "[all]\nhi"+tt.want, got, tt.status, status)
+		})
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestUsage(t *testing.T) {
+	tests := []struct {
+		args   string
+		status int
+		out    string
+		errs   string
+	}{
+		{"-h", 0, usage, ""},
+		{"", 2, "", "client: NAME, HOST and PORT are needed, there are 0 arguments: see client -h\n"},
+		{"alice localhost abc", 2, "", "client: port \"abc\" is not a number from 1 to 65535: see client -h\n"},
+		{"alice localhost 0", 2, "", "client: port \"0\" is not a number from 1 to 65535: see client -h\n"},
+		{"alice localhost 65536", 2, "", "client: port \"65536\" is not a number from 1 to 65535: see client -h\n"},
+		{"al,ice@b/c localhost 1", 2, "", "client: \"al,ice@b/c\" cannot name a folder on every system: \"al,ice@b_c\" could: see client -h\n"},
+		{"-history 1001 alice localhost 1", 2, "", "client: -history 1001 is not from 0 to 1000: see client -h\n"},
+		{"-idle 1ms alice localhost 1", 2, "", "client: -idle 1ms is less than 30ms: see client -h\n"},
+		{"-reconnect -1s alice localhost 1", 2, "", "client: -reconnect -1s is less than 0s: see client -h\n"},
+		{"-x", 2, "", "client: flag provided but not defined: -x: see client -h\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			if status := run(strings.Fields(tt.args), strings.NewReader(""), &out, &errs); status != tt.status {
+				t.Errorf("status %d, want %d", status, tt.status)
+			}
+			if diff := cmp.Diff(tt.out, out.String()); diff != "" {
+				t.Errorf("standard output (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.errs, errs.String()); diff != "" {
+				t.Errorf("standard error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
