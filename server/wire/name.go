@@ -51,9 +51,6 @@ func SafeElement(s string) string {
 		}
 		return r
 	}, s)
-	if t := strings.TrimRight(safe, ". "); t != safe {
-		safe = t + "_"
-	}
 	base, _, _ := strings.Cut(safe, ".")
 	switch device := strings.ToUpper(strings.TrimRight(base, " ")); device {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
@@ -66,6 +63,9 @@ func SafeElement(s string) string {
 	for len(safe) > 255 {
 		_, n := utf8.DecodeLastRuneInString(safe)
 		safe = safe[:len(safe)-n]
+	}
+	if t := strings.TrimRight(safe, ". "); t != safe {
+		safe = t + "_"
 	}
 	return safe
 }

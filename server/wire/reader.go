@@ -80,15 +80,16 @@ func (r *Reader) fill() error {
 	case r.r == r.w && r.w < len(r.buf)/4 && len(r.buf) > minBuffer, len(r.buf) == 0:
 		// Nothing is kept and the last read was small: go back to the buffer of an idle connection.
 		r.buf, r.r, r.w = make([]byte, minBuffer), 0, 0
-	case r.r == r.w && r.w < len(r.buf):
-		r.r, r.w = 0, 0
-	case r.r > len(r.buf)/2 || r.w == len(r.buf) && len(r.buf) == r.maxBuf:
-		r.w = copy(r.buf, r.buf[r.r:r.w])
-		r.r = 0
-	case r.w == len(r.buf):
+	case r.w == len(r.buf) && len(r.buf) < r.maxBuf:
+		// The last read took all that there was room for, so more is waiting.
 		grown := make([]byte, min(2*len(r.buf), r.maxBuf))
 		r.w = copy(grown, r.buf[r.r:r.w])
 		r.buf, r.r = grown, 0
+	case r.r == r.w:
+		r.r, r.w = 0, 0
+	case r.r > len(r.buf)/2 || r.w == len(r.buf):
+		r.w = copy(r.buf, r.buf[r.r:r.w])
+		r.r = 0
 	}
 	n, err := r.src.Read(r.buf[r.w:])
 	r.w += n

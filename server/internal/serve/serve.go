@@ -191,7 +191,7 @@ func (c *client) refuse(err error) bool {
 
 // write sends a line to a connection that has not joined.
 func (c *client) write(m *wire.Message) bool {
-	c.nc.SetWriteDeadline(c.src.by)
+	c.nc.SetWriteDeadline(time.Now().Add(room.Linger)) // not the time for HELLO: it may be over, which is what m says
 	_, err := c.nc.Write(m.AppendServer(nil))
 	c.nc.SetWriteDeadline(time.Time{})
 	return err == nil
