@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"sync"
+)
+
+// A cable lies between one client and the server, and can be cut and unplugged.
+type cable struct {
+	listener net.Listener
+	running  sync.WaitGroup
+
+	// mu guards the following fields.
+	mu      sync.Mutex
+	server  string            // where its other end is
+	conns   map[net.Conn]bool // both sides of what is connected
+	plugged chan struct{}     // closed while the cable is plugged in
+	due     int64             // bytes to the client until then is called; below 0, never
+	then    func()            // what happens, with mu held
+	closed  bool
+}
+
+// newCable returns a cable to the server at the address.
+func newCable(server string) (*cable, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	c := &cable{listener: l, server: server, conns: make(map[net.Conn]bool), plugged: make(chan struct{}), due: -1}
+	close(c.plugged)
+	c.running.Go(c.accept)
+	return c, nil
+}
+
+// addr is the address of the client's end.
+func (c *cable) addr() string { return c.listener.Addr().String() }
+
+func (c *cable) accept() {
+	for {
+		near, err := c.listener.Accept()
+		if err != nil {
+			return
+		}
+		<-c.gate()
+		c.mu.Lock()
+		server := c.server
+		c.mu.Unlock()
+		far, err := net.Dial("tcp", server)
+		if err != nil {
+			near.Close()
+			continue
+		}
+		if !c.hold(near, far) {
+			return
+		}
+		c.running.Go(func() { c.carry(far, near, false) })
+		c.running.Go(func() { c.carry(near, far, true) })
+	}
+}
+
+// hold remembers the two sides of a connection, so that they can be broken; it closes them when the cable is closed.
+func (c *cable) hold(near, far net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conns[near], c.conns[far] = true, true
+	if c.closed {
+		c.breakLocked()
+	}
+	return !c.closed
+}
+
+// carry brings what comes from src to dst while the cable is plugged in.
+func (c *cable) carry(dst, src net.Conn, toClient bool) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := src.Read(buf)
+		if toClient {
+			c.count(n)
+		}
+		<-c.gate()
+		if _, werr := dst.Write(buf[:n]); werr != nil {
+			reset(src)
+			return
+		}
+		if err == io.EOF { // the other direction may go on
+			_ = dst.(*net.TCPConn).CloseWrite() // fails when it is closed already
+			return
+		}
+		if err != nil {
+			reset(dst)
+			return
+		}
+	}
+}
+
+// gate returns what is closed while the cable is plugged in.
+func (c *cable) gate() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.plugged
+}
+
+// count counts n bytes to the client.
+func (c *cable) count(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.due < 0 {
+		return
+	}
+	if c.due -= int64(n); c.due < 0 {
+		c.then()
+	}
+}
+
+// breakLocked breaks every connection so that both sides are told at once.
+func (c *cable) breakLocked() {
+	for conn := range c.conns {
+		reset(conn)
+	}
+	clear(c.conns)
+}
+
+// reset closes conn so that the other side is told at once that it is broken.
+func reset(conn net.Conn) {
+	_ = conn.(*net.TCPConn).SetLinger(0) // fails when it is closed already
+	conn.Close()
+}
+
+// after arranges for then to be called, with mu held, when n more bytes have come for the client: at once when n is 0.
+func (c *cable) after(n int64, then func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.due, c.then = n, then
+	if n == 0 {
+		c.due = -1
+		then()
+	}
+}
+
+// lead sets where new connections go.
+func (c *cable) lead(server string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server = server
+}
+
+// unplugLocked makes the cable carry nothing.
+func (c *cable) unplugLocked() {
+	select {
+	case <-c.plugged:
+		c.plugged = make(chan struct{})
+	default:
+	}
+}
+
+// plug makes it carry again.
+func (c *cable) plug() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.plugged:
+	default:
+		close(c.plugged)
+	}
+}
+
+// close ends the cable and all that it carries.
+func (c *cable) close() {
+	c.plug()
+	c.listener.Close()
+	c.mu.Lock()
+	c.closed = true
+	c.breakLocked()
+	c.mu.Unlock()
+	c.running.Wait()
+}
+
+// cableOf returns the cable of the client that the first argument names.
+func (c *call) cableOf() *cable {
+	w := c.cables[c.args[0]]
+	if w == nil {
+		c.fail("%s has not joined with -cable", c.args[0])
+	}
+	return w
+}
+
+// afterwards reads the flag -after of a command, which takes the name of a client.
+func (c *call) afterwards() int64 {
+	if !c.flag("-after") {
+		return 0
+	}
+	n, err := bytesOf(c.args[0])
+	c.check(err)
+	if c.args = c.args[1:]; len(c.args) != 1 {
+		c.fail("whose cable?")
+	}
+	return n
+}
+
+func cut(c *call) {
+	n, w := c.afterwards(), c.cableOf()
+	w.after(n, w.breakLocked)
+}
+
+func unplug(c *call) {
+	n, w := c.afterwards(), c.cableOf()
+	w.after(n, w.unplugLocked)
+}
+
+func plug(c *call) { c.cableOf().plug() }

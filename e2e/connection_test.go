@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+)
+
+func connect(c *call) {
+	name := c.args[0]
+	c.free(name)
+	conn, err := net.Dial("tcp", c.ts.Getenv("ADDR"))
+	c.check(err)
+	a := &actor{name: name, in: conn, conn: conn, out: newStream(), done: make(chan struct{})}
+	go a.listen()
+	c.add(a)
+}
+
+// listen takes apart what comes on a connection: lines, and the bytes after DATA lines.
+func (a *actor) listen() {
+	defer close(a.done)
+	defer a.out.end()
+	defer a.conn.Close()
+	r := bufio.NewReader(a.conn)
+	for {
+		line, err := r.ReadString('\n')
+		_, _ = a.out.Write([]byte(line)) // it never fails
+		if err != nil {
+			return
+		}
+		if n, ok := strings.CutPrefix(line, "DATA "); ok {
+			size, err := strconv.ParseInt(strings.TrimRight(n, "\r\n"), 10, 64)
+			if err != nil {
+				return
+			}
+			a.mu.Lock()
+			_, err = io.CopyN(&a.data, r, size)
+			a.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}
+}
+
+func send(c *call) {
+	_, err := io.WriteString(c.connection().in, c.text(1)+"\n")
+	c.check(err)
+}
+
+func sendBytes(c *call) {
+	raw, err := strconv.Unquote(`"` + c.args[1] + `"`)
+	if err != nil {
+		c.fail("%q is not a Go string without its quotes", c.args[1])
+	}
+	_, err = io.WriteString(c.connection().in, raw)
+	c.check(err)
+}
+
+func data(c *call) {
+	a := c.connection()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.check(os.WriteFile(c.ts.MkAbs(c.args[1]), a.data.Bytes(), 0o666))
+	a.data.Reset()
+}
+
+func hangup(c *call) {
+	a := c.connection()
+	c.check(a.conn.Close())
+	<-a.done
+}
+
+func closed(c *call) { c.awaitEnd(c.connection()) }
+
+// repeat is here for the lines at the edge of what the protocol allows.
+func repeat(c *call) {
+	n, err := strconv.Atoi(c.args[1])
+	if err != nil || n < 0 {
+		c.check(fmt.Errorf("%q is no count", c.args[1]))
+	}
+	c.ts.Setenv(c.args[0], strings.Repeat(c.text(2), n))
+}

@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var (
+	update  = flag.Bool("update", false, "write what cmp finds different into the scenarios")
+	windows = flag.Bool("windows", false, "build the programs for Windows and run them with $PARLEY_WINE")
+)
+
+// scenarios is the folder of the scenarios, and shared that of the sample files.
+const (
+	scenarios = "../testdata"
+	shared    = "../testdata/shared"
+)
+
+// bin is the folder that build puts the programs into; TestMain makes it.
+var bin string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if *windows && os.Getenv("PARLEY_WINE") == "" {
+		fmt.Fprintln(os.Stderr, "e2e: -windows needs the path of Wine's loader in PARLEY_WINE")
+		return 2
+	}
+	dir, err := os.MkdirTemp("", "parley-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	atOnce()
+	return m.Run()
+}
+
+// atOnce lets more scenarios run at a time than there are processors, unless -parallel says how many: most of them wait
+// most of the time.
+func atOnce() {
+	const each = 4 // scenarios for a processor
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0))) // fails for what is no number only
+	}
+}
+
+// build makes the programs, once, as the tests were made: with the race detector, or counting coverage, when these are.
+var build = sync.OnceValue(func() error {
+	args := []string{"build", "-o", bin + string(filepath.Separator)}
+	if raceEnabled && !*windows {
+		args = append(args, "-race")
+	}
+	if testing.CoverMode() != "" {
+		args = append(args, "-cover", "-coverpkg=parley/...")
+	}
+	cmd := exec.Command("go", append(args, "./server", "./client")...)
+	cmd.Dir = ".."
+	cmd.Env = os.Environ()
+	if *windows {
+		cmd.Env = append(cmd.Env, "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	}
+	return nil
+})
+
+// onWindows tells whether the programs are built for Windows.
+func onWindows() bool { return *windows || runtime.GOOS == "windows" }
+
+// program returns the command line that starts one of the two programs.
+func program(name string, args ...string) []string {
+	path := filepath.Join(bin, name)
+	if onWindows() {
+		path += ".exe"
+	}
+	line := append([]string{path}, args...)
+	if *windows {
+		line = append([]string{os.Getenv("PARLEY_WINE")}, line...)
+	}
+	return line
+}
+
+// patience is how long to wait for what must come. It is long: a passing run never waits it out.
+func patience() time.Duration {
+	d := 20 * time.Second
+	if raceEnabled || onWindows() {
+		d *= 3
+	}
+	return d
+}
+
+// TestScenarios runs every scenario.
+func TestScenarios(t *testing.T) {
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	sharedFiles, err := filepath.Abs(shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 scenarios,
+		Setup:               func(env *testscript.Env) error { return setup(env, sharedFiles) },
+		Cmds:                scripted(),
+		Condition:           condition,
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// setup gives a scenario its variables and its stage, which is cleared at the end.
+func setup(env *testscript.Env, sharedFiles string) error {
+	t, ok := env.T().(testing.TB)
+	if !ok {
+		return errors.New("not run by go test")
+	}
+	env.Setenv("SHARED", sharedFiles)
+	if onWindows() {
+		env.Setenv("/", `\`)
+	}
+	st := &stage{actors: make(map[string]*actor), cables: make(map[string]*cable)}
+	for _, kv := range env.Vars {
+		name, _, _ := strings.Cut(kv, "=")
+		st.env = append(st.env, name)
+	}
+	st.env = append(st.env, "SERVER_SHARED_FILES")
+	if dir := os.Getenv("GOCOVERDIR"); dir == "" && testing.CoverMode() != "" {
+		env.Setenv("GOCOVERDIR", env.WorkDir) // else every program complains
+		st.env = append(st.env, "GOCOVERDIR")
+	}
+	env.Values[stageKey{}] = st
+	env.Defer(func() {
+		for _, a := range st.all {
+			a.reap()
+			if trouble := a.trouble(); trouble != "" {
+				t.Errorf("%s printed what no program may:\n%s", a.name, trouble)
+			}
+		}
+		for _, c := range st.cables {
+			c.close()
+		}
+	})
+	return nil
+}
+
+// condition decides the conditions that are named for what the programs under test can do.
+func condition(name string) (bool, error) {
+	switch name {
+	case "windows-programs":
+		return onWindows(), nil
+	case "pty", "signals", "limits":
+		return !onWindows(), nil
+	}
+	return false, fmt.Errorf("unknown condition %s", name)
+}

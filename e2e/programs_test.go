@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func serve(c *call) {
+	a := c.run("server", "server", append(c.args, "127.0.0.1:0")...)
+	c.await(a, a.out, "listening on {ADDR}")
+	host, port, err := net.SplitHostPort(c.ts.Getenv("ADDR"))
+	c.check(err)
+	c.ts.Setenv("HOST", host)
+	c.ts.Setenv("PORT", port)
+	for _, w := range c.cables {
+		w.lead(c.ts.Getenv("ADDR"))
+	}
+}
+
+func join(c *call) {
+	host, port := c.ts.Getenv("HOST"), c.ts.Getenv("PORT")
+	cabled := c.flag("-cable")
+	if len(c.args) == 0 {
+		c.fail("who?")
+	}
+	name := c.args[0]
+	if cabled {
+		wire, err := newCable(c.ts.Getenv("ADDR"))
+		c.check(err)
+		c.cables[name] = wire
+		host, port, err = net.SplitHostPort(wire.addr())
+		c.check(err)
+	}
+	a := c.run(name, "client", append(c.args[1:], name, host, port)...)
+	c.await(a, a.out, name+" has joined")
+}
+
+func start(c *call) {
+	c.run(c.args[0], c.args[1], c.args[2:]...)
+}
+
+func typeLine(c *call) {
+	end := "\n"
+	if c.flag("-n") {
+		end = ""
+	}
+	_, err := io.WriteString(c.program().in, c.text(1)+end)
+	c.check(err)
+}
+
+func eof(c *call) { c.check(c.program().in.Close()) }
+
+func expect(c *call) {
+	a := c.actor()
+	if a.term != nil {
+		c.fail("%s is on a terminal: use screen", a.name)
+	}
+	c.await(a, a.out, c.text(1))
+}
+
+func expectErr(c *call) {
+	a := c.program()
+	c.await(a, a.errs, c.text(1))
+}
+
+func never(c *call) {
+	a, unwanted := c.actor(), pattern(c.text(1))
+	lines, _, _ := a.out.now()
+	if a.errs != nil {
+		errs, _, _ := a.errs.now()
+		lines = append(lines, errs...)
+	}
+	if a.term != nil {
+		lines = append(lines, a.term.screen.rows()...)
+	}
+	for _, l := range lines {
+		if unwanted.MatchString(l) {
+			c.fail("%s printed %.200q", a.name, l)
+		}
+	}
+}
+
+func printed(c *call) {
+	a, wanted := c.actor(), pattern("...")
+	if len(c.args) > 2 {
+		wanted = pattern(c.text(2))
+	}
+	lines, _, _ := a.out.now()
+	var b strings.Builder
+	for _, l := range lines {
+		pieces := a.conn != nil && strings.HasPrefix(l, "DATA ") // how many there are is the server's business
+		if !pieces && wanted.MatchString(l) {
+			b.WriteString(l + "\n")
+		}
+	}
+	c.check(os.WriteFile(c.ts.MkAbs(c.args[1]), []byte(steady(b.String())), 0o666))
+}
+
+func crash(c *call) {
+	a := c.program()
+	c.check(a.cmd.Process.Kill())
+	c.awaitEnd(a)
+}
+
+func signal(c *call) {
+	sig, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}[c.args[1]]
+	if !ok {
+		c.fail("there is no signal %s here, only INT and TERM", c.args[1])
+	}
+	c.check(c.program().cmd.Process.Signal(sig))
+}
+
+func ends(c *call) {
+	a := c.program()
+	want, err := strconv.Atoi(c.args[1])
+	c.check(err)
+	c.awaitEnd(a)
+	if got := a.cmd.ProcessState.ExitCode(); got != want {
+		c.fail("%s ended with status %d, not %d\n%s", a.name, got, want, a.describe())
+	}
+}
+
+// awaitEnd waits until a has ended or was closed.
+func (c *call) awaitEnd(a *actor) {
+	select {
+	case <-a.done:
+	case <-time.After(patience()):
+		c.fail("%s goes on\n%s", a.name, a.describe())
+	}
+}
+
+func limit(c *call) {
+	n, err := bytesOf(c.args[0])
+	c.check(err)
+	c.limit = n
+}

@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// A terminal is a pseudo-terminal with a screen.
+type terminal struct {
+	pty    *os.File
+	screen *screen
+}
+
+// newOnTerminal starts cmd on a terminal.
+func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+	file, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)})
+	if err != nil {
+		return nil, err
+	}
+	t := &terminal{pty: file, screen: newScreen(cols, rows, file)}
+	a := &actor{name: name, cmd: cmd, in: file, out: newStream(), term: t, done: make(chan struct{})}
+	go func() {
+		_, _ = io.Copy(io.MultiWriter(t.screen, a.out), file) // fails when the program ends, which Wait tells better
+		_ = cmd.Wait()                                        // its status is in cmd.ProcessState
+		a.out.end()
+		file.Close()
+		close(a.done)
+	}()
+	return a, nil
+}
+
+// keys are those that letters do not name. <Ctrl-A> to <Ctrl-Z> are known too.
+var keys = map[string]string{
+	"Enter": "\r", "Tab": "\t", "Backspace": "\x7f", "Esc": "\x1b", "Delete": "\x1b[3~",
+	"Up": "\x1b[A", "Down": "\x1b[B", "Right": "\x1b[C", "Left": "\x1b[D", "Home": "\x1b[H", "End": "\x1b[F",
+}
+
+var keyName = regexp.MustCompile(`<([A-Z][A-Za-z-]*)>`)
+
+func term(c *call) {
+	name := c.args[0]
+	cols, rows := c.size(c.args[1])
+	c.free(name)
+	args := append(c.args[2:], name, c.ts.Getenv("HOST"), c.ts.Getenv("PORT"))
+	a, err := newOnTerminal(name, c.command("client", args...), cols, rows)
+	c.check(err)
+	c.add(a)
+	c.awaitScreen(a, "[all] |", a.term.screen.promptOnly)
+}
+
+// size reads a terminal's size, such as 80x24.
+func (c *call) size(s string) (cols, rows int) {
+	w, h, _ := strings.Cut(s, "x")
+	cols, err := strconv.Atoi(w)
+	c.check(err)
+	rows, err = strconv.Atoi(h)
+	c.check(err)
+	return cols, rows
+}
+
+func press(c *call) {
+	a := c.onTerminal()
+	input := keyName.ReplaceAllStringFunc(c.text(1), func(k string) string {
+		name := k[1 : len(k)-1]
+		if letter, ok := strings.CutPrefix(name, "Ctrl-"); ok && len(letter) == 1 {
+			return string(rune(letter[0] & 0x1f))
+		}
+		seq, ok := keys[name]
+		if !ok {
+			c.fail("there is no key %s", k)
+		}
+		return seq
+	})
+	_, err := io.WriteString(a.in, input)
+	c.check(err)
+}
+
+func paste(c *call) {
+	a := c.onTerminal()
+	text := strings.ReplaceAll(c.ts.ReadFile(c.args[1]), "\n", "\r")
+	_, err := io.WriteString(a.in, "\x1b[200~"+text+"\x1b[201~")
+	c.check(err)
+}
+
+func screenRow(c *call) {
+	a := c.onTerminal()
+	c.awaitScreen(a, c.text(1), a.term.screen.rows)
+}
+
+func prompt(c *call) {
+	a := c.onTerminal()
+	c.awaitScreen(a, c.text(1), a.term.screen.promptOnly)
+}
+
+func (s *screen) promptOnly() []string { return []string{s.prompt()} }
+
+// awaitScreen waits until one of the rows is text, and sets the variables that the text names.
+func (c *call) awaitScreen(a *actor, text string, rows func() []string) {
+	want := pattern(text)
+	deadline := time.After(patience())
+	for {
+		changed, ended := a.term.screen.changed(), a.hasEnded()
+		for _, row := range rows() {
+			if m := want.FindStringSubmatch(row); m != nil {
+				c.keep(want, m)
+				return
+			}
+		}
+		if ended {
+			c.fail("no %q: it has ended\n%s", text, a.describe())
+		}
+		select {
+		case <-changed:
+		case <-a.done:
+		case <-deadline:
+			c.fail("no %q in %v\n%s", text, patience(), a.describe())
+		}
+	}
+}
+
+func resize(c *call) {
+	a := c.onTerminal()
+	cols, rows := c.size(c.args[1])
+	a.term.screen.resize(cols, rows)
+	c.check(pty.Setsize(a.term.pty, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}))
+}
