@@ -129,5 +129,5 @@ func programEnv(getenv func(string) string, names []string) []string {
 			env = append(env, kv)
 		}
 	}
-	return append(env, "HOME="+os.Getenv("HOME"))
+	return append(env, "HOME="+os.Getenv("HOME"), "LC_ALL=C.UTF-8") // else arguments lose what is not ASCII
 }

@@ -54,12 +54,9 @@ func Read(r io.Reader) <-chan chat.Input {
 		for {
 			line, err := b.ReadSlice('\n')
 			in := chat.Input{Text: strings.TrimSuffix(string(line), "\n")}
-			if errors.Is(err, bufio.ErrBufferFull) {
-				n := len(line)
-				for errors.Is(err, bufio.ErrBufferFull) {
-					line, err = b.ReadSlice('\n')
-					n += len(line)
-				}
+			for n := len(line); errors.Is(err, bufio.ErrBufferFull); {
+				line, err = b.ReadSlice('\n')
+				n += len(line)
 				in = chat.Input{Err: fmt.Errorf("a line of %d bytes is too long", n)}
 			}
 			if in.Text != "" || in.Err != nil {

@@ -21,7 +21,7 @@ func TestRead(t *testing.T) {
 		{"lines", "one\ntwo\r\n\nthree\n", []string{"one", "two\r", "three"}},
 		{"no end", "one\ntwo", []string{"one", "two"}},
 		{"nothing", "", nil},
-		{"too long", long + "\nafter", []string{fmt.Sprintf("error: a line of %d bytes is too long", len(long)), "after"}},
+		{"too long", long + "\nafter", []string{fmt.Sprintf("error: a line of %d bytes is too long", len(long)+1), "after"}},
 		{"too long at the end", "before\n" + long, []string{"before", fmt.Sprintf("error: a line of %d bytes is too long", len(long))}},
 	}
 	for _, tt := range tests {

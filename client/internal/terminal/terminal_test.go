@@ -29,36 +29,37 @@ func TestPrompt(t *testing.T) {
 	tests := []struct {
 		name  string
 		keys  []string
-		typed []string // what the chat gets; "-" for the end
-		left  string   // what stays on the line
+		typed []string // what the chat gets
+		line  string   // what stays on the line
+		gone  bool     // the chat is told to end
 	}{
-		{"a line", []string{"h", "i", "enter", "y"}, []string{"hi"}, "y"},
-		{"nothing", []string{"enter"}, nil, ""},
-		{"wide", []string{"日", "本", "left", "x", "enter"}, []string{"日x本"}, ""},
-		{"past", []string{"a", "enter", "b", "enter", "up", "up", "up"}, []string{"a", "b"}, "a"},
-		{"past and back", []string{"a", "enter", "b", "enter", "up", "up", "down", "down", "down"}, []string{"a", "b"}, ""},
-		{"again", []string{"a", "enter", "up", "enter"}, []string{"a", "a"}, ""},
-		{"leave", []string{"a", "ctrl+c", "ctrl+c"}, []string{"-"}, "a"},
-		{"end of input", []string{"a", "left", "ctrl+d", "ctrl+d"}, []string{"-"}, ""},
-		{"after the end", []string{"ctrl+c", "a", "enter"}, []string{"-"}, "a"},
+		{"a line", []string{"h", "i", "enter", "y"}, []string{"hi"}, "y", false},
+		{"nothing", []string{"enter"}, nil, "", false},
+		{"wide", []string{"日", "本", "left", "x", "enter"}, []string{"日x本"}, "", false},
+		{"past", []string{"a", "enter", "b", "enter", "up", "up", "up"}, []string{"a", "b"}, "a", false},
+		{"past and back", []string{"a", "enter", "b", "enter", "up", "up", "down", "down", "down"}, []string{"a", "b"}, "", false},
+		{"again", []string{"a", "enter", "up", "enter"}, []string{"a", "a"}, "", false},
+		{"leave", []string{"a", "ctrl+c", "ctrl+c"}, nil, "a", true},
+		{"end of input", []string{"a", "left", "ctrl+d", "ctrl+d"}, nil, "", true},
+		{"after the end", []string{"ctrl+c", "a", "enter"}, nil, "a", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			typed := make(chan chat.Input, 10)
 			p := newPrompt(typed, func(int, int) {})
 			keys(p, tt.keys...)
+			if gone := p.typed == nil; gone != tt.gone {
+				t.Errorf("the end was told: %v, want %v", gone, tt.gone)
+			}
 			p.hangUp()
 			var got []string
 			for in := range typed {
 				got = append(got, in.Text)
 			}
-			if tt.typed != nil && tt.typed[len(tt.typed)-1] == "-" {
-				tt.typed = tt.typed[:len(tt.typed)-1]
-			}
-			if diff := cmp.Diff(tt.typed, got); diff != "" && len(tt.typed)+len(got) > 0 {
+			if diff := cmp.Diff(tt.typed, got); diff != "" {
 				t.Errorf("typed (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.left, p.line.Value()); diff != "" {
+			if diff := cmp.Diff(tt.line, p.line.Value()); diff != "" {
 				t.Errorf("left on the line (-want +got):\n%s", diff)
 			}
 		})
