@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 )
 
@@ -58,11 +57,8 @@ func (r *Reader) ReadLine() ([]byte, error) {
 }
 
 func (r *Reader) tooLong(n int) error {
-	return &ProtocolError{"-", CodeTooLong, fmt.Sprintf("a line of %d or more bytes, at most %d are allowed", n, r.maxLine)}
+	return Errorf("-", CodeTooLong, "a line of %d or more bytes, at most %d are allowed", n, r.maxLine)
 }
-
-// Buffered returns how many bytes have been read from the source and not yet returned.
-func (r *Reader) Buffered() int { return r.w - r.r }
 
 // Read reads raw bytes, as after a DATA line.
 func (r *Reader) Read(p []byte) (int, error) {

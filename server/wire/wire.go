@@ -64,17 +64,18 @@
 // order. After WELCOME come the SAID lines of the history asked for: their seqs are not above WELCOME's and they are
 // never resumed. Then comes one's own JOINED. Every later line with a seq belongs to the session's stream, which arrives
 // complete, ascending and without repeats across any number of broken connections. A session that broke off has LEFT for
-// the others; when it resumes it has JOINED again.
+// the others; when it resumes it has JOINED again, for itself too.
 //
-// SENDING may start at another offset than was asked: at 0 when the file is no longer the version that the client had.
-// GETs are served one after the other. A download that fails ends with ERROR GET, one that was stopped with
-// ERROR GET stopped, in the place of SENT.
+// A file's version is a word of at most 60 bytes. SENDING may start at another offset than was asked: at 0 when the file
+// is no longer the version that the client had. GETs are served one after the other. A download that fails ends with
+// ERROR GET, one that was stopped with ERROR GET stopped, in the place of SENT.
 //
 // # Errors
 //
 // An ERROR's code is one of the Code constants below. A line that cannot be understood gets an ERROR and changes nothing
-// else. Until HELLO or RESUME succeeds, every other line gets ERROR <verb> not-joined, and the connection ends after the
-// third line that fails, or after 10 seconds.
+// else: a SAY or TELL among them gets no OK or REFUSED and is not counted as handled. Until HELLO or RESUME succeeds,
+// every other line gets ERROR <verb> not-joined, and the connection ends after the third line that fails, or after 10
+// seconds.
 //
 // # Versions
 //
@@ -84,6 +85,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -222,6 +224,11 @@ type ProtocolError struct {
 
 func (e *ProtocolError) Error() string { return e.Text }
 
+// Errorf returns a ProtocolError with a formatted text.
+func Errorf(verb Verb, code, format string, args ...any) *ProtocolError {
+	return &ProtocolError{verb, code, fmt.Sprintf(format, args...)}
+}
+
 // Message returns the ERROR that tells e to the client.
 func (e *ProtocolError) Message() Message {
 	return Message{Verb: Error, Name: []byte(e.Verb), Code: []byte(e.Code), Text: Line(e.Text)}
@@ -233,15 +240,17 @@ func ParseClient(line []byte) (Message, error) { return parse(clientLayouts, lin
 // ParseServer takes apart a line that a server sent, without its end. Its error is a *ProtocolError.
 func ParseServer(line []byte) (Message, error) { return parse(serverLayouts, line) }
 
+var space = []byte{' '}
+
 func parse(layouts map[Verb]layout, line []byte) (Message, error) {
-	word, rest, more := cut(line)
+	word, rest, more := bytes.Cut(line, space)
 	fields, known := layouts[Verb(word)]
 	if !known {
-		return Message{}, &ProtocolError{"-", CodeUnknownVerb, fmt.Sprintf("unknown verb %.20q", word)}
+		return Message{}, Errorf("-", CodeUnknownVerb, "unknown verb %.20q", word)
 	}
 	m := Message{Verb: Verb(word)}
 	bad := func(format string, args ...any) (Message, error) {
-		return Message{Verb: m.Verb}, &ProtocolError{m.Verb, CodeArguments, fmt.Sprintf(format, args...)}
+		return Message{Verb: m.Verb}, Errorf(m.Verb, CodeArguments, format, args...)
 	}
 	for i, f := range fields {
 		if f == reason && !more {
@@ -254,22 +263,21 @@ func parse(layouts map[Verb]layout, line []byte) (Message, error) {
 		if last := i == len(fields)-1; last && (f == text || f == reason || f == name) {
 			more = false
 		} else {
-			arg, rest, more = cut(rest)
+			arg, rest, more = bytes.Cut(rest, space)
 		}
 		switch {
 		case len(arg) == 0:
 			return bad("%s got an empty argument %d", m.Verb, i+1)
 		case f == protocol && string(arg) != Version:
-			return m, &ProtocolError{m.Verb, CodeVersion, fmt.Sprintf("protocol %.20q is not spoken here, %s is", arg, Version)}
+			return m, Errorf(m.Verb, CodeVersion, "protocol %.20q is not spoken here, %s is", arg, Version)
 		}
-		if n := m.number(f); n != nil {
-			v, err := strconv.ParseUint(string(arg), 10, 63)
-			if err != nil || arg[0] == '+' {
+		if number, word := m.place(f); word != nil {
+			*word = arg
+		} else if number != nil {
+			var err error
+			if *number, err = strconv.ParseUint(string(arg), 10, 63); err != nil || arg[0] == '+' {
 				return bad("%s got %.20q where a number belongs", m.Verb, arg)
 			}
-			*n = v
-		} else if b := m.bytes(f); b != nil {
-			*b = arg
 		}
 	}
 	if more {
@@ -278,49 +286,33 @@ func parse(layouts map[Verb]layout, line []byte) (Message, error) {
 	return m, nil
 }
 
-// cut splits line at its first space.
-func cut(line []byte) (word, rest []byte, found bool) {
-	for i, c := range line {
-		if c == ' ' {
-			return line[:i], line[i+1:], true
-		}
-	}
-	return line, nil, false
-}
-
-// number and bytes return the place of a field in m, or nil when the field is of the other kind.
-func (m *Message) number(f field) *uint64 {
+// place returns where m holds the field f: a number or a word.
+func (m *Message) place(f field) (number *uint64, word *[]byte) {
 	switch f {
 	case seq:
-		return &m.Seq
+		return &m.Seq, nil
 	case count:
-		return &m.Count
+		return &m.Count, nil
 	case size:
-		return &m.Size
+		return &m.Size, nil
 	case offset:
-		return &m.Offset
+		return &m.Offset, nil
 	case millis:
-		return &m.Time
-	}
-	return nil
-}
-
-func (m *Message) bytes(f field) *[]byte {
-	switch f {
+		return &m.Time, nil
 	case name:
-		return &m.Name
+		return nil, &m.Name
 	case token:
-		return &m.Token
+		return nil, &m.Token
 	case version:
-		return &m.Version
+		return nil, &m.Version
 	case code:
-		return &m.Code
+		return nil, &m.Code
 	case digest:
-		return &m.Digest
+		return nil, &m.Digest
 	case text, reason:
-		return &m.Text
+		return nil, &m.Text
 	}
-	return nil
+	return nil, nil // the constant protocol
 }
 
 // AppendClient appends to b the line that a client sends for m, with its end.
@@ -336,12 +328,12 @@ func (m *Message) append(fields layout, b []byte) []byte {
 			break
 		}
 		b = append(b, ' ')
-		if f == protocol {
-			b = append(b, Version...)
-		} else if n := m.number(f); n != nil {
-			b = strconv.AppendUint(b, *n, 10)
+		if number, word := m.place(f); word != nil {
+			b = append(b, *word...)
+		} else if number != nil {
+			b = strconv.AppendUint(b, *number, 10)
 		} else {
-			b = append(b, *m.bytes(f)...)
+			b = append(b, Version...)
 		}
 	}
 	return append(b, '\n')
@@ -351,11 +343,11 @@ func (m *Message) append(fields layout, b []byte) []byte {
 func CheckText(text []byte) error {
 	for i, c := range text {
 		if c < ' ' || c == 0x7f || c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0 {
-			return &ProtocolError{"-", CodeText, fmt.Sprintf("a control character at byte %d of the line", i+1)}
+			return Errorf("-", CodeText, "a control character at byte %d of the line", i+1)
 		}
 	}
 	if !utf8.Valid(text) {
-		return &ProtocolError{"-", CodeText, "a line that is not UTF-8"}
+		return Errorf("-", CodeText, "a line that is not UTF-8")
 	}
 	return nil
 }

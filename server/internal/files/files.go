@@ -137,8 +137,10 @@ func checkName(name string) error {
 		return noFile(name, errors.New("not a name below the shared folder"))
 	case len(name) > wire.MaxLine-room:
 		return noFile(name, errors.New("the name is too long"))
+	case wire.CheckText([]byte(name)) != nil:
+		return noFile(name, errors.New("the name holds control characters"))
 	}
-	return wire.CheckText([]byte(name))
+	return nil
 }
 
 func noFile(name string, err error) error {

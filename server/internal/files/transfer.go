@@ -137,7 +137,7 @@ func (t *Transfer) data(nc net.Conn) error {
 // hash reads on to learn the digest. Its bytes were just sent, or lie before those the client wants.
 func (t *Transfer) hash(nc net.Conn, n int64) error {
 	if _, err := io.Copy(t.sum, io.NewSectionReader(t.file, t.hashed, n)); err != nil {
-		return t.fail(nc, &wire.ProtocolError{Verb: wire.Get, Code: wire.CodeFileFailed, Text: fmt.Sprintf("%s cannot be read: %v", t.name, cause(err))})
+		return t.fail(nc, wire.Errorf(wire.Get, wire.CodeFileFailed, "%s cannot be read: %v", t.name, cause(err)))
 	}
 	t.hashed += n
 	return nil

@@ -2,7 +2,6 @@ package room
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -118,11 +117,11 @@ func (r *Room) peerLocked(s *Session, name []byte) (*Session, *wire.ProtocolErro
 	}
 	switch {
 	case peer == nil:
-		return nil, &wire.ProtocolError{Verb: wire.Tell, Code: wire.CodeNoUser, Text: fmt.Sprintf("nobody here is called %s; /who shows who is", name)}
+		return nil, wire.Errorf(wire.Tell, wire.CodeNoUser, "nobody here is called %s; /who shows who is", name)
 	case peer == s:
-		return nil, &wire.ProtocolError{Verb: wire.Tell, Code: wire.CodeSelf, Text: "that is you: choose someone else"}
+		return nil, wire.Errorf(wire.Tell, wire.CodeSelf, "that is you: choose someone else")
 	case peer.conn == nil:
-		return nil, &wire.ProtocolError{Verb: wire.Tell, Code: wire.CodeAway, Text: fmt.Sprintf("%s has lost the connection and is not back", peer.name)}
+		return nil, wire.Errorf(wire.Tell, wire.CodeAway, "%s has lost the connection and is not back", peer.name)
 	}
 	return peer, nil
 }
@@ -148,7 +147,8 @@ func (c *Conn) Wait() {
 		if wait = wait && err == nil; wait {
 			select {
 			case <-c.drained:
-			case <-c.done:
+			case <-c.done: // broken, which the reader is about to notice
+				return
 			}
 		}
 	}
@@ -164,7 +164,7 @@ func (c *Conn) Send(t Transfer, most int) error {
 		}
 	})
 	if busy {
-		return &wire.ProtocolError{Verb: wire.Get, Code: wire.CodeBusy, Text: fmt.Sprintf("%d downloads wait already", most)}
+		return wire.Errorf(wire.Get, wire.CodeBusy, "%d downloads wait already", most)
 	}
 	return err
 }

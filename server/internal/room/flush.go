@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"time"
 )
@@ -104,6 +105,9 @@ func (c *Conn) landLocked() {
 
 // doneLocked tells the reading side that nothing more is written to c, which stays out of the queue.
 func (c *Conn) doneLocked() {
+	if s := c.session; s != nil && s.conn != c {
+		s.inbox.drop() // the session ended with this connection
+	}
 	close(c.done)
 	if c.broken {
 		c.nc.SetReadDeadline(time.Now()) // for a reader that has not noticed
@@ -132,8 +136,7 @@ func (c *Conn) drain(bufs [][]byte) {
 	defer c.room.cfg.Guard()
 	var t Transfer
 	for more := true; more; {
-		rest := net.Buffers(bufs) // WriteTo moves it on
-		_, err := rest.WriteTo(c.nc)
+		err := c.write(bufs)
 		sent := false
 		if t != nil && err == nil {
 			err = t.Piece(c.nc)
@@ -147,6 +150,23 @@ func (c *Conn) drain(bufs [][]byte) {
 		bufs, t, dropped, more = c.onward(bufs[:0], sent, err)
 		for _, t := range dropped {
 			t.Close()
+		}
+	}
+}
+
+// write writes bufs, for as long as that makes progress.
+func (c *Conn) write(bufs net.Buffers) error {
+	for {
+		n, err := bufs.WriteTo(c.nc)
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		c.room.mu.Lock()
+		ending := c.ending
+		c.slowLocked()
+		c.room.mu.Unlock()
+		if ending {
+			return err
 		}
 	}
 }

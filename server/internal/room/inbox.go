@@ -9,19 +9,25 @@ type item struct {
 	line  []byte // empty where a line of the log is only hidden
 	skip  int    // bytes of the log from pos on that it replaces
 	reply bool   // of this connection only, and not resumed
+	log   bool   // line lies in the log: it is history
 }
 
 // cost is the memory that an item takes, in bytes.
-func (i *item) cost() int { return len(i.line) + 64 }
+func (i *item) cost() int {
+	if i.log {
+		return 64
+	}
+	return len(i.line) + 64
+}
 
 // An inbox holds a session's items, those that wait to be sent and, because a connection may break before they arrive,
-// those that were sent and not acknowledged. An item's number counts all that were ever added. The room's mutex guards it.
+// those that were sent and not acknowledged. The room's mutex guards it.
 type inbox struct {
 	items   []item
-	first   uint64 // number of items[0]
-	sent    uint64 // number of the first item that waits
+	sent    int    // items[:sent] were sent, the others wait
 	waiting int    // cost of the items that wait
 	kept    int    // cost of the items that were sent
+	all     *int   // cost of all items of all inboxes
 	floor   uint64 // from before this seq the session cannot be resumed: items were dropped
 	arena   []byte // short lines are made in it, many to an allocation
 }
@@ -29,10 +35,14 @@ type inbox struct {
 func (b *inbox) add(i item) {
 	b.items = append(b.items, i)
 	b.waiting += i.cost()
-	if b.kept > maxKept {
-		b.trim(0, 0, maxKept/2)
+	*b.all += i.cost()
+	if b.kept > maxKept || b.scarce() {
+		b.trim(0, 0, min(b.kept, maxKept)/2)
 	}
 }
+
+// scarce reports whether all inboxes together take as much memory as they may.
+func (b *inbox) scarce() bool { return *b.all > maxInboxes }
 
 // encode returns the line of m, in memory that stays.
 func (b *inbox) encode(m *wire.Message) []byte {
@@ -54,20 +64,17 @@ func (b *inbox) encode(m *wire.Message) []byte {
 
 // peek returns the item that is to be sent next, or nil.
 func (b *inbox) peek() *item {
-	if b.sent == b.first+uint64(len(b.items)) {
+	if b.sent == len(b.items) {
 		return nil
 	}
-	return &b.items[b.sent-b.first]
+	return &b.items[b.sent]
 }
 
-// take marks the item that peek returned as sent. A reply is not needed again.
+// take marks the item that peek returned as sent.
 func (b *inbox) take() {
-	i := &b.items[b.sent-b.first]
-	b.waiting -= i.cost()
-	if i.reply {
-		i.line = nil
-	}
-	b.kept += i.cost()
+	cost := b.items[b.sent].cost()
+	b.waiting -= cost
+	b.kept += cost
 	b.sent++
 }
 
@@ -75,17 +82,18 @@ func (b *inbox) take() {
 // can be resumed anyway, and the oldest of those that cost more than keep bytes.
 func (b *inbox) trim(acked, oldest uint64, keep int) {
 	n := 0
-	for ; b.first+uint64(n) < b.sent; n++ {
+	for ; n < b.sent; n++ {
 		i := &b.items[n]
 		if i.seq > acked && i.pos >= oldest && b.kept <= keep {
 			break
 		}
 		b.floor = max(b.floor, i.seq)
 		b.kept -= i.cost()
+		*b.all -= i.cost()
 	}
-	b.first += uint64(n)
 	left := copy(b.items, b.items[n:])
 	clear(b.items[left:])
+	b.sent -= n
 	if b.items = b.items[:left]; left == 0 && cap(b.items) > 64 {
 		b.items = nil // a burst is over
 	}
@@ -94,17 +102,20 @@ func (b *inbox) trim(acked, oldest uint64, keep int) {
 // rewind makes the items after seq wait again, and drops the replies, which belonged to another connection. It returns
 // false when items after seq were dropped before.
 func (b *inbox) rewind(seq uint64) bool {
-	if seq < b.floor {
-		return false
-	}
 	old := b.items
-	*b = inbox{first: b.first, sent: b.first, floor: b.floor, arena: b.arena}
+	b.drop()
 	for _, i := range old {
 		if i.seq > seq && !i.reply {
 			b.add(i)
 		}
 	}
-	return true
+	return seq >= b.floor
+}
+
+// drop empties the inbox.
+func (b *inbox) drop() {
+	*b.all -= b.waiting + b.kept
+	b.items, b.sent, b.waiting, b.kept = nil, 0, 0, 0
 }
 
 // pendingLocked reports whether there is something to do for the connection.

@@ -58,12 +58,15 @@ func (q *queue) readyAll() {
 
 // take removes and returns the connection that has been due for longest, or nil.
 func (q *queue) take() *Conn {
-	if q.next == len(q.due) {
-		q.due, q.next = q.due[:0], 0
+	if q.next > len(q.due)/2 || q.next == len(q.due) { // so that the room before next is used again
+		n := copy(q.due, q.due[q.next:])
+		clear(q.due[n:])
+		q.due, q.next = q.due[:n], 0
+	}
+	if len(q.due) == 0 {
 		return nil
 	}
 	c := q.due[q.next]
-	q.due[q.next] = nil
 	q.next++
 	c.place.taken = true
 	return c

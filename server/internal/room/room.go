@@ -23,6 +23,7 @@ const (
 	maxLag     = 8 << 20   // bytes of the log that a session may lie behind what is said before it is cut: minutes of a busy room
 	maxWaiting = 1 << 20   // bytes of memory that what only one session sees may take until it is sent, before it is cut
 	maxKept    = 256 << 10 // bytes of memory for what was sent and not acknowledged; older items cannot be resumed
+	maxInboxes = 512 << 20 // bytes of memory for what waits and is kept in all; when it is reached, the limit of each is ownWaiting
 	ownWaiting = 64 << 10  // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
 )
 
@@ -50,6 +51,7 @@ type Room struct {
 	tokens  map[string]*Session // the same
 	here    int                 // sessions that are connected
 	queue   queue               // connections, by whether they have something to send
+	inboxes int                 // bytes of memory that the sessions' inboxes take
 	slow    map[*Conn]bool      // connections that did not take all at once
 	closed  bool                // nobody may join any more
 	stopped bool                // the flushers end
@@ -106,7 +108,7 @@ func (r *Room) putLocked(s *Session, m *wire.Message) {
 	s.inbox.add(item{pos: r.log.end, seq: r.seq, line: s.inbox.encode(m), reply: reply})
 	if s.conn != nil {
 		r.queue.ready(s.conn)
-		if s.inbox.waiting > maxWaiting && !reply {
+		if waiting := s.inbox.waiting; !reply && (waiting > maxWaiting || waiting > ownWaiting && s.inbox.scarce()) {
 			r.cutLocked(s)
 		}
 	}
@@ -115,20 +117,18 @@ func (r *Room) putLocked(s *Session, m *wire.Message) {
 // Join makes a session for a valid name and connects it to nc, which from then on belongs to the returned Conn for
 // writing. history is how many of the newest broadcasts it is sent first. The error is a *wire.ProtocolError.
 func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
-	s := &Session{name: name, key: wire.NameKey(name), token: newToken(), wireName: []byte(name)}
+	s := &Session{name: name, key: wire.NameKey(name), token: newToken(), wireName: []byte(name), inbox: inbox{all: &r.inboxes}}
 	c := newConn(r, s, nc)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.names[s.key]
 	switch {
 	case r.closed:
-		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeFull, Text: "the server is shutting down"}
+		return nil, wire.Errorf(wire.Hello, wire.CodeFull, "the server is shutting down")
 	case old != nil && old.conn != nil:
-		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeNameTaken,
-			Text: fmt.Sprintf("the name %s is taken: choose another", old.name)}
+		return nil, wire.Errorf(wire.Hello, wire.CodeNameTaken, "the name %s is taken: choose another", old.name)
 	case r.here >= r.cfg.MaxSessions:
-		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeFull,
-			Text: fmt.Sprintf("the server is full: %d people are here, try again later", r.here)}
+		return nil, wire.Errorf(wire.Hello, wire.CodeFull, "the server is full: %d people are here, try again later", r.here)
 	case old != nil:
 		r.dropLocked(old)
 	}
@@ -137,7 +137,7 @@ func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
 	r.putLocked(s, &wire.Message{Verb: wire.Welcome, Token: []byte(s.token), Seq: r.seq,
 		Text: fmt.Appendf(nil, "welcome to parley, %s: %s", name, people(r.here))})
 	for _, span := range r.log.newest(history) {
-		s.inbox.add(item{pos: r.log.end, seq: r.seq, line: span.lines(), reply: true})
+		s.inbox.add(item{pos: r.log.end, seq: r.seq, line: span.lines(), reply: true, log: true})
 	}
 	r.announceLocked(s)
 	return c, nil
@@ -148,7 +148,7 @@ func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
 func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	gone := &wire.ProtocolError{Verb: wire.Resume, Code: wire.CodeGone, Text: "this session cannot be resumed: join afresh"}
+	gone := wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
 	s := r.tokens[token]
 	if s == nil || r.closed || s.conn == nil && r.here >= r.cfg.MaxSessions {
 		return nil, gone
@@ -199,7 +199,11 @@ func (r *Room) leaveLocked(s *Session, reason string, forever bool) {
 	}
 	r.eventLocked(&wire.Message{Verb: wire.Left, Name: s.wireName, Text: []byte(reason)}, hide, "")
 	r.cfg.Left(s.name, reason)
-	if forever || len(r.names)-r.here > r.cfg.MaxSessions {
+	switch {
+	case forever:
+		r.forgetLocked(s) // but its connection may still be sending what is in the inbox
+		return
+	case len(r.names)-r.here > r.cfg.MaxSessions || s.inbox.scarce():
 		r.dropLocked(s)
 		return
 	}
@@ -213,11 +217,16 @@ func (r *Room) leaveLocked(s *Session, reason string, forever bool) {
 	})
 }
 
-// dropLocked forgets a session that is not connected.
+// dropLocked forgets a session that no connection sends from, with what it kept.
 func (r *Room) dropLocked(s *Session) {
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
+	r.forgetLocked(s)
+	s.inbox.drop()
+}
+
+func (r *Room) forgetLocked(s *Session) {
 	delete(r.tokens, s.token)
 	if r.names[s.key] == s {
 		delete(r.names, s.key)

@@ -182,7 +182,7 @@ func (c *client) refuse(err error) bool {
 			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost", "error", err)
 			return false
 		}
-		e = &wire.ProtocolError{Verb: "-", Code: wire.CodeTimeout, Text: fmt.Sprintf("no HELLO within %v", helloTime)}
+		e = wire.Errorf("-", wire.CodeTimeout, "no HELLO within %v", helloTime)
 	}
 	c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
 	m := e.Message()

@@ -94,7 +94,7 @@ func (c *client) carryOut(m *wire.Message) error {
 		return c.conn.Send(c.Folder.Send(string(m.Name), int64(m.Offset), string(m.Version), c.log()), maxGets)
 	case wire.Stop:
 		if !c.conn.Stop() {
-			return &wire.ProtocolError{Verb: wire.Stop, Code: wire.CodeNoDownload, Text: "no download is in progress"}
+			return wire.Errorf(wire.Stop, wire.CodeNoDownload, "no download is in progress")
 		}
 	case wire.Ping:
 		c.conn.Ack(m.Seq)
