@@ -134,6 +134,7 @@ func (a *app) end(reason string) {
 	go func() {
 		defer close(ended)
 		defer a.guard()
+		a.serve.End()
 		a.room.Close(text)
 		a.connections.Wait()
 	}()
@@ -147,9 +148,12 @@ func (a *app) end(reason string) {
 
 // console carries out what the operator types. The end of input is no command: a server in the background has none.
 func (a *app) console(stdin io.Reader, stderr io.Writer) {
-	lines := bufio.NewScanner(stdin)
-	for lines.Scan() {
-		command, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+	lines := bufio.NewReader(stdin)
+	for end := error(nil); end == nil; {
+		var line string
+		line, end = lines.ReadString('\n')
+		line = strings.TrimSpace(line)
+		command, rest, _ := strings.Cut(line, " ")
 		rest = strings.TrimSpace(rest)
 		switch {
 		case command == "":
@@ -166,7 +170,7 @@ func (a *app) console(stdin io.Reader, stderr io.Writer) {
 			close(a.quit)
 			return
 		default:
-			fmt.Fprintf(stderr, "server: unknown command %q: use /who, /say TEXT, /kick NAME or /quit\n", lines.Text())
+			fmt.Fprintf(stderr, "server: unknown command %q: use /who, /say TEXT, /kick NAME or /quit\n", line)
 		}
 	}
 }

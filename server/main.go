@@ -22,6 +22,10 @@ import (
 //go:embed usage.txt
 var usage string // the manual
 
+// most is the largest number of clients, or of lines a second, that can be asked for: beyond any machine, and what is
+// computed from it stays a number.
+const most = 1_000_000
+
 // options are what the command line says.
 type options struct {
 	address     string
@@ -75,6 +79,9 @@ func parse(args []string) (opt options, err error) {
 	}
 	if opt.maxClients < 1 || opt.rate < 0 || opt.grace < 0 || opt.idle <= 0 {
 		return opt, errors.New("-max-clients and -idle must be above 0, -rate and -grace not below")
+	}
+	if !(opt.rate <= most) || opt.maxClients > most { // a rate that is no number is not either
+		return opt, fmt.Errorf("-max-clients and -rate can be at most %d", most)
 	}
 	host, port, err := net.SplitHostPort(flags.Arg(0))
 	if err != nil {

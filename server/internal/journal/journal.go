@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	pause   = 50 * time.Millisecond // between two writes: a busy server writes batches, and kill -9 loses no more than this
-	maxHeld = 64 << 20              // bytes that wait while the place takes nothing; what comes then is counted, not kept
+	pause     = 50 * time.Millisecond // between two writes: a busy server writes batches, and kill -9 loses no more than this
+	closeTime = 5 * time.Second       // that the end may take
+	maxHeld   = 64 << 20              // bytes that wait while the place takes nothing; what comes then is counted, not kept
 )
 
 // A Writer passes on what is written to it from a goroutine of its own, in order and in batches. Its methods may be
@@ -31,6 +32,7 @@ func New(dst io.Writer, guard func()) *Writer {
 	w.changed.L = &w.mu
 	go func() {
 		defer guard()
+		defer close(w.done) // after a panic too
 		w.done <- w.run(dst)
 	}()
 	return w
@@ -49,13 +51,19 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close writes what is held, ends the goroutine and returns the last error of the place. It is called once.
+// Close writes what is held, ends the goroutine and returns the last error of the place. It waits for at most closeTime,
+// because a terminal may be stopped and a pipe have no reader. It is called once.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	w.closed = true
 	w.changed.Signal()
 	w.mu.Unlock()
-	return <-w.done
+	select {
+	case err := <-w.done:
+		return err
+	case <-time.After(closeTime):
+		return fmt.Errorf("nothing was taken for %v", closeTime)
+	}
 }
 
 func (w *Writer) run(dst io.Writer) (last error) {

@@ -43,9 +43,10 @@ type Server struct {
 // A lobby holds the connections that have not joined. When it is full, a newcomer takes the place of the oldest, so
 // those who never say HELLO cannot keep out those who do.
 type lobby struct {
-	mu    sync.Mutex // guards the following fields
-	conns [1024]net.Conn
-	next  int
+	mu     sync.Mutex // guards the following fields
+	conns  [1024]net.Conn
+	next   int
+	closed bool
 }
 
 // enter returns the place of nc.
@@ -55,11 +56,26 @@ func (l *lobby) enter(nc net.Conn) (place int) {
 	l.next++
 	oldest := l.conns[place]
 	l.conns[place] = nc
+	if l.closed {
+		nc.Close()
+	}
 	l.mu.Unlock()
 	if oldest != nil {
 		oldest.Close()
 	}
 	return place
+}
+
+// End closes the connections that have not joined, and those that come from now on. Room.Close ends the others.
+func (s *Server) End() {
+	s.lobby.mu.Lock()
+	defer s.lobby.mu.Unlock()
+	s.lobby.closed = true
+	for _, nc := range s.lobby.conns {
+		if nc != nil {
+			nc.Close()
+		}
+	}
 }
 
 func (l *lobby) leave(place int, nc net.Conn) {

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The operator's lines do what the manual says; the end of them is not the end of the server.
+func TestConsole(t *testing.T) {
+	p := launch(t, nil)
+	fmt.Fprintln(p.stdin, "/who")
+	p.stdout.wait(t, `nobody is here\n`)
+	alice, bob := p.join("alice"), p.join("bob")
+	alice.expect("JOINED")
+	fmt.Fprint(p.stdin, "\n  /who  \n/say  hear, hear\n/kick BOB\n/kick carl\nhello\n/say\n/quit now\n")
+	for _, c := range []*client{alice, bob} {
+		c.expect("NOTICE hear, hear")
+	}
+	bob.expect("BYE you were kicked")
+	bob.expectEnd()
+	bob.nc.Close()
+	p.stdout.wait(t, `bob has left \(kicked\)\n`)
+	p.stderr.wait(t, "/quit now")
+	fmt.Fprintln(p.stdin, "/quit")
+	alice.expect("LEFT", "NOTICE the server is shutting down", "BYE")
+	alice.expectEnd()
+	alice.nc.Close()
+	hint := ": use /who, /say TEXT, /kick NAME or /quit\n"
+	p.ended(0, "server: nobody here is called carl: /who shows who is\n"+
+		`server: unknown command "hello"`+hint+`server: unknown command "/say"`+hint+`server: unknown command "/quit now"`+hint)
+	want := fmt.Sprintf("listening on %s\nnobody is here\nconnection from %s\nalice has joined\nconnection from %s\nbob has joined\n"+
+		"2 here: alice, bob\nbob has left (kicked)\nshutting down\n", p.addr, alice.nc.LocalAddr(), bob.nc.LocalAddr())
+	if diff := cmp.Diff(want, p.stdout.String()); diff != "" {
+		t.Errorf("stdout (-want +got):\n%s", diff)
+	}
+	wantLog := []string{
+		`level=INFO msg=listening addr=` + p.addr,
+		fmt.Sprintf(`level=INFO msg=connection addr=%s`, alice.nc.LocalAddr()),
+		fmt.Sprintf(`level=INFO msg=joined name=alice addr=%s`, alice.nc.LocalAddr()),
+		fmt.Sprintf(`level=INFO msg=connection addr=%s`, bob.nc.LocalAddr()),
+		fmt.Sprintf(`level=INFO msg=joined name=bob addr=%s`, bob.nc.LocalAddr()),
+		`level=INFO msg=notice text="hear, hear"`,
+		`level=INFO msg=left name=bob reason=kicked`,
+		`level=INFO msg=shutdown reason=operator`,
+		`level=INFO msg=ended`,
+	}
+	if diff := cmp.Diff(wantLog, p.log()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+// The end of the operator's input is not the end of the server; a signal is.
+func TestSignals(t *testing.T) {
+	for signal, reason := range map[syscall.Signal]string{syscall.SIGTERM: "terminated", syscall.SIGINT: "interrupt"} {
+		p := launch(t, nil)
+		p.stdin.Close()
+		alice := p.join("alice")
+		if err := syscall.Kill(os.Getpid(), signal); err != nil {
+			t.Fatal(err)
+		}
+		alice.expect("NOTICE the server is shutting down", "BYE")
+		alice.nc.Close()
+		p.ended(0, "")
+		log := p.log()
+		if diff := cmp.Diff([]string{"level=INFO msg=shutdown reason=" + reason, "level=INFO msg=ended"}, log[len(log)-2:]); diff != "" {
+			t.Errorf("the end of the log (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// A bomb is input that panics when it is told to, in the goroutine that reads it.
+type bomb chan struct{}
+
+func (b bomb) Read([]byte) (int, error) {
+	<-b
+	panic("out of luck")
+}
+
+// A panic ends the server with all that an orderly end has: everyone is told, the log is complete and says where it was.
+func TestCrash(t *testing.T) {
+	b := make(bomb)
+	p := launch(t, b)
+	alice, bob := p.join("alice"), p.join("bob")
+	fmt.Fprintln(alice.nc, "SAY last words")
+	bob.expect("SAID")
+	close(b)
+	bob.expect("NOTICE the server crashed", "BYE")
+	bob.expectEnd()
+	alice.expect("JOINED", "OK", "NOTICE the server crashed", "BYE")
+	alice.expectEnd()
+	alice.nc.Close()
+	bob.nc.Close()
+	log := p.stdout // read after the end
+	p.ended(2, "server: crashed: out of luck: the stack is in "+p.dir+"/log\n")
+	if !strings.HasSuffix(log.String(), "\nshutting down\n") {
+		t.Errorf("stdout %q", log)
+	}
+	lines := p.log()
+	i := slices.IndexFunc(lines, func(s string) bool { return strings.HasPrefix(s, "level=ERROR msg=crash") })
+	if i < 0 || !strings.Contains(lines[i], `reason="out of luck"`) || !strings.Contains(lines[i], "bomb.Read") {
+		t.Errorf("no crash with its stack is in the log:\n%s", strings.Join(lines, "\n"))
+	}
+	if diff := cmp.Diff([]string{"level=INFO msg=shutdown reason=crash", "level=INFO msg=ended"}, lines[i+1:]); diff != "" {
+		t.Errorf("the log after the crash (-want +got):\n%s", diff)
+	}
+	if !slices.Contains(lines, `level=INFO msg=broadcast seq=3 from=alice text="last words"`) {
+		t.Errorf("what came before the crash is not in the log:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+// A connection that has not joined, and one that does not close, do not keep the server from its end for long.
+func TestEndDoesNotWaitForStrangers(t *testing.T) {
+	p := launch(t, nil)
+	stranger := p.dial()
+	fmt.Fprintln(stranger.nc, "WHO")
+	stranger.expect("ERROR WHO not-joined")
+	began := time.Now()
+	fmt.Fprintln(p.stdin, "/quit")
+	p.ended(0, "")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+	if log := p.log(); slices.Contains(log, `level=ERROR msg="some connections did not end in time"`) {
+		t.Errorf("the log tells of an error:\n%s", strings.Join(log, "\n"))
+	}
+}
+
+// More than a line of the operator's input may hold is an error to say, and not the end of what can be typed.
+func TestLongLineOfOperator(t *testing.T) {
+	p := launch(t, nil)
+	written := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(p.stdin, "/say "+strings.Repeat("x", 100_000)+"\n/who\n/quit\n")
+		written <- err
+	}()
+	p.stdout.wait(t, `nobody is here\n`)
+	if err := <-written; err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
+	}
+	<-p.status
+}
+
+// Connections beyond the limit are closed at once; those there go on.
+func TestMaxClients(t *testing.T) {
+	p := launch(t, nil, "-max-clients", "2")
+	alice := p.join("alice")
+	p.join("bob")
+	carl := p.dial()
+	fmt.Fprintln(carl.nc, "HELLO parley/1 carl 0")
+	carl.expect("ERROR HELLO full the server is full: 2 people are here, try again later")
+	fmt.Fprintln(alice.nc, "QUIT")
+	alice.expect("JOINED", "BYE")
+	alice.nc.Close()
+	fmt.Fprintln(carl.nc, "HELLO parley/1 carl 0")
+	carl.expect("WELCOME")
+	carl.nc.Close()
+	p.stdout.wait(t, `carl has left \(connection lost\)\n`)
+	fmt.Fprintln(p.stdin, "/quit")
+}

@@ -1,0 +1,195 @@
+package files_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/files"
+	"parley/server/wire"
+)
+
+// written is the time that put gives to files.
+var written = time.UnixMilli(1_700_000_000_123)
+
+// put writes a file below dir, with its folders.
+func put(t testing.TB, dir, name, content string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, written, written); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t testing.TB, dir, name, target string) {
+	t.Helper()
+	if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open shares dir until the test ends.
+func open(t testing.TB, dir string) *files.Folder {
+	t.Helper()
+	folder, err := files.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { folder.Close() })
+	return folder
+}
+
+// listed returns the list as text: name, size, time.
+func listed(t testing.TB, folder *files.Folder) []string {
+	t.Helper()
+	list, err := folder.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{}
+	for _, m := range list {
+		if m.Verb != wire.File {
+			t.Errorf("%s in a list", m.Verb)
+		}
+		got = append(got, fmt.Sprintf("%s %d %d", m.Name, m.Size, m.Time))
+	}
+	return got
+}
+
+func TestOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	if diff := cmp.Diff([]string{}, listed(t, open(t, dir))); diff != "" {
+		t.Errorf("a folder that was created (-want +got):\n%s", diff)
+	}
+	put(t, dir, "file", "x")
+	for _, path := range []string{filepath.Join(dir, "file"), filepath.Join(dir, "file", "below")} {
+		want := fmt.Sprintf("cannot create the shared folder %s: not a directory", path)
+		if _, err := files.Open(path); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	outside, dir := t.TempDir(), t.TempDir()
+	put(t, outside, "secret", "secret")
+	put(t, dir, "b.txt", "hello")
+	put(t, dir, "a file", "")
+	put(t, dir, "sub/deep/c", "123")
+	put(t, dir, "sub/b", "1")
+	put(t, dir, ".hidden", "12")
+	put(t, dir, "zoë", "1")
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// Names that no line can hold.
+	for _, name := range []string{"line\nbreak", "escape\x1b[2J", "c1 \u0085", "del\x7f", "latin \xe9"} {
+		put(t, dir, name, "x")
+	}
+	// Links are followed to files, as long as they stay in the folder.
+	link(t, dir, "link in", "b.txt")
+	link(t, dir, "sub/link up", "../b.txt")
+	link(t, dir, "link out", filepath.Join(outside, "secret"))
+	link(t, dir, "sub/link far up", "../../../../../../../../../../etc/passwd")
+	link(t, dir, "folder in", "sub")
+	link(t, dir, "folder out", outside)
+	link(t, dir, "dangling", "nowhere")
+	link(t, dir, "loop", "loop")
+	want := []string{
+		".hidden 2 1700000000123",
+		"a file 0 1700000000123",
+		"b.txt 5 1700000000123",
+		"link in 5 1700000000123",
+		"sub/b 1 1700000000123",
+		"sub/deep/c 3 1700000000123",
+		"sub/link up 5 1700000000123",
+		"zoë 1 1700000000123",
+	}
+	folder := open(t, dir)
+	if diff := cmp.Diff(want, listed(t, folder)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	put(t, dir, "new", "x")
+	if err := os.Remove(filepath.Join(dir, "b.txt")); err != nil {
+		t.Fatal(err)
+	}
+	want = []string{".hidden 2 1700000000123", "a file 0 1700000000123", "new 1 1700000000123", "sub/b 1 1700000000123", "sub/deep/c 3 1700000000123", "zoë 1 1700000000123"}
+	if diff := cmp.Diff(want, listed(t, folder)); diff != "" {
+		t.Errorf("after changes (-want +got):\n%s", diff)
+	}
+}
+
+// The longest name that is listed can be asked for, in a line that fits, and comes back in lines that fit.
+func TestLongNames(t *testing.T) {
+	dir := t.TempDir()
+	part := strings.Repeat("d", 250)
+	put(t, dir, "short", "x")
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	var name string
+	for len(name) < 3700 { // longer than one system call takes as a path below a long temporary folder
+		name += part + "/"
+		if err := root.Mkdir(strings.TrimSuffix(name, "/"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := root.WriteFile(name+"f", nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	longest := 0
+	list, err := open(t, dir).List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		longest = max(longest, len(m.Name))
+		get := wire.Message{Verb: wire.Get, Offset: 1<<63 - 1, Version: []byte("17979cfe362a0000-7fffffffffffffff"), Name: m.Name}
+		if n := len(get.AppendClient(nil)); n > wire.MaxLine {
+			t.Errorf("to GET a file with a name of %d bytes takes a line of %d, at most %d are allowed", len(m.Name), n, wire.MaxLine)
+		}
+	}
+	if longest < 3000 || longest > 3600 {
+		t.Errorf("the longest name that is listed has %d bytes, want about 3500", longest)
+	}
+}
+
+func TestListIsBounded(t *testing.T) {
+	const most = 10_000
+	dir := t.TempDir()
+	for i := range most + 1 {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%05d", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	if n := len(listed(t, open(t, dir))); n != most {
+		t.Errorf("%d files are listed, want %d", n, most)
+	}
+}
+
+func TestListOfFolderThatWent(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shared")
+	folder := open(t, dir)
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	want := "the shared folder cannot be read: no such file or directory" // without where it was
+	if _, err := folder.List(); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}

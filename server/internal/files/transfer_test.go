@@ -1,0 +1,322 @@
+package files_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/files"
+	"parley/server/wire"
+)
+
+// A sink is a connection that keeps what is written to it. It is no socket, so nothing goes by the kernel.
+type sink struct {
+	net.Conn
+	bytes.Buffer
+}
+
+func (s *sink) Write(p []byte) (int, error) { return s.Buffer.Write(p) }
+func (s *sink) Read(p []byte) (int, error)  { return s.Buffer.Read(p) }
+
+// A download is what a client got.
+type download struct {
+	size, offset uint64
+	version      string
+	data         string
+	last         string // the line after the last DATA
+}
+
+// understand reads what a transfer sent; after its last line nothing may come.
+func understand(t testing.TB, src io.Reader) (d download) {
+	t.Helper()
+	lines := wire.NewReader(src, wire.MaxServerLine, wire.MaxServerLine)
+	var data bytes.Buffer
+	for d.last == "" {
+		line, err := lines.ReadLine()
+		if err != nil {
+			t.Fatalf("reading after %d bytes: %v", data.Len(), err)
+		}
+		m, err := wire.ParseServer(line)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		switch m.Verb {
+		case wire.Sending:
+			d.size, d.offset, d.version = m.Size, m.Offset, string(m.Version)
+		case wire.Data:
+			if _, err := io.CopyN(&data, lines, int64(m.Count)); err != nil {
+				t.Fatalf("reading %d bytes: %v", m.Count, err)
+			}
+		default:
+			d.last = string(line)
+		}
+	}
+	d.data = data.String()
+	if line, err := lines.ReadLine(); !errors.Is(err, io.EOF) {
+		t.Errorf("%q, %v after %q", line, err, d.last)
+	}
+	return d
+}
+
+// carry sends all pieces of a transfer to nc and closes both. It returns the number of pieces.
+func carry(t testing.TB, tr *files.Transfer, nc net.Conn) (pieces int) {
+	for {
+		pieces++
+		if err := tr.Piece(nc); err == io.EOF {
+			tr.Close()
+			return pieces
+		} else if err != nil {
+			t.Errorf("piece %d: %v", pieces, err)
+			tr.Close()
+			return pieces
+		}
+	}
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// fetch downloads a file, over no socket.
+func fetch(t testing.TB, folder *files.Folder, name string, offset int64, version string) download {
+	t.Helper()
+	var nc sink
+	carry(t, folder.Send(name, offset, version, quiet), &nc)
+	return understand(t, &nc.Buffer)
+}
+
+// sent is the line that ends a whole download.
+func sent(name, content string) string {
+	return fmt.Sprintf("SENT %x %d %s", sha256.Sum256([]byte(content)), len(content), name)
+}
+
+// random returns n bytes, the same each time.
+func random(n int) string {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{}).Read(b)
+	return string(b)
+}
+
+// Files arrive byte for byte over a socket, by the kernel, and over what is none.
+func TestTransfer(t *testing.T) {
+	dir := t.TempDir()
+	contents := map[string]string{
+		"empty": "", "one": "x", "text.txt": "line\nline\n", "sub/with space": random(100), "64K": random(64 << 10),
+		"64K+1": random(64<<10 + 1), "large": random(9<<20 + 7),
+	}
+	for name, content := range contents {
+		put(t, dir, name, content)
+	}
+	folder := open(t, dir)
+	for network, connect := range map[string]func() (net.Conn, net.Conn){"pipe": net.Pipe, "tcp": func() (net.Conn, net.Conn) { return tcp(t) }} {
+		for name, content := range contents {
+			server, client := connect()
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				carry(t, folder.Send(name, 0, "-", quiet), server)
+				server.Close()
+			}()
+			client.SetReadDeadline(time.Now().Add(time.Minute))
+			got := understand(t, client)
+			want := download{uint64(len(content)), 0, got.version, content, sent(name, content)}
+			if got != want {
+				t.Errorf("%s over %s: size %d, offset %d, %d bytes of data, %q, want %q",
+					name, network, got.size, got.offset, len(got.data), got.last, want.last)
+			}
+			<-done
+			client.Close()
+		}
+	}
+}
+
+func tcp(t testing.TB) (server, client net.Conn) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if client, err = net.Dial("tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = listener.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return server, client
+}
+
+// A download goes on from where it was, when the file is still the one that it was.
+func TestTransferFromOffset(t *testing.T) {
+	const size = 5<<20 + 3 // more than is hashed in one piece
+	content := random(size)
+	tests := []struct {
+		name       string
+		asked      int64
+		version    string // "" stands for that of the file
+		wantOffset uint64
+	}{
+		{"from its beginning", 0, "", 0},
+		{"from the middle", size / 2, "", size / 2},
+		{"any version", size / 2, "-", size / 2},
+		{"the last byte", size - 1, "", size - 1},
+		{"nothing more", size, "", size},
+		{"beyond its end", size + 1, "", 0},
+		{"far beyond its end", 1<<63 - 1, "-", 0},
+		{"another version", size / 2, "1-2", 0},
+	}
+	for _, test := range tests {
+		dir := t.TempDir()
+		put(t, dir, "f", content)
+		for _, known := range []bool{false, true} { // the digest, from an earlier download
+			folder := open(t, dir)
+			version := test.version
+			if v := fetch(t, open(t, dir), "f", 0, "-").version; version == "" {
+				version = v
+			}
+			if known {
+				fetch(t, folder, "f", 0, "-")
+			}
+			got := fetch(t, folder, "f", test.asked, version)
+			want := download{size, test.wantOffset, got.version, content[test.wantOffset:], sent("f", content)}
+			if got != want {
+				t.Errorf("%s: size %d, offset %d, %d bytes, %q, want offset %d, %q", test.name, got.size, got.offset, len(got.data), got.last, want.offset, want.last)
+			}
+		}
+	}
+}
+
+// A file that is downloaded again is not read to its end once more, unless it changed.
+func TestDigestIsRemembered(t *testing.T) {
+	dir := t.TempDir()
+	content := random(20 << 20)
+	put(t, dir, "f", content)
+	folder := open(t, dir)
+	pieces := func() int {
+		var nc sink
+		n := carry(t, folder.Send("f", int64(len(content)), "-", quiet), &nc) // only the digest is wanted
+		if got := understand(t, &nc.Buffer); got.last != sent("f", content) {
+			t.Errorf("%q, want %q", got.last, sent("f", content))
+		}
+		return n
+	}
+	first, second := pieces(), pieces()
+	if second > 2 || first <= second {
+		t.Errorf("%d pieces, and %d when the digest is known, want 2", first, second)
+	}
+	content = random(20<<20 + 1)[1:]
+	put(t, dir, "f", content)
+	if err := os.Chtimes(filepath.Join(dir, "f"), written, written.Add(time.Nanosecond)); err != nil {
+		t.Fatal(err)
+	}
+	if again := pieces(); again != first {
+		t.Errorf("%d pieces after a change, want %d", again, first)
+	}
+}
+
+// A file that changes while it is sent is not passed off as whole, and the lines stay lines.
+func TestFileThatChangesWhileSent(t *testing.T) {
+	const size = 1 << 20
+	content := random(size)
+	changed := "ERROR GET changed f changed while it was sent: get it again"
+	tests := []struct {
+		name   string
+		change func(path string) error
+		last   string
+	}{
+		{"nothing", func(string) error { return nil }, sent("f", content)},
+		{"emptied", func(path string) error { return os.Truncate(path, 0) }, changed},
+		{"shorter", func(path string) error { return os.Truncate(path, size/2+5) }, changed},
+		{"by a byte", func(path string) error { return os.Truncate(path, size-1) }, changed},
+		{"longer", func(path string) error { return os.Truncate(path, size+1) }, changed},
+		{"touched", func(path string) error { return os.Chtimes(path, written, written.Add(time.Second)) }, changed},
+		{"removed", os.Remove, sent("f", content)},
+		{"replaced", func(path string) error { return os.Rename(path+".new", path) }, sent("f", content)},
+	}
+	for _, test := range tests {
+		for _, after := range []int{1, 2, 4} { // pieces, before the change
+			dir := t.TempDir()
+			put(t, dir, "f", content)
+			put(t, dir, "f.new", "new")
+			server, client := tcp(t)
+			tr := open(t, dir).Send("f", 0, "-", quiet)
+			got := make(chan download)
+			go func() { got <- understand(t, client) }()
+			for range after {
+				if err := tr.Piece(server); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := test.change(filepath.Join(dir, "f")); err != nil {
+				t.Fatal(err)
+			}
+			carry(t, tr, server)
+			server.Close()
+			d := <-got
+			if d.last != test.last {
+				t.Errorf("%s after %d pieces: %q, want %q", test.name, after, d.last, test.last)
+			}
+			if d.last != changed && d.data != content {
+				t.Errorf("%s after %d pieces: other bytes were sent", test.name, after)
+			}
+			client.Close()
+		}
+	}
+}
+
+func TestTransferThatIsStopped(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "f", random(1<<20))
+	for _, after := range []int{0, 1, 2} {
+		var nc sink
+		tr := open(t, dir).Send("f", 0, "-", quiet)
+		for range after {
+			if err := tr.Piece(&nc); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tr.Stop()
+		if pieces := carry(t, tr, &nc); pieces != 1 {
+			t.Errorf("%d pieces after Stop, want 1", pieces)
+		}
+		if got := understand(t, &nc.Buffer); got.last != "ERROR GET stopped stopped: f" || len(got.data) >= 1<<20 {
+			t.Errorf("%d bytes and %q after Stop", len(got.data), got.last)
+		}
+	}
+}
+
+func TestTransferOfNoFile(t *testing.T) {
+	outside, dir := t.TempDir(), t.TempDir()
+	put(t, outside, "secret", "secret")
+	put(t, dir, "sub/f", "x")
+	link(t, dir, "out", filepath.Join(outside, "secret"))
+	long := strings.Repeat("x", 3585)
+	folder := open(t, dir)
+	tests := []struct{ name, want string }{
+		{"nothing", "no-file there is no file nothing: /files lists what there is"},
+		{"sub/g", "no-file there is no file sub/g: /files lists what there is"},
+		{"sub", "no-file sub cannot be read: not a regular file"},
+		{".", "no-file . cannot be read: not a name below the shared folder"},
+		{"../" + filepath.Base(outside) + "/secret", "no-file ../" + filepath.Base(outside) + "/secret cannot be read: not a name below the shared folder"},
+		{"/etc/passwd", "no-file /etc/passwd cannot be read: not a name below the shared folder"},
+		{"out", "no-file out cannot be read: path escapes from parent"},
+		{"sub/f/", "no-file sub/f/ cannot be read: not a name below the shared folder"},
+		{"sub//f", "no-file sub//f cannot be read: not a name below the shared folder"},
+		{long, "no-file " + long[:2000] + "..."},
+	}
+	for _, test := range tests {
+		got := fetch(t, folder, test.name, 0, "-")
+		if diff := cmp.Diff(download{last: "ERROR GET " + test.want}, got, cmp.AllowUnexported(download{})); diff != "" {
+			t.Errorf("%.50s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+//go:build linux
+
+package files_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// A named pipe is not listed, and to ask for one neither waits for its other end nor takes what is in it.
+func TestNamedPipe(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "a", "x")
+	if err := unix.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	link(t, dir, "link", "fifo")
+	folder := open(t, dir)
+	if diff := cmp.Diff([]string{"a 1 1700000000123"}, listed(t, folder)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"fifo", "link"} {
+		got := fetch(t, folder, name, 0, "-")
+		if diff := cmp.Diff("ERROR GET no-file "+name+" cannot be read: not a regular file", got.last); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+// What the server may not read is left out of the list, or said when asked for, and does not hide the rest.
+func TestUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "a", "x")
+	put(t, dir, "closed/b", "x")
+	put(t, dir, "z", "x")
+	folder := open(t, dir)
+	for _, name := range []string{"closed", "z"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer os.Chmod(filepath.Join(dir, "closed"), 0o755)
+	if os.Geteuid() == 0 { // root may read everything, so look as nobody does
+		runtime.LockOSThread() // until the test ends, and the thread with it
+		if err := unix.Setfsuid(65534); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Setfsuid(0)
+	}
+	got := listed(t, folder)
+	if diff := cmp.Diff([]string{"a 1 1700000000123", "z 1 1700000000123"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"closed/b", "z"} {
+		got := fetch(t, folder, name, 0, "-")
+		if want := "ERROR GET file-failed " + name + " cannot be read: permission denied"; got.last != want {
+			t.Errorf("%q, want %q", got.last, want)
+		}
+		if strings.Contains(got.last, dir) {
+			t.Errorf("%q tells where the folder is", got.last)
+		}
+	}
+}

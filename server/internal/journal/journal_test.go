@@ -1,0 +1,237 @@
+package journal_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/journal"
+)
+
+// A place is what a journal writes to. It takes nothing while it is blocked.
+type place struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	writes  int
+	err     error
+	entered chan struct{} // if not nil, gets an element for each write that begins
+	blocked chan struct{} // if not nil, writes wait until it is closed
+}
+
+func (p *place) Write(b []byte) (int, error) {
+	if p.entered != nil {
+		p.entered <- struct{}{}
+	}
+	if p.blocked != nil {
+		<-p.blocked
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writes++
+	if p.err != nil {
+		return 0, p.err
+	}
+	return p.text.Write(b)
+}
+
+func (p *place) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+func none() {}
+
+// Lines keep their order, whoever writes them, and all are there after Close.
+func TestOrder(t *testing.T) {
+	const writers, lines = 8, 1000
+	var p place
+	w := journal.New(&p, none)
+	var writing sync.WaitGroup
+	for i := range writers {
+		writing.Go(func() {
+			for j := range lines {
+				fmt.Fprintf(w, "%d %d\n", i, j)
+			}
+		})
+	}
+	writing.Wait()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var next [writers]int
+	for _, line := range strings.Split(strings.TrimSuffix(p.String(), "\n"), "\n") {
+		var i, j int
+		if _, err := fmt.Sscanf(line, "%d %d", &i, &j); err != nil || i >= writers {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if j != next[i] {
+			t.Fatalf("line %d of writer %d comes where %d belongs", j, i, next[i])
+		}
+		next[i]++
+	}
+	for i, n := range next {
+		if n != lines {
+			t.Errorf("%d lines of writer %d, want %d", n, i, lines)
+		}
+	}
+	if p.writes > 1000 {
+		t.Errorf("%d lines took %d writes", writers*lines, p.writes)
+	}
+}
+
+// A line is written by itself, soon, without another one after it.
+func TestLineIsWrittenSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p place
+		w := journal.New(&p, none)
+		for i := range 3 {
+			fmt.Fprintf(w, "%d\n", i)
+			time.Sleep(100 * time.Millisecond) // what a kill may lose at most, in the bubble's time
+			synctest.Wait()
+			if diff := cmp.Diff("0\n1\n2\n"[:2*i+2], p.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The slice that is written belongs to who writes it.
+func TestWriteKeepsNothing(t *testing.T) {
+	var p place
+	w := journal.New(&p, none)
+	line := []byte("one\n")
+	w.Write(line)
+	copy(line, "two\n")
+	w.Write(line)
+	w.Close()
+	if diff := cmp.Diff("one\ntwo\n", p.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Write does not wait for a place that takes nothing. What is too much is counted, and the count stands where it is missing.
+func TestBlockedPlace(t *testing.T) {
+	const held = 64 << 20 // bytes that may wait
+	p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
+	w := journal.New(&p, none)
+	w.Write([]byte("first\n"))
+	<-p.entered // from here on nothing moves
+	line := []byte(strings.Repeat("x", 1<<20-1) + "\n")
+	for range held/len(line) + 3 {
+		if n, err := w.Write(line); n != len(line) || err != nil {
+			t.Fatalf("Write = %d, %v", n, err)
+		}
+	}
+	close(p.blocked)
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	want := "first\n" + strings.Repeat(string(line), held/len(line)) + "3 lines came too fast and are missing here\n"
+	if got := p.String(); got != want {
+		t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), got[len(got)-60:], len(want), want[len(want)-60:])
+	}
+}
+
+// What came after the missing lines is not lost with them, and the count of lines stays true.
+func TestOverflowIsOver(t *testing.T) {
+	p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
+	w := journal.New(&p, none)
+	w.Write([]byte("first\n"))
+	<-p.entered
+	line := []byte(strings.Repeat("x", 32<<20-1) + "\n")
+	w.Write(line)
+	w.Write(line)
+	w.Write([]byte("lost\n"))
+	w.Write([]byte("lost too\n"))
+	close(p.blocked)
+	<-p.entered // what was held has been taken
+	w.Write([]byte("last\n"))
+	w.Close()
+	if got := p.String(); !strings.HasSuffix(got, "xx\n2 lines came too fast and are missing here\nlast\n") {
+		t.Errorf("it ends with %q", got[len(got)-80:])
+	}
+}
+
+// A place that fails is tried again with what comes then, and Close tells.
+func TestFailingPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := place{err: errors.New("disk full")}
+		w := journal.New(&p, none)
+		w.Write([]byte("lost\n"))
+		time.Sleep(time.Second) // in the bubble's time
+		synctest.Wait()
+		p.mu.Lock()
+		failure := p.err
+		p.err = nil
+		p.mu.Unlock()
+		w.Write([]byte("kept\n"))
+		if err := w.Close(); !errors.Is(err, failure) {
+			t.Errorf("Close: %v, want %v", err, failure)
+		}
+		if diff := cmp.Diff("kept\n", p.String()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A place that takes nothing any more, such as a terminal that was stopped, does not keep the program from its end.
+func TestCloseOfBlockedPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := place{blocked: make(chan struct{})}
+		w := journal.New(&p, none)
+		w.Write([]byte("x\n"))
+		began := time.Now()
+		if err := w.Close(); err == nil || time.Since(began) != 5*time.Second {
+			t.Errorf("Close: %v after %v, want an error after 5s", err, time.Since(began))
+		}
+		close(p.blocked)
+		time.Sleep(time.Second) // in the bubble's time: its goroutine ends then
+	})
+}
+
+// A panic in the place ends the journal, not the program, and Close does not wait for ever.
+func TestPanickingPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caught := make(chan any, 1)
+		w := journal.New(panicking{}, func() { caught <- recover() })
+		w.Write([]byte("x\n"))
+		closed := make(chan struct{})
+		go func() {
+			w.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(time.Hour): // in the bubble's time
+			t.Error("Close waits")
+		}
+		if got := <-caught; got != "broken" {
+			t.Errorf("the guard got %v", got)
+		}
+	})
+}
+
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("broken") }
+
+func BenchmarkWrite(b *testing.B) {
+	w := journal.New(&place{err: errors.New("keep nothing")}, none)
+	line := []byte(strings.Repeat("x", 100) + "\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Write(line)
+	}
+	w.Close()
+}

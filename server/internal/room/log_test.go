@@ -1,0 +1,116 @@
+package room
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"parley/server/wire"
+)
+
+// line returns what the cursor is at, up to the end of the line.
+func (c cursor) line(limit uint64) string {
+	rest := c.next(limit)
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i]
+	}
+	return string(rest)
+}
+
+// After any seq, given or in a gap, the log goes on with the first line above it.
+func TestLogAfter(t *testing.T) {
+	l := newLog()
+	var seqs []uint64
+	for seq := uint64(3); l.end < 4*chunkSize; seq += 1 + seq%3 {
+		l.append(&wire.Message{Verb: wire.Said, Seq: seq, Name: []byte("bob"), Text: []byte(strings.Repeat("x", int(seq*seq%900)+1))})
+		seqs = append(seqs, seq)
+	}
+	for seq, i := uint64(0), 0; i < len(seqs); seq++ {
+		if seqs[i] <= seq {
+			i++
+		}
+		at, ok := l.after(seq)
+		want := ""
+		if i < len(seqs) {
+			want = fmt.Sprintf("SAID %d 0 bob x", seqs[i])
+		}
+		if got := at.line(l.end); !ok || !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Fatalf("after %d: %.40q, %v, want %q", seq, got, ok, want)
+		}
+	}
+}
+
+// The log keeps at least what it promises, and no more than one chunk beyond.
+func TestLogRetention(t *testing.T) {
+	l := newLog()
+	m := wire.Message{Verb: wire.Joined, Name: []byte(strings.Repeat("n", 3000))}
+	said := wire.Message{Verb: wire.Said, Seq: 1, Name: []byte("bob"), Text: []byte("early")}
+	l.append(&said)
+	for m.Seq = 2; l.end < 2*retention; m.Seq++ {
+		l.append(&m)
+		kept := l.end - l.first.base
+		if kept < min(l.end, retention) || kept > retention+2*chunkSize {
+			t.Fatalf("%d of %d bytes are kept, want %d", kept, l.end, retention)
+		}
+	}
+	if _, ok := l.after(1); ok {
+		t.Error("the log claims to reach back to its beginning")
+	}
+	if _, ok := l.after(l.first.seq - 1); !ok {
+		t.Error("the log does not reach back to its first line")
+	}
+	if spans := l.newest(10); len(spans) != 0 {
+		t.Errorf("history holds %q, which the log has forgotten", spans[0].lines())
+	}
+}
+
+// While there is always someone due, the queue stays as small as those in it.
+func TestQueueUnderLoad(t *testing.T) {
+	var q queue
+	q.epoch = 1
+	conns := make([]Conn, 10)
+	for i := range conns {
+		q.push(&conns[i])
+	}
+	for i := range 1_000_000 {
+		c := q.take()
+		if c != &conns[i%len(conns)] {
+			t.Fatal("not the one that has been due for longest")
+		}
+		q.push(c)
+	}
+	if n := cap(q.due); n > 1000 {
+		t.Errorf("room for %d connections, with %d in it", n, len(conns))
+	}
+}
+
+func BenchmarkLogAppend(b *testing.B) {
+	l := newLog()
+	m := wire.Message{Verb: wire.Said, Name: []byte("alice"), Text: []byte(strings.Repeat("x", 60))}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Seq++
+		l.append(&m)
+	}
+}
+
+// BenchmarkCollect gathers a batch of one's own messages and those of others, which alternate.
+func BenchmarkCollect(b *testing.B) {
+	r := &Room{log: newLog()}
+	r.queue.wake.L = &r.mu
+	s := &Session{wireName: []byte("alice")}
+	s.conn = newConn(r, s, nil)
+	s.conn.at = cursor{r.log.last, 0}
+	var bufs [][]byte
+	text := []byte(strings.Repeat("x", 60))
+	b.ReportAllocs()
+	for b.Loop() {
+		for range 10 {
+			r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: text}, s, wire.OK)
+			r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: text}, nil, "")
+		}
+		bufs = s.conn.collectLocked(bufs[:0])
+		s.inbox.trim(r.seq, r.log.first.base, maxKept)
+	}
+}

@@ -1,0 +1,117 @@
+package room_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+// Transfers are sent one after the other, each whole, with the stream between their pieces.
+func TestTransfers(t *testing.T) {
+	each(t, func(t *testing.T, n network) {
+		r := newRoom(t, room.Config{})
+		c := join(t, r, n, "alice")
+		first, second := &fakeTransfer{pieces: 2}, &fakeTransfer{}
+		if err := errors.Join(c.conn.Send(first, 1), c.conn.Send(second, 1)); err != nil {
+			t.Fatal(err)
+		}
+		c.expect("NOTICE piece 1", "NOTICE piece 0", "NOTICE whole", "NOTICE whole")
+		c.conn.Say([]byte("x"))
+		c.expect("OK")
+		first.checkClosed(t)
+		second.checkClosed(t)
+		if c.conn.Stop() {
+			t.Error("there was something to stop after the last")
+		}
+	})
+}
+
+// An endless transfer does not keep the stream waiting, and the stream does not keep it from going on.
+func TestStreamGoesOnDuringTransfer(t *testing.T) {
+	each(t, func(t *testing.T, n network) {
+		r := newRoom(t, room.Config{})
+		c := join(t, r, n, "alice")
+		endless := &fakeTransfer{pieces: 1 << 40}
+		if err := c.conn.Send(endless, 0); err != nil {
+			t.Fatal(err)
+		}
+		var e *wire.ProtocolError
+		if err := c.conn.Send(&fakeTransfer{}, 0); !errors.As(err, &e) || e.Verb != wire.Get || e.Code != wire.CodeBusy {
+			t.Errorf("a second transfer: %v, want that it is refused", err)
+		}
+		pieces := 0
+		for range 100 {
+			if _, err := c.conn.Say([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			for m := c.next(); m.Verb != wire.OK; m = c.next() {
+				pieces++
+			}
+		}
+		if pieces == 0 {
+			t.Error("no piece came between 100 messages")
+		}
+		if !c.conn.Stop() {
+			t.Error("there was nothing to stop")
+		}
+		for m := c.next(); string(m.Text) != "stopped"; m = c.next() {
+		}
+		c.conn.Say([]byte("y"))
+		c.expect("OK")
+		endless.checkClosed(t)
+	})
+}
+
+// However its connection ends, a transfer is closed, and so is one that waits behind it.
+func TestTransferOfConnectionThatEnds(t *testing.T) {
+	ends := map[string]func(r *room.Room, c *client){
+		"quit":       func(_ *room.Room, c *client) { c.conn.Quit() },
+		"kick":       func(r *room.Room, _ *client) { r.Kick("alice") },
+		"lost":       func(_ *room.Room, c *client) { c.conn.Lost("cut") },
+		"hung up":    func(_ *room.Room, c *client) { c.nc.Close() },
+		"taken over": func(r *room.Room, c *client) { c.resume(r, networks[0]) },
+		"close":      func(r *room.Room, _ *client) { r.Close("so long") },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, n network) {
+				r := newRoom(t, room.Config{})
+				c := join(t, r, n, "alice")
+				first, second := &fakeTransfer{pieces: 1 << 40, begun: make(chan struct{})}, &fakeTransfer{}
+				begun := first.begun
+				if err := errors.Join(c.conn.Send(first, 1), c.conn.Send(second, 1)); err != nil {
+					t.Fatal(err)
+				}
+				read := make(chan struct{})
+				go func() {
+					defer close(read)
+					io.Copy(io.Discard, c.lines)
+				}()
+				<-begun
+				end(r, c)
+				<-c.conn.Done()
+				<-read
+				first.checkClosed(t)
+				second.checkClosed(t)
+			})
+		})
+	}
+}
+
+// A transfer that fails breaks the connection, because its client cannot know where the next line begins.
+func TestTransferThatFails(t *testing.T) {
+	r := newRoom(t, room.Config{})
+	c := join(t, r, networks[0], "alice")
+	broken := &fakeTransfer{pieces: 1, fail: errors.New("the disk is broken")}
+	if err := c.conn.Send(broken, 0); err != nil {
+		t.Fatal(err)
+	}
+	c.expect("NOTICE piece 0")
+	<-c.conn.Done()
+	broken.checkClosed(t)
+	c.conn.Lost("connection lost")
+	c.resume(r, networks[0]).expect("RESUMED welcome back, alice: you are the only one here 0", "JOINED alice")
+}

@@ -1,0 +1,117 @@
+package serve_test
+
+import (
+	"fmt"
+	"io"
+
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/serve"
+	"parley/server/wire"
+)
+
+// All that sessions do is in the log; texts only when they are wanted there, and contents of files never.
+func TestRecord(t *testing.T) {
+	for _, text := range []bool{true, false} {
+		var mu sync.Mutex
+		var shown []string
+		s := start(t, func(s *serve.Server) {
+			s.Text = text
+			s.Show = func(line string) {
+				mu.Lock()
+				defer mu.Unlock()
+				shown = append(shown, line)
+			}
+		})
+		bob := s.join("bob")
+		c := s.dial()
+		c.send("WHO", "HELLO parley/1 alice 0")
+		c.expect("ERROR WHO not-joined say HELLO parley/1 <name> <history> first", "WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
+		for _, line := range []string{"SAY good morning", "TELL Bob psst", "TELL nobody x", "FILES", "GET 0 - a.txt", "nonsense", "PING 0"} {
+			c.send(line)
+		}
+		for waiting := map[wire.Verb]bool{wire.Pong: true, wire.Sent: true}; len(waiting) > 0; {
+			delete(waiting, c.next().Verb)
+		}
+		bob.expect("JOINED alice", "SAID alice good morning", "TOLD alice psst")
+		c.send("QUIT")
+		c.expectEnd("BYE goodbye")
+		said, told := ` text="good morning"`, " text=psst"
+		if !text {
+			said, told = "", ""
+		}
+		want := strings.Join([]string{
+			`level=INFO msg=connection addr=pipe`,
+			`level=INFO msg=connection addr=pipe`,
+			`level=INFO msg=refused addr=pipe code=not-joined text="say HELLO parley/1 <name> <history> first"`,
+			`level=INFO msg=broadcast seq=3 from=alice` + said,
+			`level=INFO msg=unicast seq=4 from=alice to=bob` + told,
+			`level=INFO msg=refused name=alice code=no-user to=nobody`,
+			`level=INFO msg="folder listed" name=alice files=1`,
+			`level=INFO msg="download begun" name=alice file=a.txt size=5 offset=0`,
+			`level=INFO msg="download ended" name=alice file=a.txt bytes=5 how=complete`,
+			`level=WARN msg="bad line" name=alice code=unknown-verb text="unknown verb \"nonsense\""`,
+		}, "\n") + "\n"
+		// The download goes on while other lines are carried out, so its place is not always the same.
+		if diff := cmp.Diff(sorted(want), sorted(s.record.String())); diff != "" {
+			t.Errorf("text %v (-want +got):\n%s", text, diff)
+		}
+		mu.Lock()
+		if diff := cmp.Diff([]string{"connection from pipe", "connection from pipe"}, shown); diff != "" {
+			t.Errorf("shown (-want +got):\n%s", diff)
+		}
+		mu.Unlock()
+	}
+}
+
+// A list of thousands is whole, and the stream goes on after it.
+func TestLongList(t *testing.T) {
+	const count = 3000
+	s := start(t, nil)
+	want := []string{fmt.Sprintf("FILES you may read the shared folder: %d files %[1]d", count+1)}
+	for i := range count {
+		name := fmt.Sprintf("%04d %s", i, strings.Repeat("n", 200))
+		if err := os.WriteFile(filepath.Join(s.folder, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, "FILE "+name)
+	}
+	c := s.join("alice")
+	c.send("FILES", "SAY x")
+	c.expect(append(want, "FILE a.txt", "OK")...)
+}
+
+func sorted(text string) []string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return lines
+}
+
+// When too many connections wait to join, one of the oldest makes room; those who have joined are none of them.
+func TestLobby(t *testing.T) {
+	const most = 1024
+	s := start(t, nil)
+	member := s.join("member")
+	oldest := s.dial()
+	oldest.send("nonsense") // it is in the lobby when it gets an answer
+	oldest.expect(`ERROR - unknown-verb unknown verb "nonsense"`)
+	for range most - 1 {
+		nc := s.connect()
+		if _, err := io.WriteString(nc, "x"); err != nil { // which is taken in the lobby
+			t.Fatal(err)
+		}
+	}
+	oldest.send("nonsense") // still there
+	oldest.expect(`ERROR - unknown-verb unknown verb "nonsense"`)
+	late := s.join("late")
+	oldest.expectEnd()
+	member.expect("JOINED late")
+	late.roundTrip()
+}

@@ -1,0 +1,382 @@
+package serve_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/files"
+	"parley/server/internal/room"
+	"parley/server/internal/serve"
+	"parley/server/wire"
+)
+
+// patience is how long a test waits for what must come.
+const patience = time.Minute
+
+// A server serves connections in this process. Its fields besides Server are made by start.
+type server struct {
+	*serve.Server
+	t       testing.TB
+	folder  string
+	record  record
+	serving sync.WaitGroup
+}
+
+// A record is a log in memory, without times.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// start returns a server with one file in its folder. change may change it before it serves.
+func start(t testing.TB, change func(*serve.Server)) *server {
+	s := &server{t: t, folder: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(s.folder, "a.txt"), []byte("hello"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := files.Open(s.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(&s.record, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	s.Server = &serve.Server{Folder: folder, Log: log, Text: true, Show: func(string) {}, Idle: time.Hour}
+	if change != nil {
+		change(s.Server)
+	}
+	s.Room = room.New(room.Config{
+		MaxSessions: 5000, Grace: time.Hour, Idle: s.Idle, Guard: func() {},
+		Joined: func(string, net.Addr) {}, Left: func(string, string) {},
+	})
+	t.Cleanup(func() {
+		s.Room.Close("the test ends")
+		s.serving.Wait()
+		folder.Close()
+	})
+	return s
+}
+
+// connect serves one end of a pipe and returns the other, which is closed with the test.
+func (s *server) connect() net.Conn {
+	near, far := net.Pipe()
+	s.serving.Go(func() { s.Serve(near) })
+	s.t.Cleanup(func() { far.Close() })
+	return far
+}
+
+// A client reads all that the server sends as it comes.
+type client struct {
+	t      testing.TB
+	nc     net.Conn
+	lines  chan wire.Message // closed at the end of the connection
+	token  string            // from the last WELCOME that was read
+	seq    uint64
+	closed time.Time // when lines was closed
+	stays  bool      // does not close the connection after BYE; set before anything is sent
+}
+
+func (s *server) dial() *client {
+	c := &client{t: s.t, nc: s.connect(), lines: make(chan wire.Message, 1<<12)}
+	go func() {
+		defer close(c.lines)
+		src := noEmptyReads{c.nc}
+		r := wire.NewReader(src, wire.MaxServerLine, 1<<16)
+		for {
+			line, err := r.ReadLine()
+			if err != nil {
+				c.closed = time.Now()
+				return
+			}
+			m, err := wire.ParseServer(bytes.Clone(line))
+			if err != nil {
+				m = wire.Message{Verb: "BROKEN", Text: bytes.Clone(line)}
+			}
+			if m.Verb == wire.Data {
+				data, err := io.ReadAll(io.LimitReader(r, int64(m.Count)))
+				if m.Text = data; err != nil {
+					return
+				}
+			}
+			c.lines <- m
+			if m.Verb == wire.Bye && !c.stays {
+				c.nc.Close()
+			}
+		}
+	}()
+	return c
+}
+
+// noEmptyReads hides the reads of nothing that a pipe gives for a write of nothing.
+type noEmptyReads struct{ net.Conn }
+
+func (n noEmptyReads) Read(p []byte) (int, error) {
+	for {
+		if n, err := n.Conn.Read(p); n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// join connects and says HELLO.
+func (s *server) join(name string) *client {
+	s.t.Helper()
+	c := s.dial()
+	c.send("HELLO parley/1 " + name + " 0")
+	for c.next().Verb != wire.Joined {
+	}
+	return c
+}
+
+func (c *client) send(lines ...string) {
+	c.t.Helper()
+	for _, line := range lines {
+		c.nc.SetWriteDeadline(time.Now().Add(patience))
+		if _, err := io.WriteString(c.nc, line+"\n"); err != nil {
+			c.t.Fatalf("sending %.50q: %v", line, err)
+		}
+	}
+	c.nc.SetWriteDeadline(time.Time{})
+}
+
+// read returns the next line; more is false at the end of the connection.
+func (c *client) read() (m wire.Message, more bool) {
+	c.t.Helper()
+	select {
+	case m, more = <-c.lines:
+	case <-time.After(patience):
+		c.t.Fatal("no line came")
+	}
+	if m.Verb == wire.Welcome {
+		c.token = string(m.Token)
+	}
+	if m.Seq > 0 {
+		c.seq = m.Seq
+	}
+	return m, more
+}
+
+func (c *client) next() wire.Message {
+	c.t.Helper()
+	m, more := c.read()
+	if !more {
+		c.t.Fatal("the connection ended")
+	}
+	return m
+}
+
+// form is m as text, without what differs from run to run.
+func form(m wire.Message) string {
+	s := string(m.Verb)
+	for _, f := range [][]byte{m.Name, m.Code, m.Text} {
+		if len(f) > 0 {
+			s += " " + string(f)
+		}
+	}
+	switch m.Verb {
+	case wire.Users, wire.Files, wire.Resumed, wire.Data:
+		s += fmt.Sprintf(" %d", m.Count)
+	}
+	return s
+}
+
+// expect reads lines, which must be those wanted.
+func (c *client) expect(want ...string) {
+	c.t.Helper()
+	var got []string
+	for range want {
+		m, more := c.read()
+		if !more {
+			break
+		}
+		got = append(got, form(m))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		c.t.Fatalf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// expectEnd reads lines, which must be those wanted, and then the end of the connection.
+func (c *client) expectEnd(want ...string) {
+	c.t.Helper()
+	if len(want) > 0 {
+		c.expect(want...)
+	}
+	if m, more := c.read(); more {
+		c.t.Fatalf("%s where the connection should end", form(m))
+	}
+}
+
+// roundTrip returns when all that was sent before was carried out; nothing else may have come.
+func (c *client) roundTrip() {
+	c.t.Helper()
+	c.send("PING 0")
+	c.expect("PONG")
+}
+
+func TestBeforeJoining(t *testing.T) {
+	tests := []struct {
+		name       string
+		send, want []string
+	}{
+		{"three lines", []string{"SAY x", "WHO", "PING 1", "more", "and more"}, []string{
+			"ERROR SAY not-joined say HELLO parley/1 <name> <history> first",
+			"ERROR WHO not-joined say HELLO parley/1 <name> <history> first",
+			"ERROR PING not-joined say HELLO parley/1 <name> <history> first",
+			"BYE too many lines that failed"}},
+		{"not understood", []string{"GET / HTTP/1.1", "SAY \x1b[2J", "\xff"}, []string{
+			`ERROR GET bad-arguments GET got "/" where a number belongs`,
+			"ERROR - bad-text a control character at byte 5 of the line",
+			"ERROR - bad-text a line that is not UTF-8",
+			"BYE too many lines that failed"}},
+		{"too long", []string{strings.Repeat("x", 10_000), "", "x"}, []string{
+			"ERROR - too-long a line of 4096 or more bytes, at most 4096 are allowed",
+			`ERROR - unknown-verb unknown verb ""`,
+			`ERROR - unknown-verb unknown verb "x"`,
+			"BYE too many lines that failed"}},
+		{"wrong names", []string{"HELLO parley/1 con 0", "HELLO parley/1 ａｂｃ 0", "HELLO parley/2 abc 0"}, []string{
+			`ERROR HELLO bad-name "con" cannot name a folder on every system: "_con" could`,
+			`ERROR HELLO bad-name "ａｂｃ" is not in its normal form: use "abc"`,
+			`ERROR HELLO bad-version protocol "parley/2" is not spoken here, parley/1 is`,
+			"BYE too many lines that failed"}},
+		{"taken, gone", []string{"HELLO parley/1 Taken 0", "RESUME parley/1 0123 0", "FILES"}, []string{
+			"ERROR HELLO name-taken the name taken is taken: choose another",
+			"ERROR RESUME gone this session cannot be resumed: join afresh",
+			"ERROR FILES not-joined say HELLO parley/1 <name> <history> first",
+			"BYE too many lines that failed"}},
+		{"quit", []string{"QUIT"}, []string{"BYE goodbye"}},
+	}
+	s := start(t, nil)
+	s.join("taken")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := s.dial()
+			c.t = t
+			io.WriteString(c.nc, strings.Join(test.send, "\n")+"\n") // which may fail at its end, as more is sent than is read
+			c.expectEnd(test.want...)
+		})
+	}
+	c := s.dial() // two failures do not matter
+	c.send("SAY x", "SAY y", "HELLO parley/1 alice 0")
+	c.expect("ERROR SAY not-joined say HELLO parley/1 <name> <history> first", "ERROR SAY not-joined say HELLO parley/1 <name> <history> first",
+		"WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
+}
+
+func TestAnswers(t *testing.T) {
+	s := start(t, nil)
+	bob := s.join("bob")
+	alice := s.join("alice")
+	tests := []struct {
+		send string
+		want []string
+	}{
+		{"PING 0", []string{"PONG"}},
+		{"SAY hi all", []string{"OK"}},
+		{"TELL BOB  hi bob", []string{"OK"}},
+		{"TELL cleo hi", []string{"REFUSED no-user nobody here is called cleo; /who shows who is"}},
+		{"TELL alice hi", []string{"REFUSED self that is you: choose someone else"}},
+		{"WHO", []string{"USERS 2", "USER alice", "USER bob"}},
+		{"FILES", []string{"FILES you may read the shared folder: 1 file 1", "FILE a.txt"}},
+		{"STOP", []string{"ERROR STOP no-download no download is in progress"}},
+		{"GET 0 - a.txt", []string{"SENDING a.txt", "DATA hello 5", "SENT a.txt"}},
+		{"GET 0 - b.txt", []string{"ERROR GET no-file there is no file b.txt: /files lists what there is"}},
+		{"HELLO parley/1 cleo 0", []string{"ERROR HELLO joined you have joined as alice"}},
+		{"RESUME parley/1 0123 0", []string{"ERROR RESUME joined you have joined as alice"}},
+		{"", []string{`ERROR - unknown-verb unknown verb ""`}},
+		{"PING x", []string{`ERROR PING bad-arguments PING got "x" where a number belongs`}},
+		{"SAY \xff", []string{"ERROR - bad-text a line that is not UTF-8"}},
+		{"WHO\r", []string{"USERS 2", "USER alice", "USER bob"}},
+	}
+	for _, test := range tests {
+		alice.send(test.send)
+		alice.expect(test.want...)
+	}
+	bob.expect("JOINED alice", "SAID alice hi all", "TOLD alice  hi bob")
+	bob.roundTrip()
+	alice.send("QUIT")
+	alice.expectEnd("BYE goodbye")
+	bob.expect("LEFT alice")
+	if err := os.RemoveAll(s.folder); err != nil {
+		t.Fatal(err)
+	}
+	bob.send("FILES")
+	bob.expect("ERROR FILES file-failed the shared folder cannot be read: no such file or directory")
+}
+
+// A line may be as long as the limit says, with its end, and arrives whole.
+func TestLongestLine(t *testing.T) {
+	s := start(t, nil)
+	alice, bob := s.join("alice"), s.join("bob")
+	alice.expect("JOINED bob")
+	fits := strings.Repeat("x", wire.MaxLine-len("SAY \n"))
+	alice.send("SAY "+fits, "SAY "+fits+"x", "SAY "+fits+"\r", "SAY "+fits[1:]+"\r", "SAY after")
+	tooLong := fmt.Sprintf("ERROR - too-long a line of %d or more bytes, at most %[1]d are allowed", wire.MaxLine)
+	alice.expect("OK")
+	for range 2 {
+		if m := alice.next(); m.Verb != wire.Error || string(m.Code) != wire.CodeTooLong {
+			t.Errorf("%s, want %s", form(m), tooLong)
+		}
+	}
+	alice.expect("OK", "OK")
+	bob.expect("SAID alice "+fits, "SAID alice "+fits[1:], "SAID alice after")
+	name := strings.Repeat("n", wire.MaxLine-len("TELL  x\n"))
+	alice.send("TELL " + name + " x")
+	if m := alice.next(); m.Verb != wire.Refused || len(m.Text) > 2100 {
+		t.Errorf("%s of %d bytes, want that such a name is refused", m.Verb, len(m.Text))
+	}
+}
+
+// A session goes on over another connection, and so does its download.
+func TestResume(t *testing.T) {
+	s := start(t, nil)
+	alice, bob := s.join("alice"), s.join("bob")
+	alice.expect("JOINED bob")
+	alice.send("SAY one", "TELL nobody two", "nonsense")
+	alice.expect("OK", "REFUSED no-user nobody here is called nobody; /who shows who is", `ERROR - unknown-verb unknown verb "nonsense"`)
+	alice.nc.Close()
+	bob.expect("SAID alice one", "LEFT alice connection lost")
+	bob.send("SAY missed?", "TELL alice hello?")
+	bob.expect("OK", "REFUSED away alice has lost the connection and is not back")
+	again := s.dial()
+	again.send(fmt.Sprintf("RESUME parley/1 %s %d", alice.token, alice.seq), "GET 2 - a.txt")
+	again.expect("RESUMED welcome back, alice: 2 people are here 2", "SAID bob missed?", "JOINED alice", "SENDING a.txt", "DATA llo 3", "SENT a.txt")
+	bob.expect("JOINED alice")
+	taken := s.dial()
+	taken.send(fmt.Sprintf("RESUME parley/1 %s %d", alice.token, again.seq))
+	taken.expect("RESUMED welcome back, alice: 2 people are here 2")
+	again.expectEnd("BYE this session goes on over another connection")
+	bob.roundTrip()
+}
+
+// newPipe returns a pipe that is closed with the test.
+func newPipe(t testing.TB) (near, far net.Conn) {
+	near, far = net.Pipe()
+	t.Cleanup(func() { near.Close(); far.Close() })
+	return near, far
+}
