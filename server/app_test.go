@@ -21,7 +21,7 @@ func TestConsole(t *testing.T) {
 	p.stdout.wait(t, `nobody is here\n`)
 	alice, bob := p.join("alice"), p.join("bob")
 	alice.expect("JOINED")
-	fmt.Fprint(p.stdin, "\n  /who  \n/say  hear, hear\n/kick BOB\n/kick carl\nhello\n/say\n/quit now\n")
+	fmt.Fprint(p.stdin, "\n  /who  \n/say  hear, hear\n/kick BOB\n/kick carl\nhello\n/who now\n/say\n/quit now\n")
 	for _, c := range []*client{alice, bob} {
 		c.expect("NOTICE hear, hear")
 	}
@@ -36,7 +36,7 @@ func TestConsole(t *testing.T) {
 	alice.nc.Close()
 	hint := ": use /who, /say TEXT, /kick NAME or /quit\n"
 	p.ended(0, "server: nobody here is called carl: /who shows who is\n"+
-		`server: unknown command "hello"`+hint+`server: unknown command "/say"`+hint+`server: unknown command "/quit now"`+hint)
+		`server: unknown command "hello"`+hint+`server: unknown command "/who now"`+hint+`server: unknown command "/say"`+hint+`server: unknown command "/quit now"`+hint)
 	want := fmt.Sprintf("listening on %s\nnobody is here\nconnection from %s\nalice has joined\nconnection from %s\nbob has joined\n"+
 		"2 here: alice, bob\nbob has left (kicked)\nshutting down\n", p.addr, alice.nc.LocalAddr(), bob.nc.LocalAddr())
 	if diff := cmp.Diff(want, p.stdout.String()); diff != "" {

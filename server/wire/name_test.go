@@ -26,6 +26,7 @@ func TestCheckName(t *testing.T) {
 		{"小明", "小明", ""},
 		{long, long, ""},
 		{"", "", "the name is empty: use 1 to 32 letters or digits"},
+		{strings.Repeat("ж", wire.MaxName), strings.Repeat("ж", wire.MaxName), ""}, // characters count, not bytes
 		{long + "n", "", "a name of 33 characters is too long: use 1 to 32"},
 		{"a b", "", `"a b" cannot be a name: use letters and digits, without spaces`},
 		{"a\tb", "", `"a\tb" cannot be a name: use letters and digits, without spaces`},

@@ -64,7 +64,9 @@
 // order. After WELCOME come the SAID lines of the history asked for: their seqs are not above WELCOME's and they are
 // never resumed. Then comes one's own JOINED. Every later line with a seq belongs to the session's stream, which arrives
 // complete, ascending and without repeats across any number of broken connections. A session that broke off has LEFT for
-// the others; when it resumes it has JOINED again, for itself too.
+// the others; when it resumes it has JOINED again, for itself too. BYE ends the session, but after ERROR - too-slow and
+// ERROR - moved only the connection. A RESUME may reach the server late, when its client has long come back over another
+// connection: so a client that is told moved and did not expect it says RESUME again.
 //
 // A file's version is a word of at most 60 bytes. SENDING may start at another offset than was asked: at 0 when the file
 // is no longer the version that the client had. GETs are served one after the other. A download that fails ends with
@@ -154,7 +156,8 @@ const (
 	CodeNoUser      = "no-user"       // nobody here has the name
 	CodeAway        = "away"          // the one who has the name is cut off, and may come back
 	CodeSelf        = "self"          // a TELL to oneself
-	CodeTooSlow     = "too-slow"      // the session lags too far behind what is sent to it
+	CodeTooSlow     = "too-slow"      // the session lags too far behind what is sent to it; it can be resumed
+	CodeMoved       = "moved"         // the session goes on over another connection
 	CodeNoFile      = "no-file"       // no such file in the shared folder
 	CodeFileFailed  = "file-failed"   // the shared folder or a file in it cannot be read
 	CodeChanged     = "changed"       // the file changed while it was sent

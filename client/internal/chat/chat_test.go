@@ -22,10 +22,14 @@ import (
 // A record is a Face that keeps what it is shown, with ! before what went wrong and [mode] for the prompt.
 type record struct{ lines []string }
 
-func (r *record) Show(l Line)          { r.lines = append(r.lines, l.Text) }
-func (r *record) Complain(text string) { r.lines = append(r.lines, "! "+text) }
-func (r *record) Prompt(mode string)   { r.lines = append(r.lines, "["+mode+"]") }
-func (r *record) Flush() error         { return nil }
+func (r *record) Show(l Line) {
+	if l.Kind == Failure {
+		l.Text = "! " + l.Text
+	}
+	r.lines = append(r.lines, l.Text)
+}
+func (r *record) Prompt(mode string) { r.lines = append(r.lines, "["+mode+"]") }
+func (r *record) Flush() error       { return nil }
 
 // play runs a chat in which the test is the server and the user. Each step begins when all that came before is done:
 //
@@ -45,26 +49,23 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			conns <- server
 			return client, nil
 		}
-		opened := make(chan *link.Link)
+		cfg.Config = link.Config{Address: "chat:1", Name: "alice", Idle: time.Hour, Reconnect: time.Minute, Dial: dial}
+		input, signals := make(chan string), make(chan os.Signal, 1)
+		face := new(record)
+		done := make(chan struct{})
 		go func() {
-			l, err := link.Open(t.Context(), link.Config{Address: "chat:1", Name: "alice", Idle: time.Hour, Reconnect: time.Minute, Dial: dial})
+			defer close(done)
+			c, welcome, err := link.Join(t.Context(), cfg.Config)
 			if err != nil {
 				t.Error(err)
+				return
 			}
-			opened <- l
+			status = Run(cfg, face, c, welcome, input, signals)
 		}()
 		conn := <-conns
 		r := bufio.NewReader(conn)
 		r.ReadString('\n')
 		io.WriteString(conn, "WELCOME tok 10 hi\n")
-		input, signals := make(chan Input), make(chan os.Signal, 1)
-		face := new(record)
-		done := make(chan struct{})
-		l := <-opened
-		go func() {
-			defer close(done)
-			status = Run(cfg, face, l, input, signals)
-		}()
 		for step := range strings.Lines(steps) {
 			synctest.Wait()
 			verb, rest, _ := strings.Cut(strings.TrimSpace(step), " ")
@@ -77,7 +78,7 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			case "<":
 				io.WriteString(conn, rest+"\n")
 			case ".":
-				input <- Input{Text: rest}
+				input <- rest
 			case "cut":
 				conn.Close()
 				conn = <-conns
@@ -190,6 +191,7 @@ func TestChat(t *testing.T) {
 			. /get [
 			. /cancel
 			. ` + strings.Repeat("x", 4092) + `
+			. /get ` + strings.Repeat("x", 4092) + `
 			. \e[2J`, `
 			! client: unknown command /fils: did you mean /files?
 			! client: /to: the name is empty: use 1 to 32 letters or digits
@@ -199,6 +201,7 @@ func TestChat(t *testing.T) {
 			! client: [ is not a pattern: a [ needs its ]
 			! client: no download to stop
 			! client: not sent: 4092 bytes of text, at most 4091 fit in a message
+			! client: not sent: a line of 4097 or more bytes, at most 4096 are allowed
 			! client: not sent: a control character at byte 1 of the line`, 1},
 		{"who and files", false, `
 			. /who
@@ -265,6 +268,28 @@ func TestChat(t *testing.T) {
 			[all]
 			! client: not known whether sent: one
 			alice has joined`, 1},
+		{"cut for lagging", false, `
+			< ERROR - too-slow you lag
+			< BYE cut
+			cut
+			> RESUME parley/1 tok 10
+			< RESUMED 0 hi`, `
+			server: you lag
+			connection lost, reconnecting…
+			[all, away]
+			back, nothing missed
+			[all]`, 0},
+		{"left while away", true, `
+			cut
+			interrupt`, `
+			connection lost, reconnecting…
+			[all, away]`, 0},
+		{"out of step", false, `
+			< OK 11`, `
+			! client: the server does not follow parley/1: OK for a message that was not sent`, 1},
+		{"not the protocol", false, `
+			< SAID x y bob hi`, `
+			! client: the server does not follow parley/1: SAID got "x" where a number belongs`, 1},
 		{"the server ends", false, `
 			< NOTICE shutting down
 			< BYE closed`, `
@@ -287,7 +312,7 @@ func TestChat(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, status := play(t, Config{Name: "alice", Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person}, tt.steps)
+			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person}, tt.steps)
 			compare(t, "[all]\nhi"+tt.want, got, tt.status, status)
 		})
 	}
@@ -379,7 +404,7 @@ func TestGet(t *testing.T) {
 			< h
 			< ERROR GET stopped stopped
 			. /get a
-			> GET 0 v1 a
+			> GET 2 v1 a
 			. /cancel
 			> STOP
 			< SENT x 5 a
@@ -421,7 +446,7 @@ func TestGet(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "alice")
-			got, status := play(t, Config{Name: "alice", Folder: dir}, tt.steps)
+			got, status := play(t, Config{Folder: dir}, tt.steps)
 			for i := range got {
 				got[i] = filepath.ToSlash(strings.ReplaceAll(got[i], dir, "DIR"))
 			}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -8,8 +9,10 @@ import (
 	"parley/server/wire"
 )
 
-// showEarlier is how many messages /history shows without a number: a screen of them.
-const showEarlier = 20
+const (
+	showEarlier = 20 // messages that /history shows without a number: a screen of them
+	maxCommand  = 9  // letters of a command that are looked at to find the one that was meant
+)
 
 // commands is the list that /help shows: what to type, and what it does.
 var commands = []struct{ Name, Argument, Help string }{
@@ -26,20 +29,13 @@ var commands = []struct{ Name, Argument, Help string }{
 	{"//", "TEXT", "send a TEXT that begins with /"},
 }
 
-// An Input is a line that was typed, or why it cannot be used.
-type Input struct {
-	Text string
-	Err  error
-}
-
 // enter does what a line of input says.
-func (c *Chat) enter(in Input) {
-	text := strings.ReplaceAll(strings.TrimSuffix(in.Text, "\r"), "\t", " ")
-	err := in.Err
-	if err == nil {
-		err = wire.CheckText([]byte(text))
-	}
+func (c *Chat) enter(line string) {
+	text := strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", " ")
+	err := wire.CheckText([]byte(text))
 	switch {
+	case len(text) > wire.MaxLine:
+		c.fail("not sent: a line of %d or more bytes, at most %d are allowed", len(text), wire.MaxLine)
 	case err != nil:
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
@@ -56,10 +52,10 @@ func (c *Chat) enter(in Input) {
 func (c *Chat) do(command, argument string) {
 	switch command {
 	case "/all":
-		c.talkTo("", "all")
+		c.talkTo("")
 	case "/to":
 		if name, ok := c.name(command, argument); ok {
-			c.talkTo(name, name)
+			c.talkTo(name)
 		}
 	case "/tell":
 		name, text, _ := strings.Cut(argument, " ")
@@ -67,9 +63,9 @@ func (c *Chat) do(command, argument string) {
 			c.send(name, text)
 		}
 	case "/who":
-		c.question(wire.Who, "")
+		c.question(wire.Who, c.showUsers)
 	case "/files":
-		c.question(wire.Files, "")
+		c.question(wire.Files, c.showFiles)
 	case "/get":
 		c.want(argument)
 	case "/cancel":
@@ -87,9 +83,9 @@ func (c *Chat) do(command, argument string) {
 	}
 }
 
-func (c *Chat) talkTo(name, words string) {
+func (c *Chat) talkTo(name string) {
 	c.to = name
-	c.show(Answer, "talking to %s", words)
+	c.show(Answer, "talking to %s", cmp.Or(name, "all"))
 	c.showMode()
 }
 
@@ -114,11 +110,26 @@ func (c *Chat) send(to, text string) {
 		c.fail("not sent: there is no text after the name")
 	case over > 0:
 		c.fail("not sent: %d bytes of text, at most %d fit in a message", len(text), len(text)-over)
-	case c.waiting >= maxWaiting:
-		c.fail("not sent: %d messages wait for the server already", c.waiting)
+	case c.session.Waiting() >= maxWaiting:
+		c.fail("not sent: %d messages wait for the server already", maxWaiting)
 	default:
-		c.waiting++
-		c.link.Send(m)
+		c.session.Add(m, c.conn != nil)
+		c.ask(m)
+	}
+}
+
+func (c *Chat) showUsers(_ wire.Message, users []wire.Message) {
+	var names []string
+	for _, u := range users {
+		names = append(names, string(u.Name))
+	}
+	c.show(Answer, "%d here: %s", len(names), strings.Join(names, ", "))
+}
+
+func (c *Chat) showFiles(head wire.Message, files []wire.Message) {
+	c.show(Answer, "%s", head.Text)
+	for _, f := range files {
+		c.show(Answer, "%s: %d bytes", f.Name, f.Size)
 	}
 }
 
@@ -132,42 +143,33 @@ func (c *Chat) showKnown(argument string) {
 		}
 	}
 	for _, text := range c.known[max(0, len(c.known)-n):] {
-		c.show(Earlier, "(earlier) %s", text)
+		c.show(Earlier, "%s", text)
 	}
 }
 
 // nearest returns the command that takes the fewest changes to get to, and of several the one that begins most alike.
 func nearest(typed string) string {
+	typed = strings.ToLower(typed[:min(len(typed), maxCommand)])
 	best, least := "", math.MaxInt
-	for _, h := range commands {
+	for _, h := range commands[:len(commands)-1] {
 		alike := 0
 		for alike < min(len(typed), len(h.Name)) && typed[alike] == h.Name[alike] {
 			alike++
 		}
-		if d := distance(strings.ToLower(typed), h.Name)*10 - alike; d < least && h.Name != "//" {
+		if d := distance(typed, h.Name)*10 - alike; d < least {
 			best, least = h.Name, d
 		}
 	}
 	return best
 }
 
-// distance returns how many letters must be put in, taken out or replaced to turn a into b.
+// distance returns how many letters must be put in, taken out or replaced to turn a into b, which must be short.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	switch {
+	case a == "" || b == "":
+		return len(a) + len(b)
+	case a[0] == b[0]:
+		return distance(a[1:], b[1:])
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return 1 + min(distance(a[1:], b), distance(a, b[1:]), distance(a[1:], b[1:]))
 }

@@ -1,6 +1,10 @@
 package chat
 
 import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"path"
 	"strings"
 
@@ -9,28 +13,14 @@ import (
 	"parley/server/wire"
 )
 
-// A stage is how far a download is.
-type stage int
-
-const (
-	none      stage = iota
-	preparing       // the store looks what is here already, or there is no connection
-	asked           // GET is sent
-	coming          // SENDING came
-	saving          // SENT came, the store checks
-	stopping        // STOP is sent
-)
+// errLost says that the connection broke before a file was whole.
+var errLost = errors.New("connection lost")
 
 // getting is the downloads, one at a time.
 type getting struct {
-	stage
-	name  string   // of the present one
-	size  uint64   // of the whole file
-	said  bool     // why it stops was said
-	queue []string // those that come after
+	queue  []string           // names of the present one and those that come after
+	cancel context.CancelFunc // stops the present one; nil when there is none under way
 }
-
-func (g *getting) idle() bool { return g.stage == none && len(g.queue) == 0 }
 
 // want queues a file, or asks which there are when name is a pattern.
 func (c *Chat) want(name string) {
@@ -43,14 +33,15 @@ func (c *Chat) want(name string) {
 	case err != nil:
 		c.fail("%s is not a pattern: a [ needs its ]", name)
 	default:
-		c.question(wire.Files, name)
+		c.question(wire.Files, func(_ wire.Message, files []wire.Message) { c.wantMatches(name, files) })
 	}
 }
 
 // wantMatches queues the files that match: by their whole path, or by their last element if the pattern is of one.
-func (c *Chat) wantMatches(pattern string, files []string) {
+func (c *Chat) wantMatches(pattern string, files []wire.Message) {
 	before := len(c.get.queue)
-	for _, name := range files {
+	for _, f := range files {
+		name := string(f.Name)
 		whole, _ := path.Match(pattern, name)
 		last, _ := path.Match(pattern, path.Base(name))
 		if whole || last && !strings.Contains(pattern, "/") || name == pattern {
@@ -63,124 +54,90 @@ func (c *Chat) wantMatches(pattern string, files []string) {
 	c.getNext()
 }
 
+// getNext begins the present download, or goes on with it, when there is a connection and nothing under way.
 func (c *Chat) getNext() {
-	if c.get.stage == none && len(c.get.queue) > 0 {
-		c.get = getting{stage: preparing, name: c.get.queue[0], queue: c.get.queue[1:]}
-		c.files.Prepare(c.get.name)
-	}
-}
-
-// getDone ends the present download and begins the next.
-func (c *Chat) getDone() {
-	c.get.stage = none
-	c.getNext()
-}
-
-// report goes on after a step of the store.
-func (c *Chat) report(r download.Report) {
 	g := &c.get
-	switch {
-	case r.Name != g.name || g.stage == none: // of one that was stopped meanwhile
-	case r.Kind == download.Saved:
-		c.show(Answer, "%s: %d bytes, saved as %s, SHA-256 verified%s", g.name, g.size, r.Path, inBrackets(r.Note))
-		c.getDone()
-	case r.Kind == download.Failed:
-		c.getFailed(r.Err.Error())
-	case g.stage == preparing && !c.away:
-		g.stage = asked
-		c.link.Ask(c.connection, wire.Message{Verb: wire.Get, Offset: r.Offset, Version: []byte(r.Version), Name: []byte(g.name)})
+	if g.cancel != nil || len(g.queue) == 0 || c.conn == nil {
+		return
 	}
-}
-
-// receive takes what comes of a file.
-func (c *Chat) receive(e link.Event) {
-	g := &c.get
-	switch {
-	case e.Verb == wire.Data && g.stage == coming:
-		c.files.Write(e.Piece)
-	case e.Verb == wire.Data:
-		c.link.Free(e.Piece)
-	case e.Verb == wire.Sending && g.stage == asked:
-		g.stage, g.size = coming, e.Size
-		c.files.Begin(e.Size, e.Offset, string(e.Version))
-		if e.Offset == 0 {
-			c.show(Answer, "%s: downloading %d bytes", g.name, e.Size)
-		} else {
-			c.show(Answer, "%s: continuing at %d of %d bytes", g.name, e.Offset, e.Size)
+	ctx, cancel := context.WithCancel(c.ctx)
+	g.cancel = cancel
+	name, conn := g.queue[0], c.conn
+	c.background(func() func() {
+		saved, err := c.fetch(ctx, conn, name)
+		return func() {
+			stopped := ctx.Err() != nil
+			cancel()
+			g.cancel = nil
+			if !stopped && errors.Is(err, errLost) {
+				c.getNext()
+				return
+			}
+			g.queue = g.queue[1:]
+			switch {
+			case err == nil:
+				c.show(Answer, "%s: %s", name, saved)
+			case stopped:
+				c.show(Answer, "%s: stopped", name)
+			default:
+				c.fail("%s: %v", name, err)
+			}
+			c.getNext()
 		}
-	case e.Verb == wire.Sent && g.stage == coming:
-		g.stage, g.size = saving, e.Size
-		c.files.Finish(e.Size, string(e.Digest))
-	case e.Verb == wire.Sent && g.stage == stopping:
-		c.getStopped()
-	}
+	})
 }
 
-// getFailed says why the present download cannot go on, and has the server stop it.
-func (c *Chat) getFailed(why string) {
-	g := &c.get
-	if !g.said {
-		g.said = true
-		c.fail("%s: %s", g.name, why)
+// fetch downloads a file over conn, from what is here of it, and says where it is then. It runs beside Run.
+func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved string, err error) {
+	part, err := download.Open(c.cfg.Folder, name)
+	if err != nil || ctx.Err() != nil {
+		return "", err
 	}
-	switch g.stage {
-	case asked, coming:
-		c.getStop()
-	case preparing, saving:
-		c.getDone()
+	defer part.Close()
+	pieces := conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version), Name: []byte(name)})
+	if ctx.Err() != nil { // what cancel sent may have come too early
+		conn.Send(wire.Message{Verb: wire.Stop})
 	}
-}
-
-// getEnded takes the ERROR that ends a download.
-func (c *Chat) getEnded(code, text string) {
-	switch c.get.stage {
-	case stopping:
-		c.getStopped()
-	case asked, coming:
-		c.files.Leave()
-		c.fail("%s: %s", c.get.name, text)
-		c.getDone()
+	for p := range pieces {
+		before := err
+		switch last := p.Verb == wire.Sent || p.Verb == wire.Error; {
+		case last && err != nil:
+			return "", err
+		case p.Verb == wire.Error:
+			return "", errors.New(string(p.Text))
+		case p.Verb == wire.Sent:
+			path, note, err := part.Save(p.Size, string(p.Digest))
+			return fmt.Sprintf("%d bytes, saved as %s, SHA-256 verified%s", p.Size, path, inBrackets(note)), err
+		case err != nil: // comes until the server has stopped
+		case p.Verb == wire.Sending:
+			how := fmt.Sprintf("downloading %d bytes", p.Size)
+			if p.Offset > 0 {
+				how = fmt.Sprintf("continuing at %d of %d bytes", p.Offset, p.Size)
+			}
+			c.post(func() { c.show(Answer, "%s: %s", name, how) })
+			err = part.Begin(p.Size, p.Offset, string(p.Version))
+		default:
+			err = part.Write(p.Bytes)
+		}
+		if before == nil && err != nil {
+			conn.Send(wire.Message{Verb: wire.Stop})
+		}
 	}
-}
-
-func (c *Chat) getStop() {
-	c.get.stage = stopping
-	c.link.Ask(c.connection, wire.Message{Verb: wire.Stop})
-}
-
-func (c *Chat) getStopped() {
-	c.files.Leave()
-	if !c.get.said {
-		c.show(Answer, "%s: stopped", c.get.name)
-	}
-	c.getDone()
+	return "", cmp.Or(err, errLost)
 }
 
 // cancel stops the present download and forgets the others.
 func (c *Chat) cancel() {
-	c.get.queue = nil
-	switch c.get.stage {
-	case none:
+	g := &c.get
+	switch {
+	case len(g.queue) == 0:
 		c.fail("no download to stop")
-	case preparing:
-		c.getStopped()
-	case asked, coming:
-		c.getStop()
-	}
-}
-
-// getLost and getBack go on over another connection, from what is here then.
-func (c *Chat) getLost() {
-	switch c.get.stage {
-	case asked, coming:
-		c.get.stage = preparing
-	case stopping:
-		c.getStopped()
-	}
-}
-
-func (c *Chat) getBack() {
-	if c.get.stage == preparing {
-		c.files.Prepare(c.get.name)
+	case g.cancel == nil: // it waits for a connection
+		c.show(Answer, "%s: stopped", g.queue[0])
+		g.queue = nil
+	default:
+		g.queue = g.queue[:1]
+		g.cancel()
+		c.ask(wire.Message{Verb: wire.Stop})
 	}
 }

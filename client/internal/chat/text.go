@@ -15,6 +15,7 @@ const (
 	Message              // what someone said just now
 	Presence             // who came and went
 	Earlier              // what someone said before
+	Failure              // what went wrong
 )
 
 // A Line is something to read.
@@ -25,10 +26,9 @@ type Line struct {
 
 // A Face shows the chat to whoever uses it.
 type Face interface {
-	Show(Line)            // shows a line that is safe for a screen
-	Complain(text string) // says what went wrong, in a line that is safe for a screen
-	Prompt(mode string)   // says who is talked to
-	Flush() error         // puts on the screen what is not there yet
+	Show(Line)          // shows a line that is safe for a screen
+	Prompt(mode string) // says who is talked to
+	Flush() error       // puts on the screen what is not there yet
 }
 
 // Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop, and what
@@ -69,14 +69,6 @@ func obeyed(r rune) bool {
 // joined reports whether r may stand beside a joiner.
 func joined(r rune) bool {
 	return r > 0x7f && unicode.IsGraphic(r) && !unicode.IsSpace(r) && !obeyed(r)
-}
-
-// plural returns n with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func inBrackets(text string) string {

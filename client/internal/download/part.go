@@ -1,3 +1,5 @@
+// Package download keeps what is fetched from the shared folder: in a part file until it is whole and its digest is
+// right, and then under its own name, which never takes the place of another file.
 package download
 
 import (
@@ -11,89 +13,73 @@ import (
 	"os"
 	"path"
 	"strings"
-	"unicode/utf8"
-
-	"parley/server/wire"
 )
 
-const (
-	partSuffix = ".part"
-	maxVersion = 60  // bytes of a version, which the part's name has in hex
-	maxElement = 255 // bytes of a file's name that every system can hold
-)
+const partSuffix = ".part"
 
-// errBusy says that somebody else writes the same part.
-var errBusy = errors.New("another client is getting it here")
+// A Part is a file that is not whole yet. Its name is made of the digest of the file's name and the version, so that it
+// has a length that every system can hold, and a later run of the client knows what it has. Its methods take their time:
+// they read and write the disk.
+type Part struct {
+	Version string // of what is here, or "-"
+	Have    uint64 // bytes that are here
 
-// A part is a file that is not whole yet. Its name is the final one with the version and .part after it, so that a
-// later run of the client knows what it has. It is locked while it is open.
-type part struct {
-	name    string    // as the server calls the file
-	local   string    // the final path below the folder, with /
-	version string    // of what is here, or "-"
-	path    string    // of the part itself
-	file    *os.File  // nil when there is none yet; at its end otherwise
-	size    uint64    // bytes that there will be
-	have    uint64    // bytes that are here
-	hash    hash.Hash // of these
+	name   string    // as the server calls the file
+	local  string    // the final path below the folder, with /
+	folder string    // as the system writes it
+	root   *os.Root  // of folder
+	path   string    // of the part below the folder
+	file   *os.File  // nil when there is none yet; at its end otherwise
+	size   uint64    // bytes that there will be
+	hash   hash.Hash // of what is here
 }
 
-// open returns the part of the file that the server calls name, with what an earlier run left of it.
-func open(root *os.Root, name string) (*part, error) {
-	p := &part{name: name, local: local(name), version: "-", hash: sha256.New()}
-	dir, base := path.Split(p.local)
-	entries, err := fs.ReadDir(root.FS(), path.Clean(dir))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+// Open returns the part of the file that the server calls name, with what was left of it the last time. The folder is
+// made when it is missing.
+func Open(folder, name string) (*Part, error) {
+	p := &Part{Version: "-", name: name, local: local(name), folder: folder, hash: sha256.New()}
+	err := os.MkdirAll(folder, 0o777)
+	if err == nil {
+		p.root, err = os.OpenRoot(folder)
 	}
-	for _, e := range entries {
-		middle, ok := strings.CutPrefix(e.Name(), stem(base)+".")
-		middle, isPart := strings.CutSuffix(middle, partSuffix)
-		version, err := hex.DecodeString(middle)
-		if !ok || !isPart || err != nil {
-			continue
-		}
-		p.version, p.path = string(version), dir+e.Name()
-		if p.file, err = lockedFile(root, p.path, 0); err != nil {
-			return nil, err
-		}
-		n, err := io.Copy(p.hash, p.file)
-		if p.have = uint64(n); err != nil {
-			p.close()
-		}
-		return p, err
+	if err == nil {
+		err = p.find()
 	}
-	return p, nil
+	if err != nil {
+		p.Close()
+	}
+	return p, p.explain(err)
 }
 
-// begin makes ready for the bytes from offset on.
-func (p *part) begin(root *os.Root, size, offset uint64, version string) error {
-	p.size = size
-	switch {
-	case p.file != nil && p.version == version && p.have == offset:
-		return nil
-	case offset != 0:
-		return fmt.Errorf("the server goes on at byte %d, but %d bytes are here", offset, p.have)
-	case len(version) > maxVersion:
-		return fmt.Errorf("the server names a version of %d bytes, at most %d are allowed", len(version), maxVersion)
-	case p.file != nil: // of another version
-		p.close()
-		root.Remove(p.path)
-	}
-	dir, base := path.Split(p.local)
-	if err := root.MkdirAll(path.Clean(dir), 0o777); err != nil {
+// find takes up what was left of the file.
+func (p *Part) find() error {
+	tag := p.tag()
+	found, err := fs.Glob(p.root.FS(), tag+"*"+partSuffix)
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	p.version, p.have, p.path = version, 0, dir+stem(base)+"."+hex.EncodeToString([]byte(version))+partSuffix
-	p.hash.Reset()
-	var err error
-	p.file, err = lockedFile(root, p.path, os.O_CREATE|os.O_EXCL)
+	version, err := hex.DecodeString(strings.TrimSuffix(found[0][len(tag):], partSuffix))
+	if err != nil {
+		return err
+	}
+	p.Version, p.path = string(version), found[0]
+	if p.file, err = p.root.OpenFile(p.path, os.O_RDWR, 0); err != nil {
+		return err
+	}
+	n, err := io.Copy(p.hash, p.file)
+	p.Have = uint64(n)
 	return err
 }
 
-// write adds bytes. It hashes them meanwhile, which takes about as long.
-func (p *part) write(b []byte) error {
-	if p.file == nil || p.have+uint64(len(b)) > p.size {
+// tag returns what the part's name begins with.
+func (p *Part) tag() string {
+	digest := sha256.Sum256([]byte(p.name))
+	return hex.EncodeToString(digest[:8]) + "-"
+}
+
+// Write adds bytes. It hashes them meanwhile, which takes about as long.
+func (p *Part) Write(b []byte) error {
+	if p.Have+uint64(len(b)) > p.size {
 		return fmt.Errorf("the server sends more than the %d bytes that it announced", p.size)
 	}
 	hashed := make(chan struct{})
@@ -103,73 +89,48 @@ func (p *part) write(b []byte) error {
 	}()
 	_, err := p.file.Write(b)
 	<-hashed
-	p.have += uint64(len(b))
-	return err
+	p.Have += uint64(len(b))
+	return p.explain(err)
 }
 
-func (p *part) close() {
+// Begin makes ready for the bytes from offset on, of the size that version has in the end.
+func (p *Part) Begin(size, offset uint64, version string) error {
+	p.size = size
+	switch {
+	case p.file != nil && p.Version == version && p.Have == offset:
+		return nil
+	case offset != 0:
+		return fmt.Errorf("the server goes on at byte %d, but %d bytes are here", offset, p.Have)
+	case p.file != nil: // of another version
+		p.file.Close()
+		p.root.Remove(p.path)
+	}
+	p.Version, p.Have, p.path = version, 0, p.tag()+hex.EncodeToString([]byte(version))+partSuffix
+	p.hash.Reset()
+	err := p.root.MkdirAll(path.Dir(p.local), 0o777)
+	if err == nil {
+		p.file, err = p.root.OpenFile(p.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	}
+	return p.explain(err)
+}
+
+// Close ends work on the part. What has come is kept.
+func (p *Part) Close() {
 	if p.file != nil {
 		p.file.Close()
-		p.file = nil
+	}
+	if p.root != nil {
+		p.root.Close()
 	}
 }
 
-// lockedFile opens a file that nobody else can open in the same way.
-func lockedFile(root *os.Root, name string, flag int) (*os.File, error) {
-	f, err := root.OpenFile(name, os.O_RDWR|flag, 0o666)
-	if err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			err = errBusy
-		}
-		return nil, err
+// explain says what stops a file from being saved; how the system call is named is nothing to the person.
+func (p *Part) explain(err error) error {
+	if err == nil {
+		return nil
 	}
-	mine, err := f.Stat()
-	here, gone := root.Stat(name)
-	// Who had it open before may have given it another name since.
-	if !lock(f) || gone != nil || err != nil || !os.SameFile(mine, here) {
-		f.Close()
-		return nil, errBusy
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
 	}
-	return f, nil
-}
-
-// local returns the path below the folder under which the file that the server calls name is saved. Every element can
-// be a name on every system, and none ends like a part's, so that no file is ever taken for a part.
-func local(name string) string {
-	elements := strings.Split(name, "/")
-	for i, e := range elements {
-		if e = wire.SafeElement(e); e == "" {
-			e = "_"
-		}
-		if strings.HasSuffix(strings.ToLower(e), partSuffix) {
-			e = shorten(e, maxElement-1) + "_"
-		}
-		elements[i] = e
-	}
-	return strings.Join(elements, "/")
-}
-
-// numbered returns name with n before its extension.
-func numbered(name string, n int) string {
-	dir, base := path.Split(name)
-	ext := path.Ext(base)
-	if len(ext) > 20 { // a long name with a dot in it
-		ext = ""
-	}
-	number := fmt.Sprintf(" (%d)", n)
-	return dir + shorten(strings.TrimSuffix(base, ext), maxElement-len(number)-len(ext)) + number + ext
-}
-
-// stem returns what the name of base's part begins with: room is left for a version and the suffix.
-func stem(base string) string {
-	return shorten(base, maxElement-len(".")-2*maxVersion-len(partSuffix))
-}
-
-// shorten cuts s to at most n bytes, between characters.
-func shorten(s string, n int) string {
-	for len(s) > n {
-		_, last := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-last]
-	}
-	return s
+	return fmt.Errorf("cannot save it in %s: %w", p.folder, err)
 }

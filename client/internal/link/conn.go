@@ -1,3 +1,5 @@
+// Package link is the way to a server: connections, from the look-up of the host to the end, and the rules by which a
+// session outlives them.
 package link
 
 import (
@@ -7,147 +9,230 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"syscall"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/server/wire"
 )
 
-// A conn is one connection to the server.
-type conn struct {
-	net.Conn
-	r    *wire.Reader
-	idle time.Duration
+const (
+	heartbeat = 15 * time.Second // the longest silence: a server waits three times as long unless it is told otherwise
+	ackEvery  = 256              // lines of the stream: the server may forget what was acknowledged
+	maxBuffer = 64 << 10         // bytes of the line reader
+	queued    = 256              // lines that wait for the chat before reading pauses
+	pieceSize = 256 << 10        // bytes of a file handed on at once
+)
+
+// A Piece is a line about a download, and of DATA the bytes. These are valid until the next Piece is received.
+type Piece struct {
+	wire.Message
+	Bytes []byte
 }
 
-func dial(ctx context.Context, cfg Config) (*conn, error) {
-	nc, err := cfg.Dial(ctx, "tcp", cfg.Address)
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{Conn: nc, idle: cfg.Idle}
+// A Conn is a connection on which the server has granted HELLO or RESUME.
+type Conn struct {
+	// set at construction, never changed
+	net        net.Conn
+	r          *wire.Reader
+	idle       time.Duration
+	ctx        context.Context // its end closes net, and ends both goroutines
+	cancel     context.CancelFunc
+	goroutines sync.WaitGroup
+	lines      chan wire.Message
+	file       chan Piece
+	wake       chan struct{} // there is something to write
+
+	err     error         // what ended reading; set before lines is closed
+	getting atomic.Bool   // a GET is not answered to its end
+	seen    atomic.Uint64 // seq up to which the stream was handled
+	handled int           // lines of the stream
+
+	mu  sync.Mutex // guards the following field
+	out []byte     // lines to write
+}
+
+// newConn returns a Conn over nc that lasts until ctx ends.
+func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
+	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1)}
+	c.lines, c.file = make(chan wire.Message, queued), make(chan Piece)
 	c.r = wire.NewReader(c, wire.MaxServerLine, maxBuffer)
-	return c, nil
+	c.ctx, c.cancel = context.WithCancel(ctx)
+	context.AfterFunc(c.ctx, func() { nc.Close() })
+	return c
+}
+
+// start begins to read and write.
+func (c *Conn) start() {
+	c.goroutines.Go(c.write)
+	c.goroutines.Go(func() {
+		defer close(c.lines)
+		defer close(c.file)
+		defer c.cancel()
+		c.err = c.read()
+	})
+}
+
+// Lines returns what the server sends, in order, but for downloads. The channel is closed when the connection is.
+func (c *Conn) Lines() <-chan wire.Message { return c.lines }
+
+// Get sends a GET and returns what the server sends for it, which must be received up to SENT or ERROR. The channel is
+// closed when the connection is. One GET at a time; it may be sent by another goroutine than all else.
+func (c *Conn) Get(m wire.Message) <-chan Piece {
+	c.getting.Store(true)
+	c.Send(m)
+	return c.file
+}
+
+// Send sends m, unless the connection breaks before. It never waits, and may be called by any goroutine.
+func (c *Conn) Send(m wire.Message) {
+	c.mu.Lock()
+	c.out = m.AppendClient(c.out)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Seen says that the stream was handled up to seq, which the server is told now and then.
+func (c *Conn) Seen(seq uint64) {
+	if c.seen.Swap(seq) == seq {
+		return
+	}
+	if c.handled++; c.handled%ackEvery == 0 {
+		c.Send(wire.Message{Verb: wire.Ping, Seq: seq})
+	}
+}
+
+// Close ends the connection, waits until all that it started has ended, and returns what broke it before, if anything: a
+// *wire.ProtocolError when the server does not follow the protocol.
+func (c *Conn) Close() error {
+	c.cancel()
+	for range c.lines {
+	}
+	c.goroutines.Wait()
+	return c.err
 }
 
 // Read fails when nothing comes for the idle time. Time in which nobody reads does not count.
-func (c *conn) Read(p []byte) (int, error) {
-	c.SetReadDeadline(time.Now().Add(c.idle)) // which fails only if Read will, too
-	return c.Conn.Read(p)
+func (c *Conn) Read(p []byte) (int, error) {
+	c.net.SetReadDeadline(time.Now().Add(c.idle)) // which fails only if Read will, too
+	return c.net.Read(p)
 }
 
-// next returns the next line that this client knows. It stays valid.
-func (c *conn) next() (wire.Message, error) {
+// exchange sends the line that must be first and returns what grants it. A refusal is a *wire.ProtocolError.
+func (c *Conn) exchange(ctx context.Context, m wire.Message) (answer wire.Message, err error) {
+	defer context.AfterFunc(ctx, c.cancel)()
+	if _, err := c.net.Write(m.AppendClient(nil)); err != nil {
+		return m, err
+	}
+	for {
+		line, err := c.r.ReadLine()
+		if err == nil {
+			answer, err = wire.ParseServer(bytes.Clone(line))
+		}
+		switch _, bad := errors.AsType[*wire.ProtocolError](err); {
+		case ctx.Err() != nil:
+			return answer, context.Cause(ctx)
+		case bad:
+			return answer, fmt.Errorf("it answers %.40q", line)
+		case err != nil:
+			return answer, err
+		case answer.Verb == wire.Welcome && m.Verb == wire.Hello, answer.Verb == wire.Resumed && m.Verb == wire.Resume:
+			return answer, nil
+		case answer.Verb == wire.Error, answer.Verb == wire.Bye:
+			return answer, &wire.ProtocolError{Verb: m.Verb, Code: string(answer.Code), Text: string(answer.Text)}
+		case answer.Verb != wire.Notice:
+			return answer, fmt.Errorf("it answers %.40q", line)
+		}
+	}
+}
+
+// write sends what there is to send until it fails: reading ends by itself, after what the server has said last. It is
+// never quiet for long, so that the server knows that this side is alive, and has something to answer.
+func (c *Conn) write() {
+	ping := time.NewTicker(min(c.idle/3, heartbeat))
+	defer ping.Stop()
+	for {
+		select {
+		case <-c.wake:
+		case <-ping.C:
+			c.Send(wire.Message{Verb: wire.Ping, Seq: c.seen.Load()})
+			continue
+		case <-c.ctx.Done():
+			return
+		}
+		c.mu.Lock()
+		b := c.out
+		c.out = nil
+		c.mu.Unlock()
+		if _, err := c.net.Write(b); err != nil {
+			return
+		}
+	}
+}
+
+// read hands on what comes until the connection breaks.
+func (c *Conn) read() error {
+	var pieces [2][]byte // one is filled while the other is in use
 	for {
 		line, err := c.r.ReadLine()
 		var m wire.Message
 		if err == nil {
 			m, err = wire.ParseServer(bytes.Clone(line))
 		}
-		var bad *wire.ProtocolError
+		bad, _ := errors.AsType[*wire.ProtocolError](err)
 		switch {
-		case err == nil:
-			return m, nil
-		case !errors.As(err, &bad):
-			return m, err
-		case bad.Code != wire.CodeUnknownVerb: // which is a newer server's; anything else leaves the two out of step
-			return m, &fatalError{fmt.Sprintf("the server does not follow %s: %s", wire.Version, bad.Text)}
+		case bad != nil && bad.Code == wire.CodeUnknownVerb: // a newer server's
+			err = nil
+		case err != nil: // also any other bad line, which leaves the two out of step
+		case m.Verb == wire.Data:
+			err = c.readData(&pieces, m)
+		case m.Verb == wire.Sending, m.Verb == wire.Sent, m.Verb == wire.Error && wire.Verb(m.Name) == wire.Get:
+			err = c.handOn(Piece{Message: m})
+		default:
+			select {
+			case c.lines <- m:
+			case <-c.ctx.Done():
+				err = net.ErrClosed
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
-// exchange sends the line that must be first and returns what grants it. A refusal is a *refusal.
-func (c *conn) exchange(ctx context.Context, m wire.Message) (wire.Message, error) {
-	defer context.AfterFunc(ctx, func() { c.Close() })()
-	if _, err := c.Write(m.AppendClient(nil)); err != nil {
-		return wire.Message{}, err
-	}
-	for {
-		line, err := c.r.ReadLine()
-		var answer wire.Message
-		if err == nil {
-			line = bytes.Clone(line)
-			answer, err = wire.ParseServer(line)
+// readData hands on the bytes that follow a DATA line.
+func (c *Conn) readData(pieces *[2][]byte, m wire.Message) error {
+	for left := m.Count; left > 0; {
+		if pieces[0] == nil {
+			pieces[0] = make([]byte, pieceSize)
 		}
-		var bad *wire.ProtocolError
-		switch {
-		case ctx.Err() != nil:
-			return answer, context.Cause(ctx)
-		case errors.As(err, &bad):
-			return answer, &strangerError{string(line)}
-		case err != nil:
-			return answer, err
-		case answer.Verb == wire.Welcome && m.Verb == wire.Hello, answer.Verb == wire.Resumed && m.Verb == wire.Resume:
-			return answer, nil
-		case answer.Verb == wire.Error, answer.Verb == wire.Bye:
-			return answer, &refusal{string(answer.Code), string(answer.Text)}
-		case answer.Verb != wire.Notice:
-			return answer, &strangerError{string(line)}
+		n, err := io.ReadFull(c.r, pieces[0][:min(left, pieceSize)])
+		if n > 0 {
+			err = errors.Join(c.handOn(Piece{m, pieces[0][:n]}), err)
 		}
+		if err != nil {
+			return err
+		}
+		pieces[0], pieces[1] = pieces[1], pieces[0]
+		left -= uint64(n)
 	}
+	return nil
 }
 
-// A refusal is the server's answer to a HELLO or RESUME that it does not grant.
-type refusal struct{ code, text string }
-
-func (r *refusal) Error() string { return r.text }
-
-// A fatalError ends the session: to come back would not help.
-type fatalError struct{ text string }
-
-func (e *fatalError) Error() string { return e.text }
-
-// A strangerError says that whatever listens there is no parley server.
-type strangerError struct{ line string }
-
-func (e *strangerError) Error() string { return fmt.Sprintf("it answers %.40q", e.line) }
-
-// cannotJoin says why the server that was reached did not let us in.
-func cannotJoin(cfg Config, err error) error {
-	var no *refusal
-	if errors.As(err, &no) {
-		return fmt.Errorf("cannot join as %s: %w", cfg.Name, no)
+// handOn hands on a piece of the download under way, or drops it when there is none.
+func (c *Conn) handOn(p Piece) error {
+	last := p.Verb == wire.Sent || p.Verb == wire.Error
+	if last && !c.getting.Swap(false) || !last && !c.getting.Load() {
+		return nil
 	}
-	return fmt.Errorf("cannot connect to %s: %s: is it a parley server?", cfg.Address, reason(err))
-}
-
-// cannotConnect says why the server was not reached, and what to try.
-func cannotConnect(address string, err error) error {
-	hint := "is the address right?"
-	var unknown *net.DNSError
-	switch {
-	case errors.As(err, &unknown):
-		hint = "check the host's name"
-	case refused(err):
-		hint = "is the server running?"
+	select {
+	case c.file <- p:
+		return nil
+	case <-c.ctx.Done():
+		return net.ErrClosed
 	}
-	return fmt.Errorf("cannot connect to %s: %s: %s", address, reason(err), hint)
-}
-
-// refused reports that nobody listens at the address.
-func refused(err error) bool {
-	const windows = syscall.Errno(10061) // WSAECONNREFUSED, which syscall does not name
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, windows)
-}
-
-// reason says in a few words why a connection failed, without the addresses that the net package puts before it.
-func reason(err error) string {
-	var unknown *net.DNSError
-	var op *net.OpError
-	var timeout net.Error
-	switch {
-	case err == nil:
-		return "no answer"
-	case errors.As(err, &unknown) && !unknown.IsTimeout:
-		return fmt.Sprintf("host %s is unknown", unknown.Name)
-	case refused(err):
-		return "connection refused"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "closed without a word"
-	case errors.As(err, &op):
-		return op.Err.Error()
-	}
-	return err.Error()
 }

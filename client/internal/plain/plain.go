@@ -3,10 +3,8 @@ package plain
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"parley/client/internal/chat"
 )
@@ -23,13 +21,14 @@ type Face struct {
 // New returns a Face that writes what happens to out, and what goes wrong to errs.
 func New(out, errs io.Writer) *Face { return &Face{bufio.NewWriter(out), errs} }
 
-// Show writes a line. What stops it from being written comes back from Flush.
-func (f *Face) Show(l chat.Line) { fmt.Fprintln(f.out, l.Text) }
-
-// Complain writes a line to the errors, after all that was shown before it.
-func (f *Face) Complain(text string) {
-	f.out.Flush()
-	fmt.Fprintln(f.errs, text)
+// Show writes a line: what went wrong after all that was shown before it. What stops a line comes back from Flush.
+func (f *Face) Show(l chat.Line) {
+	if l.Kind == chat.Failure {
+		f.out.Flush()
+		fmt.Fprintln(f.errs, l.Text)
+	} else {
+		fmt.Fprintln(f.out, l.Text)
+	}
 }
 
 // Prompt does nothing: there is no one to prompt.
@@ -44,23 +43,20 @@ func (f *Face) Flush() error {
 	return err
 }
 
-// Read returns the lines of r, and closes the channel at its end. Its goroutine lasts until then: nothing can stop a
-// read from standard input, so it may outlive the chat.
-func Read(r io.Reader) <-chan chat.Input {
-	lines := make(chan chat.Input)
+// Read returns the lines of r, at most maxInput bytes of each, and closes the channel at its end. Its goroutine lasts
+// until then: nothing can stop a read from standard input, so it may outlive the chat.
+func Read(r io.Reader) <-chan string {
+	lines := make(chan string)
 	go func() {
 		defer close(lines)
 		b := bufio.NewReaderSize(r, maxInput)
 		for {
-			line, err := b.ReadSlice('\n')
-			in := chat.Input{Text: strings.TrimSuffix(string(line), "\n")}
-			for n := len(line); errors.Is(err, bufio.ErrBufferFull); {
-				line, err = b.ReadSlice('\n')
-				n += len(line)
-				in = chat.Input{Err: fmt.Errorf("a line of %d bytes is too long", n)}
+			line, more, err := b.ReadLine()
+			if len(line) > 0 {
+				lines <- string(line)
 			}
-			if in.Text != "" || in.Err != nil {
-				lines <- in
+			for more && err == nil {
+				_, more, err = b.ReadLine()
 			}
 			if err != nil {
 				return

@@ -3,7 +3,6 @@ package plain
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -18,20 +17,17 @@ func TestRead(t *testing.T) {
 		name, in string
 		want     []string
 	}{
-		{"lines", "one\ntwo\r\n\nthree\n", []string{"one", "two\r", "three"}},
+		{"lines", "one\ntwo\r\n\nthree\n", []string{"one", "two", "three"}},
 		{"no end", "one\ntwo", []string{"one", "two"}},
 		{"nothing", "", nil},
-		{"too long", long + "\nafter", []string{fmt.Sprintf("error: a line of %d bytes is too long", len(long)+1), "after"}},
-		{"too long at the end", "before\n" + long, []string{"before", fmt.Sprintf("error: a line of %d bytes is too long", len(long))}},
+		{"too long", long + "\nafter", []string{long[:maxInput], "after"}},
+		{"too long at the end", "before\n" + long, []string{"before", long[:maxInput]}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
 			for in := range Read(strings.NewReader(tt.in)) {
-				if in.Err != nil {
-					in.Text = "error: " + in.Err.Error()
-				}
-				got = append(got, in.Text)
+				got = append(got, in)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -45,7 +41,7 @@ func TestOrder(t *testing.T) {
 	var both bytes.Buffer
 	f := New(&both, &both)
 	f.Show(chat.Line{Text: "one"})
-	f.Complain("two")
+	f.Show(chat.Line{Kind: chat.Failure, Text: "two"})
 	f.Show(chat.Line{Text: "three"})
 	if err := f.Flush(); err != nil {
 		t.Error(err)

@@ -1,36 +1,36 @@
 package terminal
 
 import (
+	"strings"
+	"time"
+
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
-
-	"parley/client/internal/chat"
 )
 
-// maxPast is how many lines the up key goes back.
-const maxPast = 100
-
-type (
-	newMode string   // the words before the line are others now
-	closed  struct{} // the prompt goes away
+const (
+	maxPast = 100 // lines that the up key goes back
+	indent  = 2   // columns before what is left of a long line
 )
+
+// print has the prompt print what there is.
+type print struct{}
 
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
-	line   textinput.Model
-	typed  chan<- chat.Input // nil after it was closed
-	resize func(width, height int)
-	width  int
-	past   []string // lines that were typed before
-	at     int      // which of them the line is; len(past) is a new one
-	closed bool
+	line          textinput.Model
+	typed         chan<- string // nil after it was closed
+	take          func() (texts []string, mode string, closed bool)
+	width, height int      // of the screen
+	past          []string // lines that were typed before
+	at            int      // which of them the line is; len(past) is a new one
+	closed        bool
 }
 
-func newPrompt(typed chan<- chat.Input, resize func(width, height int)) *prompt {
-	p := &prompt{line: textinput.New(), typed: typed, resize: resize}
-	var plain textinput.Styles
-	p.line.SetStyles(plain)
+func newPrompt(typed chan<- string, take func() ([]string, string, bool)) *prompt {
+	p := &prompt{line: textinput.New(), typed: typed, take: take, width: 80, height: 24}
+	p.line.SetStyles(textinput.Styles{})
 	p.line.KeyMap.Paste.SetEnabled(false) // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.Focus()
 	p.line.Prompt = ""
@@ -52,15 +52,10 @@ func (p *prompt) View() tea.View {
 func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
-	case closed:
-		p.closed = true
-	case newMode:
-		p.line.Prompt = "[" + string(msg) + "] "
-		p.fit()
+	case print:
+		cmd = p.print()
 	case tea.WindowSizeMsg:
-		p.width = msg.Width
 		p.resize(msg.Width, msg.Height)
-		p.fit()
 	case tea.KeyPressMsg:
 		cmd = p.press(msg)
 	default:
@@ -69,8 +64,37 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, cmd
 }
 
-// fit gives the line what the prompt leaves of the screen's width, and the cursor a place after its end.
-func (p *prompt) fit() { p.line.SetWidth(max(1, p.width-lipgloss.Width(p.line.Prompt)-1)) }
+// resize gives the line what the prompt leaves of the screen's width, and the cursor a place after its end.
+func (p *prompt) resize(width, height int) {
+	p.width, p.height = max(width, 2*indent), max(height, 2)
+	p.line.SetWidth(max(1, p.width-lipgloss.Width(p.line.Prompt)-1))
+}
+
+// print prints what there is above the prompt, wrapped at words, and looks again after a frame. What is printed at once
+// must fit on the screen, or the lines that scroll out of it would be lost.
+func (p *prompt) print() tea.Cmd {
+	texts, mode, closed := p.take()
+	p.line.Prompt = "[" + mode + "] "
+	p.resize(p.width, p.height)
+	if len(texts) == 0 {
+		if p.closed = closed; closed {
+			return tea.Quit
+		}
+		return nil
+	}
+	var rows []string
+	for _, text := range texts {
+		text = lipgloss.Wrap(text, p.width-indent, "")
+		rows = append(rows, strings.Split(strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", indent)), "\n")...)
+	}
+	var cmds []tea.Cmd
+	for len(rows) > 0 {
+		n := min(len(rows), p.height-1)
+		cmds = append(cmds, tea.Println(strings.Join(rows[:n], "\n")))
+		rows = rows[n:]
+	}
+	return tea.Sequence(append(cmds, tea.Tick(frame, func(time.Time) tea.Msg { return print{} }))...)
+}
 
 func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	switch name := key.String(); {
@@ -97,7 +121,7 @@ func (p *prompt) enter() {
 		return
 	}
 	select {
-	case p.typed <- chat.Input{Text: line}:
+	case p.typed <- line:
 		if p.past = append(p.past, line); len(p.past) > maxPast {
 			p.past = p.past[1:]
 		}

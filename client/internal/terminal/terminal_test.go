@@ -45,8 +45,8 @@ func TestPrompt(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			typed := make(chan chat.Input, 10)
-			p := newPrompt(typed, func(int, int) {})
+			typed := make(chan string, 10)
+			p := newPrompt(typed, nil)
 			keys(p, tt.keys...)
 			if gone := p.typed == nil; gone != tt.gone {
 				t.Errorf("the end was told: %v, want %v", gone, tt.gone)
@@ -54,7 +54,7 @@ func TestPrompt(t *testing.T) {
 			p.hangUp()
 			var got []string
 			for in := range typed {
-				got = append(got, in.Text)
+				got = append(got, in)
 			}
 			if diff := cmp.Diff(tt.typed, got); diff != "" {
 				t.Errorf("typed (-want +got):\n%s", diff)
@@ -68,7 +68,7 @@ func TestPrompt(t *testing.T) {
 
 // A line that the chat cannot take yet stays where it is.
 func TestPromptFull(t *testing.T) {
-	p := newPrompt(make(chan chat.Input), func(int, int) {})
+	p := newPrompt(make(chan string), nil)
 	keys(p, "a", "enter")
 	if diff := cmp.Diff("a", p.line.Value()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -76,7 +76,7 @@ func TestPromptFull(t *testing.T) {
 }
 
 func TestThin(t *testing.T) {
-	f := &Face{wake: make(chan struct{}, 1)}
+	f := &Face{due: true}
 	f.Show(chat.Line{Kind: chat.Answer, Text: "answer"})
 	for i := range 100_000 {
 		f.Show(chat.Line{Kind: chat.Message, Text: fmt.Sprint(i)})

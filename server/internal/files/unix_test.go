@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -65,5 +66,35 @@ func TestUnreadable(t *testing.T) {
 		if strings.Contains(got.last, dir) {
 			t.Errorf("%q tells where the folder is", got.last)
 		}
+	}
+}
+
+// However a transfer ends, its file is closed.
+func TestNoFileStaysOpen(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "f", random(300_000))
+	folder := open(t, dir)
+	files := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would close what was forgotten
+	before := files()
+	for range 50 {
+		carry(t, folder.Send("f", 0, "-", quiet), &sink{})
+		tr := folder.Send("f", 0, "-", quiet)
+		tr.Piece(&sink{})
+		tr.Stop()
+		carry(t, tr, &sink{})
+		tr = folder.Send("f", 0, "-", quiet)
+		tr.Piece(&sink{})
+		tr.Close()
+		fetch(t, folder, "none", 0, "-")
+	}
+	if after := files(); after > before+25 { // the system's own come and go
+		t.Errorf("%d files are open, %d were before", after, before)
 	}
 }

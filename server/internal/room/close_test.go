@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +124,26 @@ func TestCallbacks(t *testing.T) {
 	want := []string{"alice from tcp", "bob from tcp", "cleo from tcp", "alice left: ", "bob left: timed out", "bob from tcp", "cleo left: kicked"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The end of what is written shows at the other end of a socket, before the reading side closes it.
+func TestEndOfWriting(t *testing.T) {
+	r := newRoom(t, room.Config{})
+	server, nc := tcp(t)
+	conn, err := r.Join(server, "alice", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Quit()
+	nc.SetReadDeadline(time.Now().Add(patience))
+	text, err := io.ReadAll(nc)
+	if err != nil || !strings.HasSuffix(string(text), "\nBYE goodbye\n") {
+		t.Errorf("%q, %v", text, err)
+	}
+	// Who reads the other direction is woken, when it takes too long.
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("reading after the end: %v, want that the time is over", err)
 	}
 }
 

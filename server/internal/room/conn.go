@@ -137,7 +137,10 @@ func (c *Conn) Reply(messages ...wire.Message) {
 
 // Ack takes note that everything up to seq has arrived.
 func (c *Conn) Ack(seq uint64) {
-	c.do(func(r *Room, s *Session) { s.inbox.trim(seq, r.log.first.base, maxKept) })
+	c.do(func(r *Room, s *Session) {
+		s.acked = max(s.acked, min(seq, r.seq))
+		s.inbox.trim(s.acked, r.log.first.base, maxKept)
+	})
 }
 
 // Wait returns when little enough waits to be sent to the session that another of its lines may be read.
@@ -192,7 +195,7 @@ func (c *Conn) Lost(reason string) {
 	defer c.room.mu.Unlock()
 	c.broken = true
 	if s := c.session; c.speaksLocked() {
-		c.detachLocked(nil)
+		c.detachLocked(wire.CodeMoved, "connection lost")
 		c.room.leaveLocked(s, reason, false)
 	}
 	c.room.queue.ready(c)
@@ -205,9 +208,11 @@ func (c *Conn) endLocked(text string) *Session {
 	return c.session
 }
 
-// detachLocked takes the session from the connection, whose stream stops where it is, with the final lines.
-func (c *Conn) detachLocked(final []byte) {
-	c.finishLocked(final)
+// detachLocked takes the session, which can go on, from the connection. Its stream stops where it is, and code and text say
+// why.
+func (c *Conn) detachLocked(code, text string) {
+	m := wire.Errorf("-", code, "%s", text).Message()
+	c.finishLocked(append(m.AppendServer(nil), bye("the session can be resumed")...))
 	c.session = nil
 }
 
@@ -221,9 +226,7 @@ func (c *Conn) finishLocked(final []byte) {
 
 // cutLocked cuts a session off that does not take what is sent to it. It may resume.
 func (r *Room) cutLocked(s *Session) {
-	e := wire.ProtocolError{Verb: "-", Code: wire.CodeTooSlow, Text: "you lag too far behind the conversation: reconnect and resume"}
-	m := e.Message()
-	s.conn.detachLocked(append(m.AppendServer(nil), bye("too slow")...))
+	s.conn.detachLocked(wire.CodeTooSlow, "you lag too far behind the conversation")
 	r.leaveLocked(s, "too slow", false)
 }
 

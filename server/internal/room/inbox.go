@@ -1,6 +1,10 @@
 package room
 
-import "parley/server/wire"
+import (
+	"bytes"
+
+	"parley/server/wire"
+)
 
 // An item is something that only one session sees, at its place in the log.
 type item struct {
@@ -150,7 +154,12 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 			box.take()
 			continue
 		}
-		b = b[:min(len(b), most-size)]
+		if len(b) > most-size { // whole lines, because other lines may have to follow
+			b = b[:bytes.LastIndexByte(b[:most-size], '\n')+1]
+			if len(b) == 0 {
+				break
+			}
+		}
 		c.at.off += len(b)
 		bufs, size = append(bufs, b), size+len(b)
 	}

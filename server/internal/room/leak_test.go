@@ -137,6 +137,9 @@ func TestLeaks(t *testing.T) {
 	if after.heap > before.heap+slack {
 		t.Errorf("%d bytes of heap before and %d after", before.heap, after.heap)
 	}
+	if n := r.Inboxes() + fleeting.Inboxes(); n != 0 {
+		t.Errorf("inboxes of nobody take %d bytes", n)
+	}
 	if users := r.Users(); len(users) > 0 {
 		t.Errorf("%d users are left", len(users))
 	}

@@ -66,6 +66,7 @@ type Session struct {
 	// guarded by Room.mu
 	conn    *Conn // nil when cut off
 	inbox   inbox
+	acked   uint64      // what came up to this seq has arrived
 	handled uint64      // SAY and TELL lines that got an OK or REFUSED
 	expiry  *time.Timer // ends the session when it is cut off for too long
 }
@@ -150,14 +151,16 @@ func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	defer r.mu.Unlock()
 	gone := wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
 	s := r.tokens[token]
-	if s == nil || r.closed || s.conn == nil && r.here >= r.cfg.MaxSessions {
+	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client came back over
+	// another connection: that one goes on.
+	if s == nil || r.closed || seq < s.acked || s.conn == nil && r.here >= r.cfg.MaxSessions {
 		return nil, gone
 	}
 	left := s.conn == nil
 	if left {
 		s.expiry.Stop()
 	} else {
-		s.conn.detachLocked(bye("this session goes on over another connection"))
+		s.conn.detachLocked(wire.CodeMoved, "this session goes on over another connection")
 	}
 	at, reaches := r.log.after(seq)
 	if seq > r.seq || !reaches || !s.inbox.rewind(seq) {
@@ -173,6 +176,7 @@ func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	resumed := &wire.Message{Verb: wire.Resumed, Count: s.handled, Text: fmt.Appendf(nil, "welcome back, %s: %s", s.name, people(r.here))}
 	s.inbox.items = slices.Insert(s.inbox.items, 0, item{line: s.inbox.encode(resumed), reply: true})
 	s.inbox.waiting += s.inbox.items[0].cost()
+	r.inboxes += s.inbox.items[0].cost()
 	if left {
 		r.announceLocked(s)
 	}

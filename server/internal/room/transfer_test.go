@@ -1,6 +1,7 @@
 package room_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"testing"
@@ -62,6 +63,42 @@ func TestStreamGoesOnDuringTransfer(t *testing.T) {
 		c.conn.Say([]byte("y"))
 		c.expect("OK")
 		endless.checkClosed(t)
+	})
+}
+
+// However much of the stream waits, what is put into it comes between whole lines: pieces of a transfer, and the last lines of
+// a connection whose session goes on elsewhere.
+func TestWholeLinesInLongBatches(t *testing.T) {
+	const messages = 5000
+	each(t, func(t *testing.T, n network) {
+		r := newRoom(t, room.Config{})
+		sender, c := join(t, r, n, "sender"), join(t, r, n, "alice")
+		sender.discard()
+		for i := range messages {
+			if _, err := sender.conn.Say(bytes.Repeat([]byte("x"), 100+i%900)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.conn.Send(&fakeTransfer{pieces: 1 << 40}, 0); err != nil {
+			t.Fatal(err)
+		}
+		said := 0
+		for said < messages/2 {
+			if m := c.next(); m.Verb == wire.Said { // next fails on what is no line
+				said++
+			}
+		}
+		again := c.resume(r, n)
+		_, others := c.collect()
+		if last := others[len(others)-1]; last != "BYE the session can be resumed" {
+			t.Errorf("%q at the end of the old connection", last)
+		}
+		again.expect("RESUMED welcome back, alice: 2 people are here 0")
+		for ; said < messages; said++ {
+			if m := again.next(); m.Verb != wire.Said {
+				t.Fatalf("%s, want the rest of the broadcasts", form(m))
+			}
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package serve_test
 import (
 	"fmt"
 	"io"
+	"net"
 
 	"os"
 	"path/filepath"
@@ -100,18 +101,35 @@ func TestLobby(t *testing.T) {
 	s := start(t, nil)
 	member := s.join("member")
 	oldest := s.dial()
-	oldest.send("nonsense") // it is in the lobby when it gets an answer
-	oldest.expect(`ERROR - unknown-verb unknown verb "nonsense"`)
-	for range most - 1 {
-		nc := s.connect()
-		if _, err := io.WriteString(nc, "x"); err != nil { // which is taken in the lobby
+	half := func(nc net.Conn) { // of a line, which is taken in the lobby
+		if _, err := io.WriteString(nc, "x"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	oldest.send("nonsense") // still there
-	oldest.expect(`ERROR - unknown-verb unknown verb "nonsense"`)
+	half(oldest.nc)
+	for range most - 1 {
+		half(s.connect())
+	}
+	half(oldest.nc) // still there
 	late := s.join("late")
 	oldest.expectEnd()
 	member.expect("JOINED late")
 	late.roundTrip()
+}
+
+// What a PING acknowledges is not kept any longer.
+func TestPingAcknowledges(t *testing.T) {
+	s := start(t, nil)
+	alice, bob := s.join("alice"), s.join("bob")
+	alice.expect("JOINED bob")
+	before := alice.seq
+	bob.send("TELL alice one", "TELL alice two")
+	alice.expect("TOLD bob one", "TOLD bob two")
+	alice.send(fmt.Sprintf("PING %d", alice.seq))
+	alice.expect("PONG")
+	alice.nc.Close()
+	bob.expect("OK", "OK", "LEFT alice connection lost")
+	again := s.dial()
+	again.send(fmt.Sprintf("RESUME parley/1 %s %d", alice.token, before))
+	again.expect("ERROR RESUME gone this session cannot be resumed: join afresh")
 }

@@ -107,9 +107,7 @@ func (s *Server) Serve(nc net.Conn) {
 	if s.Rate > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(s.Rate), int(max(1, s.Rate*burstPeriod)))
 	}
-	place := s.lobby.enter(nc)
-	joined := c.join()
-	if s.lobby.leave(place, nc); !joined {
+	if !c.join() {
 		return
 	}
 	c.src.idle, c.src.done = s.Idle, c.conn.Done()
@@ -153,7 +151,9 @@ func (s *source) Read(p []byte) (int, error) {
 // join answers lines until HELLO or RESUME succeeds, and reports whether one did.
 func (c *client) join() bool {
 	for range helloTries {
+		place := c.lobby.enter(c.nc)
 		m, err := c.next()
+		c.lobby.leave(place, c.nc) // before it joins, because who has joined is not to be closed with the others
 		if err == nil {
 			switch m.Verb {
 			case wire.Hello:

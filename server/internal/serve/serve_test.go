@@ -370,7 +370,7 @@ func TestResume(t *testing.T) {
 	taken := s.dial()
 	taken.send(fmt.Sprintf("RESUME parley/1 %s %d", alice.token, again.seq))
 	taken.expect("RESUMED welcome back, alice: 2 people are here 2")
-	again.expectEnd("BYE this session goes on over another connection")
+	again.expectEnd("ERROR - moved this session goes on over another connection", "BYE the session can be resumed")
 	bob.roundTrip()
 }
 

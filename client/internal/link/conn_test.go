@@ -1,0 +1,396 @@
+package link
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/wire"
+)
+
+// A network has a server that the test plays itself, a line at a time. Its time is synctest's.
+type network struct {
+	t     *testing.T
+	conns chan net.Conn // the server's ends of new connections
+	down  error         // what dialing answers instead, when set
+}
+
+func newNetwork(t *testing.T) *network { return &network{t: t, conns: make(chan net.Conn, 1)} }
+
+func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if n.down != nil {
+		return nil, n.down
+	}
+	client, server := net.Pipe()
+	n.conns <- server
+	return client, nil
+}
+
+func (n *network) config() Config {
+	return Config{Address: "chat:12000", Name: "alice", History: 2, Idle: 45 * time.Second, Reconnect: 2 * time.Minute, Dial: n.dial}
+}
+
+// join joins with a HELLO that is answered.
+func (n *network) join() (*Conn, *peer) {
+	n.t.Helper()
+	served := make(chan *peer)
+	go func() {
+		p := n.accept()
+		p.expect("HELLO parley/1 alice 2")
+		p.send("WELCOME tok 10 hi")
+		served <- p
+	}()
+	c, welcome, err := Join(n.t.Context(), n.config())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if diff := cmp.Diff("WELCOME tok 10 hi\n", string(welcome.AppendServer(nil))); diff != "" {
+		n.t.Errorf("(-want +got):\n%s", diff)
+	}
+	return c, <-served
+}
+
+// A peer is the server's end of a connection.
+type peer struct {
+	t *testing.T
+	net.Conn
+	r *bufio.Reader
+}
+
+func (n *network) accept() *peer {
+	c := <-n.conns
+	return &peer{n.t, c, bufio.NewReader(c)}
+}
+
+func (p *peer) expect(lines ...string) {
+	p.t.Helper()
+	for _, want := range lines {
+		got, err := p.r.ReadString('\n')
+		if diff := cmp.Diff(want+"\n", got); diff != "" {
+			p.t.Fatalf("the client's next line (-want +got), error %v:\n%s", err, diff)
+		}
+	}
+}
+
+func (p *peer) send(lines ...string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p, strings.Join(lines, "\n")+"\n"); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// want checks the next lines.
+func want(t *testing.T, c *Conn, lines ...string) {
+	t.Helper()
+	for _, want := range lines {
+		m, ok := <-c.Lines()
+		if !ok {
+			t.Fatalf("no more lines, want %q", want)
+		}
+		if diff := cmp.Diff(want+"\n", string(m.AppendServer(nil))); diff != "" {
+			t.Fatalf("next line (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// wantPieces checks the next pieces of a download.
+func wantPieces(t *testing.T, pieces <-chan Piece, want ...string) {
+	t.Helper()
+	for _, want := range want {
+		p, ok := <-pieces
+		if !ok {
+			t.Fatalf("no more pieces, want %q", want)
+		}
+		got := strings.TrimSpace(string(p.AppendServer(nil)))
+		if p.Bytes != nil {
+			got += fmt.Sprintf(" %q", p.Bytes)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("next piece (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// bubble runs a test in which time is only what the test waits for, and which fails if a goroutine is left behind.
+func bubble(t *testing.T, f func(t *testing.T, n *network)) {
+	synctest.Test(t, func(t *testing.T) { f(t, newNetwork(t)) })
+}
+
+func TestJoin(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		defer c.Close()
+		p.send("SAID 3 0 bob old", "JOINED 11 0 alice", "SOMETHING new", "TOLD 13 0 bob you")
+		want(t, c, "SAID 3 0 bob old", "JOINED 11 0 alice", "TOLD 13 0 bob you")
+		c.Send(say("hello"))
+		c.Send(wire.Message{Verb: wire.Quit})
+		p.expect("SAY hello", "QUIT")
+	})
+}
+
+func TestCannotJoin(t *testing.T) {
+	tests := []struct {
+		name   string
+		down   error
+		answer string
+		want   string
+	}{
+		{"refused", syscall.ECONNREFUSED, "", "cannot connect to chat:12000: connection refused: is the server running?"},
+		{"unknown", &net.DNSError{Name: "chat", IsNotFound: true}, "", "cannot connect to chat:12000: host chat is unknown: check the host's name"},
+		{"unreachable", &net.OpError{Op: "dial", Err: errors.New("no route to host")}, "", "cannot connect to chat:12000: no route to host: is the address right?"},
+		{"taken", nil, "ERROR HELLO name-taken alice is here already\n", "cannot join as alice: alice is here already"},
+		{"shut down", nil, "NOTICE wait\nBYE full\n", "cannot join as alice: full"},
+		{"other protocol", nil, "SSH-2.0-OpenSSH\r\n", `cannot connect to chat:12000: it answers "SSH-2.0-OpenSSH": is it a parley server?`},
+		{"other order", nil, "SAID 1 2 bob x\n", `cannot connect to chat:12000: it answers "SAID 1 2 bob x": is it a parley server?`},
+		{"binary", nil, "\x16\x03\x01\n", `cannot connect to chat:12000: it answers "\x16\x03\x01": is it a parley server?`},
+		{"closed", nil, "-", "cannot connect to chat:12000: closed without a word: is it a parley server?"},
+		{"silent", nil, "", "cannot connect to chat:12000: no answer in time: is it a parley server?"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *network) {
+				n.down = tt.down
+				if tt.down == nil {
+					go func() {
+						p := n.accept()
+						p.expect("HELLO parley/1 alice 2")
+						switch tt.answer {
+						case "": // silence
+						case "-":
+							p.Close()
+						default:
+							io.WriteString(p, tt.answer)
+						}
+					}()
+				}
+				c, _, err := Join(t.Context(), n.config())
+				if err == nil {
+					c.Close()
+				}
+				if diff := cmp.Diff(tt.want, fmt.Sprint(err)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// back comes back after a connection broke by io.EOF, and returns the server's answer or what went wrong.
+func (n *network) back(cfg Config) (*Conn, string) {
+	resume := wire.Message{Verb: wire.Resume, Token: []byte("tok"), Seq: 12}
+	c, answer, err := Return(n.t.Context(), cfg, resume, io.EOF, 0)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return c, strings.TrimSpace(string(answer.AppendServer(nil)))
+}
+
+func TestReturn(t *testing.T) {
+	tests := []struct {
+		name  string
+		serve func(p *peer)
+		want  string
+	}{
+		{"resumed", func(p *peer) { p.send("RESUMED 2 hi") }, "RESUMED 2 hi"},
+		{"gone", func(p *peer) {
+			p.send("ERROR RESUME gone no such session")
+			p.expect("HELLO parley/1 alice 0")
+			p.send("WELCOME tok2 3 hi")
+		}, "WELCOME tok2 3 hi"},
+		{"taken", func(p *peer) {
+			p.send("ERROR RESUME gone no such session")
+			p.expect("HELLO parley/1 alice 0")
+			p.send("ERROR HELLO name-taken alice is here already")
+		}, "the session is gone and cannot start afresh: alice is here already"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *network) {
+				go func() {
+					n.accept().Close() // the first attempt fails
+					p := n.accept()
+					p.expect("RESUME parley/1 tok 12")
+					tt.serve(p)
+				}()
+				c, got := n.back(n.config())
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if c != nil {
+					c.Close()
+				}
+			})
+		})
+	}
+}
+
+func TestGiveUp(t *testing.T) {
+	for patience, want := range map[time.Duration]string{
+		0:               "connection to chat:12000 lost: closed without a word",
+		2 * time.Minute: "connection to chat:12000 lost and not back after 2m0s: connection refused",
+	} {
+		bubble(t, func(t *testing.T, n *network) {
+			n.down = syscall.ECONNREFUSED
+			cfg := n.config()
+			cfg.Reconnect = patience
+			start := time.Now()
+			_, got := n.back(cfg)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(patience, time.Since(start)); diff != "" {
+				t.Errorf("it gave up after (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestHeartbeat(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		defer c.Close()
+		c.Seen(10)
+		start := time.Now()
+		p.expect("PING 10")
+		p.send("PONG")
+		p.expect("PING 10", "PING 10") // which nobody answers
+		want(t, c, "PONG")
+		if _, ok := <-c.Lines(); ok {
+			t.Error("a line from nowhere")
+		}
+		if diff := cmp.Diff(15*time.Second+45*time.Second, time.Since(start)); diff != "" {
+			t.Errorf("a dead connection was noticed after (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAcknowledge(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		defer c.Close()
+		for seq := range uint64(ackEvery) {
+			c.Seen(11 + seq)
+			c.Seen(11 + seq) // as after a line that is not of the stream
+		}
+		p.expect("PING 266")
+	})
+}
+
+func TestData(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		defer c.Close()
+		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a b")})
+		p.expect("GET 0 - a b")
+		go func() {
+			for _, b := range []byte("SENDING 9 0 v1 a b\nDATA 4\n\nSA\nSAID 11 0 bob x\nDATA 5\nID 7\n") { // byte by byte
+				p.Write([]byte{b})
+			}
+			p.send("DATA 300000")
+			p.Write(make([]byte, 10))
+			p.Close()
+		}()
+		wantPieces(t, pieces, "SENDING 9 0 v1 a b", `DATA 4 "\nSA\n"`, `DATA 5 "ID 7\n"`,
+			`DATA 300000 "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"`)
+		want(t, c, "SAID 11 0 bob x")
+		if _, ok := <-pieces; ok {
+			t.Error("a piece from nowhere")
+		}
+	})
+}
+
+// What nobody asked for stops nobody, and is not taken for what is asked for next.
+func TestNotAskedFor(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		defer c.Close()
+		p.send("SENDING 2 0 v1 a", "DATA 2\nab", "SENT x 2 a", "ERROR GET no-file x", "SAID 11 0 bob x")
+		want(t, c, "SAID 11 0 bob x")
+		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
+		p.expect("GET 0 - a")
+		p.send("ERROR GET no-file y", "SENT x 2 a", "SAID 12 0 bob y")
+		wantPieces(t, pieces, "ERROR GET no-file y")
+		want(t, c, "SAID 12 0 bob y")
+	})
+}
+
+// A connection can be closed while nobody receives what comes over it.
+func TestCloseWhileReading(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
+		p.expect("GET 0 - a")
+		p.send("SENDING 2 0 v1 a")
+		c.Close()
+		c, p = n.join()
+		for range queued + 1 {
+			p.send("NOTICE x")
+		}
+		c.Close()
+	})
+}
+
+// A server that does not keep to the protocol is left; to come back would not help.
+func TestOutOfStep(t *testing.T) {
+	for _, line := range []string{"SAID x y bob hi", "DATA -1", strings.Repeat("x", wire.MaxServerLine)} {
+		t.Run(line[:min(len(line), 10)], func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *network) {
+				c, p := n.join()
+				go io.WriteString(p, line+"\n")
+				for range c.Lines() {
+					t.Error("a line from nowhere")
+				}
+				var bad *wire.ProtocolError
+				if err := c.Close(); !errors.As(err, &bad) {
+					t.Errorf("after %.20q: %v", line, err)
+				}
+			})
+		})
+	}
+}
+
+// FuzzServer feeds a Conn what no server should send: it must neither panic nor hang.
+func FuzzServer(f *testing.F) {
+	f.Add([]byte("SAID 11 0 bob hi\nDATA 3\nabcOK 5\nBYE x\n"))
+	f.Add([]byte("SENDING 9 0 v1 a\nDATA 3\nabcSENT x 3 a\n"))
+	f.Add([]byte("ERROR - too-slow x\nBYE y\n\xff\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		client, peer := net.Pipe()
+		go func() {
+			bufio.NewReader(peer).ReadString('\n')
+			io.WriteString(peer, "WELCOME t 1 hi\n")
+			go io.Copy(io.Discard, peer)
+			peer.Write(b)
+			peer.Close()
+		}()
+		cfg := Config{Address: "x:1", Name: "alice", Idle: time.Minute,
+			Dial: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
+		c, welcome, err := Join(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s Session
+		s.Attach(welcome)
+		s.Add(say("x"), true)
+		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
+		go func() {
+			for range pieces {
+			}
+		}()
+		for m := range c.Lines() {
+			s.Take(m)
+			c.Seen(s.Seq())
+		}
+		c.Close()
+	})
+}

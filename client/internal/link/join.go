@@ -1,0 +1,134 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"syscall"
+	"time"
+
+	"parley/server/wire"
+)
+
+const (
+	joinTime   = 10 * time.Second       // for the name look-up, the connection and the server's first answer together
+	backoff    = 200 * time.Millisecond // before the first attempt to come back; doubles with each one
+	maxBackoff = 10 * time.Second
+)
+
+// Config says where to go, as whom, and how patiently.
+type Config struct {
+	Address   string        // host:port
+	Name      string        // as [wire.CheckName] returned it
+	History   int           // messages asked for on joining
+	Idle      time.Duration // a connection on which nothing comes for so long is lost
+	Reconnect time.Duration // how long to try to come back; 0 is not at all
+
+	// Dial is net.Dialer's DialContext, or stands for it.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+func (cfg *Config) hello(history int) wire.Message {
+	return wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(history)}
+}
+
+// Join begins a session, and returns the server's WELCOME. The end of ctx ends the attempt, not the connection. An error
+// is one line for the person, and says what to do.
+func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
+	c, welcome, err := attempt(ctx, context.Background(), cfg, cfg.hello(cfg.History))
+	if err == nil {
+		return c, welcome, nil
+	}
+	if no, ok := errors.AsType[*wire.ProtocolError](err); ok {
+		return nil, welcome, fmt.Errorf("cannot join as %s: %s", cfg.Name, no.Text)
+	}
+	why, hint := reason(err)
+	return nil, welcome, fmt.Errorf("cannot connect to %s: %s: %s", cfg.Address, why, hint)
+}
+
+// Return comes back to a session whose connection broke by lost: it says resume, and where the session is gone joins
+// afresh. It returns the server's RESUMED or WELCOME. It tries ever more seldom, as if it had tried so often before, and
+// gives up after the time configured or when the name is taken. The end of ctx ends the connection, too.
+func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tried int) (*Conn, wire.Message, error) {
+	why, _ := reason(lost)
+	if cfg.Reconnect == 0 {
+		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
+	}
+	trying, done := context.WithTimeout(ctx, cfg.Reconnect)
+	defer done()
+	for ; ; tried++ {
+		// The wait is random, so that the clients of a server that comes back do not come back all at once.
+		most := min(backoff<<min(tried, 16), maxBackoff)
+		select {
+		case <-time.After(most/2 + rand.N(most/2)):
+		case <-trying.Done():
+			return nil, resume, fmt.Errorf("connection to %s lost and not back after %v: %s", cfg.Address, cfg.Reconnect, why)
+		}
+		c, answer, err := attempt(trying, ctx, cfg, resume, cfg.hello(0))
+		if err == nil {
+			return c, answer, nil
+		}
+		no, ok := errors.AsType[*wire.ProtocolError](err)
+		if ok && no.Verb == wire.Hello && no.Code == wire.CodeNameTaken {
+			return nil, answer, fmt.Errorf("the session is gone and cannot start afresh: %s", no.Text)
+		}
+		why, _ = reason(err)
+	}
+}
+
+// attempt connects and says the first line, and the next one only where the server says that a session is gone. The end
+// of life ends the connection.
+func attempt(ctx, life context.Context, cfg Config, first ...wire.Message) (c *Conn, answer wire.Message, err error) {
+	ctx, done := context.WithTimeout(ctx, joinTime)
+	defer done()
+	dial := cfg.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	nc, err := dial(ctx, "tcp", cfg.Address)
+	if err != nil {
+		return nil, answer, err
+	}
+	c = newConn(life, nc, cfg.Idle)
+	for _, m := range first {
+		answer, err = c.exchange(ctx, m)
+		if no, ok := errors.AsType[*wire.ProtocolError](err); !ok || no.Code != wire.CodeGone {
+			break
+		}
+	}
+	if err != nil {
+		c.cancel()
+		return nil, answer, err
+	}
+	c.start()
+	return c, answer, nil
+}
+
+// reason says in a few words why a connection failed, without the addresses that the net package puts before it, and what
+// to try where there was none before.
+func reason(err error) (why, hint string) {
+	const windows = syscall.Errno(10061) // WSAECONNREFUSED, which syscall does not name
+	hint = "is it a parley server?"
+	op, system := errors.AsType[*net.OpError](err)
+	if system && op.Op == "dial" {
+		hint = "is the address right?"
+	}
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok && !unknown.IsTimeout {
+		return fmt.Sprintf("host %s is unknown", unknown.Name), "check the host's name"
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, windows):
+		return "connection refused", "is the server running?"
+	case errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
+		return "no answer in time", hint
+	case errors.Is(err, io.EOF):
+		return "closed without a word", hint
+	case system:
+		return op.Err.Error(), hint
+	}
+	return err.Error(), hint
+}
