@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // A cable lies between one client and the server, and can be cut and unplugged.
@@ -18,8 +19,12 @@ type cable struct {
 	plugged chan struct{}     // closed while the cable is plugged in
 	due     int64             // bytes to the client until then is called; below 0, never
 	then    func()            // what happens, with mu held
+	done    chan struct{}     // closed when it has
 	closed  bool
 }
+
+// buffer is the bytes that a cable holds at a time, in each direction.
+const buffer = 64 << 10
 
 // newCable returns a cable to the server at the address.
 func newCable(server string) (*cable, error) {
@@ -51,6 +56,7 @@ func (c *cable) accept() {
 			near.Close()
 			continue
 		}
+		_ = far.(*net.TCPConn).SetReadBuffer(buffer) // else an unplugged cable holds megabytes
 		if !c.hold(near, far) {
 			return
 		}
@@ -72,7 +78,7 @@ func (c *cable) hold(near, far net.Conn) bool {
 
 // carry brings what comes from src to dst while the cable is plugged in.
 func (c *cable) carry(dst, src net.Conn, toClient bool) {
-	buf := make([]byte, 32<<10)
+	buf := make([]byte, buffer)
 	for {
 		n, err := src.Read(buf)
 		if toClient {
@@ -110,6 +116,7 @@ func (c *cable) count(n int) {
 	}
 	if c.due -= int64(n); c.due < 0 {
 		c.then()
+		close(c.done)
 	}
 }
 
@@ -127,15 +134,18 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
-// after arranges for then to be called, with mu held, when n more bytes have come for the client: at once when n is 0.
-func (c *cable) after(n int64, then func()) {
+// after arranges for then to be called, with mu held, when n more bytes have come for the client, at once when n is 0. It
+// returns what is closed when that has happened.
+func (c *cable) after(n int64, then func()) (done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.due, c.then = n, then
+	c.due, c.then, c.done = n, then, make(chan struct{})
 	if n == 0 {
 		c.due = -1
 		then()
+		close(c.done)
 	}
+	return c.done
 }
 
 // lead sets where new connections go.
@@ -185,27 +195,27 @@ func (c *call) cableOf() *cable {
 	return w
 }
 
-// afterwards reads the flag -after of a command, which takes the name of a client.
-func (c *call) afterwards() int64 {
-	if !c.flag("-after") {
-		return 0
+// onCable does what a command with the flag -after says, and returns when it is done.
+func (c *call) onCable(does func(*cable) func()) {
+	var after int64
+	if c.flag("-after") {
+		n, err := bytesOf(c.args[0])
+		c.check(err)
+		after, c.args = n, c.args[1:]
 	}
-	n, err := bytesOf(c.args[0])
-	c.check(err)
-	if c.args = c.args[1:]; len(c.args) != 1 {
+	if len(c.args) != 1 {
 		c.fail("whose cable?")
 	}
-	return n
+	w := c.cableOf()
+	select {
+	case <-w.after(after, does(w)):
+	case <-time.After(patience()):
+		c.fail("fewer bytes came\n%s", c.actor().describe())
+	}
 }
 
-func cut(c *call) {
-	n, w := c.afterwards(), c.cableOf()
-	w.after(n, w.breakLocked)
-}
+func cut(c *call) { c.onCable(func(w *cable) func() { return w.breakLocked }) }
 
-func unplug(c *call) {
-	n, w := c.afterwards(), c.cableOf()
-	w.after(n, w.unplugLocked)
-}
+func unplug(c *call) { c.onCable(func(w *cable) func() { return w.unplugLocked }) }
 
 func plug(c *call) { c.cableOf().plug() }

@@ -1,9 +1,11 @@
 // Package e2e runs the scenarios in ../testdata: each is a story about the real programs, server and client, that a
 // person can read and a machine checks.
 //
-//	go test ./e2e                              run all
+//	go test ./e2e                              run all; with -short, without what takes long
 //	go test ./e2e -run Scenarios/join -v       run those whose name begins with join, and show every step
 //	go test ./e2e -update                      write what cmp found different into the scenario, to be looked at
+//	go test ./e2e -run Faults -seed N          the same broken connections again
+//	go test ./e2e -run Faults -long 3h -timeout 0   go on breaking connections
 //	go test ./e2e -windows                     the programs as built for Windows, started by the loader $PARLEY_WINE
 //
 // A scenario is a text archive: commands, one a line, then the files that they need. A line that begins with # is the
@@ -33,7 +35,7 @@
 //	printed NAME FILE [TEXT]      write the lines so far that are such a text, or all, to FILE, with words in capitals for
 //	                              times, ports and tokens
 //	crash NAME                    kill a program, as the power button does
-//	signal NAME INT|TERM          send a program a signal; INT is Ctrl-C
+//	signal NAME INT|TERM|HUP      send a program a signal: INT is Ctrl-C, HUP is the terminal's window closed
 //	ends NAME STATUS              wait until a program has ended with this exit status
 //	limit SIZE                    from here on, a program that starts can write files up to SIZE only, as on a full disk
 //
@@ -57,10 +59,9 @@
 //
 // Cables, between a client that joined with -cable and the server, whichever runs at the time.
 //
-//	cut [-after BYTES] NAME  break the connection at once, or when so many more bytes have reached the client
-//	unplug [-after BYTES] NAME
-//	                         carry nothing any more, from now or from then on, and do not say so to either side
-//	plug NAME                carry on
+//	cut [-after BYTES] NAME     break the connection, at once or when so many more bytes have come for the client
+//	unplug [-after BYTES] NAME  carry nothing any more, and do not say so to either side
+//	plug NAME                   carry on
 //
 // Files and the rest.
 //

@@ -108,9 +108,9 @@ func crash(c *call) {
 }
 
 func signal(c *call) {
-	sig, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}[c.args[1]]
+	sig, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[c.args[1]]
 	if !ok {
-		c.fail("there is no signal %s here, only INT and TERM", c.args[1])
+		c.fail("there is no signal %s here, only INT, TERM and HUP", c.args[1])
 	}
 	c.check(c.program().cmd.Process.Signal(sig))
 }

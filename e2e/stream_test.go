@@ -102,8 +102,8 @@ func indent(lines []string) string {
 		lines = lines[n:]
 	}
 	for _, l := range lines {
-		if len(l) > 300 {
-			l = l[:300] + "..."
+		if len(l) > 200 {
+			l = l[:100] + "..." + l[len(l)-100:]
 		}
 		b.WriteString("\t" + l + "\n")
 	}

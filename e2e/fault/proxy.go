@@ -1,0 +1,124 @@
+package fault
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Faults are what a run does to its connections, and the count of it. All proxies of a run share one.
+type Faults struct {
+	// set at construction, never changed
+	seed uint64
+	idle time.Duration
+	calm chan struct{} // closed when faults are over
+
+	over sync.Once
+
+	cuts        atomic.Int64 // of live connections: bytes had gone both ways, and neither side had ended it
+	early       atomic.Int64 // of connections that nothing had come over yet, so before RESUMED
+	stalls      atomic.Int64 // pauses longer than the heartbeat limit
+	connections atomic.Int64
+}
+
+// NewFaults returns the faults that seed stands for. Idle is the heartbeat limit of the programs.
+func NewFaults(seed uint64, idle time.Duration) *Faults {
+	return &Faults{seed: seed, idle: idle, calm: make(chan struct{})}
+}
+
+// Cuts returns how many live connections have been cut.
+func (f *Faults) Cuts() int64 { return f.cuts.Load() }
+
+// Stop ends the faults of all proxies, at once and for good: from then on they carry everything as it comes.
+func (f *Faults) Stop() { f.over.Do(func() { close(f.calm) }) }
+
+// A Proxy lies between one client and the server. Until Begin it carries everything as it comes, from then on each
+// connection has its own plan of faults.
+type Proxy struct {
+	// set at construction, never changed
+	faults   *Faults
+	client   int
+	server   string
+	listener net.Listener
+	begun    chan struct{} // closed by Begin
+
+	once    sync.Once
+	running sync.WaitGroup
+
+	mu     sync.Mutex // guards the following fields
+	open   map[*tunnel]bool
+	closed bool
+}
+
+// NewProxy returns a proxy to the server at the address, for the client with that number.
+func NewProxy(f *Faults, client int, server string) (*Proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{faults: f, client: client, server: server, listener: l, begun: make(chan struct{}), open: make(map[*tunnel]bool)}
+	p.running.Go(p.accept)
+	return p, nil
+}
+
+// Addr returns where the client finds the proxy.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Begin lets the faults begin.
+func (p *Proxy) Begin() { p.once.Do(func() { close(p.begun) }) }
+
+// Close ends the proxy and all that it carries, and waits for that.
+func (p *Proxy) Close() {
+	p.listener.Close()
+	p.mu.Lock()
+	p.closed = true
+	for t := range p.open {
+		t.end()
+	}
+	p.mu.Unlock()
+	p.running.Wait()
+}
+
+func (p *Proxy) accept() {
+	for number := 0; ; number++ {
+		near, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", p.server)
+		if err != nil {
+			near.Close()
+			continue
+		}
+		p.faults.connections.Add(1)
+		t := newTunnel(p, near.(*net.TCPConn), far.(*net.TCPConn), newPlan(p.faults.seed, p.client, number, p.faults.idle))
+		p.mu.Lock()
+		p.open[t] = true
+		if p.closed {
+			t.end()
+		}
+		p.mu.Unlock()
+		p.running.Go(func() {
+			t.run()
+			p.mu.Lock()
+			delete(p.open, t)
+			p.mu.Unlock()
+		})
+	}
+}
+
+// quiet tells whether there are no faults at this time.
+func (p *Proxy) quiet() bool {
+	select {
+	case <-p.faults.calm:
+		return true
+	default:
+	}
+	select {
+	case <-p.begun:
+		return false
+	default:
+		return true
+	}
+}

@@ -1,0 +1,226 @@
+package fault
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// reconnect is how long clients try to come back, and grace how long the server lets them.
+const reconnect, grace = 5 * time.Minute, 5 * time.Minute
+
+// Config says what a run is. Its faults and what is said follow from the seed.
+type Config struct {
+	Server, Client []string // how the programs are started, without arguments
+	Dir            string   // an empty folder for all that is written
+	Seed           uint64
+	Idle           time.Duration // the heartbeat limit of the programs
+	Pace           time.Duration // from one thing that a client says to its next
+
+	Talkers  int           // clients that stay
+	Visitors int           // clients, at a time, that come and go
+	Cuts     int           // the run goes on until so many live connections were cut,
+	Time     time.Duration // and at least for so long
+	Shared   string        // a folder of files to download, or empty for no downloads
+	Big      int           // bytes of a file that is shared, too
+	Soak     bool          // fill the server's memory first, go on with downloads, and sample what the server takes
+
+	// Progress, if there is one, is called every few seconds.
+	Progress func(*Report)
+
+	again bool // downloads go on
+}
+
+// A run is one run. Its fields are set by the goroutine of Run before others start, but for those that say otherwise.
+type run struct {
+	cfg     Config
+	began   time.Time
+	faults  *Faults
+	server  *program
+	address string
+	shared  string     // the folder that the server shares
+	names   []string   // of the files in it
+	witness *session   // joined first and says nothing
+	talkers []*session // the sessions that stay, beside the witness
+	samples []sample   // of the server, while the faults are on
+
+	next                                                  atomic.Int32 // number of the next session
+	sent, refused, deliveries, files, bytes, killed, quit atomic.Int64
+
+	mu       sync.Mutex // guards the following fields
+	sessions []*session
+	troubles []string
+}
+
+// Run makes one run and returns its report. An error says that it could not be made at all.
+func Run(cfg Config) (*Report, error) {
+	cfg.again = cfg.Soak
+	r := &run{cfg: cfg, began: time.Now(), faults: NewFaults(cfg.Seed, cfg.Idle)}
+	defer r.reap()
+	if err := r.share(); err != nil {
+		return nil, err
+	}
+	if err := r.serve(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.witness, err = r.join(false); err != nil {
+		return nil, err
+	}
+	r.witness.record.Whole = true
+	if err := r.gather(); err != nil {
+		return nil, err
+	}
+	r.storm()
+	r.drain()
+	r.reap() // so that no record changes any more
+	report := r.report()
+	report.Verdict = *Check(r.records())
+	if report.Memory = judge(r.samples); grew(r.samples) {
+		report.Troubles = append(report.Troubles, "the server grew")
+	}
+	return report, nil
+}
+
+// add notes a session, so that it is checked and ended whatever happens.
+func (r *run) add(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sessions = append(r.sessions, s)
+}
+
+func (r *run) all() []*session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.sessions)
+}
+
+// staying returns the sessions that stay.
+func (r *run) staying() []*session {
+	return append(r.talkers[:len(r.talkers):len(r.talkers)], r.witness)
+}
+
+// records returns what all sessions did and saw, the witness first.
+func (r *run) records() []*Record {
+	list := []*Record{&r.witness.record}
+	for _, s := range r.all() {
+		if s != r.witness {
+			list = append(list, &s.record)
+		}
+	}
+	return list
+}
+
+// trouble notes what must not happen and is no matter of messages.
+func (r *run) trouble(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.troubles = append(r.troubles, fmt.Sprintf(format, args...))
+}
+
+func (r *run) troubled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.troubles) > 0
+}
+
+// share makes the folder to share.
+func (r *run) share() error {
+	r.shared = filepath.Join(r.cfg.Dir, "shared")
+	if err := os.Mkdir(r.shared, 0o777); err != nil || r.cfg.Shared == "" {
+		return err
+	}
+	if err := os.CopyFS(r.shared, os.DirFS(r.cfg.Shared)); err != nil {
+		return err
+	}
+	big := make([]byte, r.cfg.Big)
+	random := rand.NewChaCha8([32]byte{byte(r.cfg.Seed)})
+	random.Read(big) // which never fails
+	if err := os.WriteFile(filepath.Join(r.shared, "big.bin"), big, 0o666); err != nil {
+		return err
+	}
+	return filepath.WalkDir(r.shared, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			rel, _ := filepath.Rel(r.shared, path) // path is below it
+			r.names = append(r.names, filepath.ToSlash(rel))
+		}
+		return err
+	})
+}
+
+func (r *run) anyFile(random *rand.Rand) string { return r.names[random.IntN(len(r.names))] }
+
+// anyone draws a session that stays, but not the one given.
+func (r *run) anyone(random *rand.Rand, but int32) int32 {
+	for {
+		if s := r.talkers[random.IntN(len(r.talkers))]; s.id != but {
+			return s.id
+		}
+	}
+}
+
+// serve starts the server and waits until it listens.
+func (r *run) serve() error {
+	listening := make(chan string, 1)
+	line := append(r.cfg.Server[:len(r.cfg.Server):len(r.cfg.Server)], "-rate", "0", "-idle", r.cfg.Idle.String(),
+		"-grace", grace.String(), "-files", r.shared, "-log", filepath.Join(r.cfg.Dir, "server.log"), "-log-text=false", "127.0.0.1:0")
+	var err error
+	r.server, err = startProgram(line, r.cfg.Dir, func(line string) {
+		if addr, ok := strings.CutPrefix(line, "listening on "); ok {
+			listening <- addr
+		}
+	}, func(line string) { r.trouble("the server complained: %s", line) })
+	if err != nil {
+		return err
+	}
+	select {
+	case r.address = <-listening:
+		return nil
+	case <-r.server.done:
+	case <-time.After(patience):
+	}
+	return fmt.Errorf("the server does not listen: %s", strings.Join(r.troubles, "; "))
+}
+
+// gather has the clients join that stay.
+func (r *run) gather() error {
+	for range r.cfg.Talkers {
+		s, err := r.join(true)
+		if err != nil {
+			return err
+		}
+		r.talkers = append(r.talkers, s)
+		s.record.Whole = true
+		if r.cfg.Shared != "" {
+			if err := s.get("*", len(r.names)); err != nil {
+				return err
+			}
+		}
+	}
+	if r.cfg.Soak {
+		r.fill()
+	}
+	return nil
+}
+
+// reap ends what is left of a run that failed.
+func (r *run) reap() {
+	r.faults.Stop()
+	for _, s := range r.all() {
+		if s.prog != nil {
+			s.prog.kill()
+		}
+		if s.proxy != nil {
+			s.proxy.Close()
+		}
+	}
+	if r.server != nil {
+		r.server.kill()
+	}
+}

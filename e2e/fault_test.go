@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"parley/e2e/fault"
+)
+
+var (
+	seed = flag.Uint64("seed", 0, "make the faults of the seed that a failed test printed")
+	long = flag.Duration("long", 0, "go on making faults for so long; needs -timeout 0")
+)
+
+// idle is the heartbeat limit of the programs in these tests: short, so that stalls may be longer.
+const idle = 400 * time.Millisecond
+
+// faults are the runs that each test of faults makes.
+var faults = []struct {
+	name string
+	cfg  fault.Config
+}{
+	{"chat", fault.Config{Talkers: 28, Cuts: 1000}},
+	{"downloads", fault.Config{Talkers: 8, Cuts: 100, Shared: shared, Big: 4 << 20}},
+	{"crashes", fault.Config{Talkers: 8, Visitors: 8, Cuts: 150, Shared: shared, Big: 1 << 20}},
+}
+
+// TestFaults shows that nothing is lost, doubled, put out of order or sent to the wrong one, whatever happens to the
+// connections. With -long it repeats that with one seed after the other.
+func TestFaults(t *testing.T) {
+	if onWindows() {
+		t.Skip("a heartbeat of milliseconds needs a system whose timers are that fine")
+	}
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			first := *seed
+			if first == 0 {
+				first = fault.Seed()
+			}
+			for n, begun := uint64(0), time.Now(); n == 0 || time.Since(begun) < *long/time.Duration(len(faults)); n++ {
+				makeFaults(t, f.cfg, first+n)
+			}
+		})
+	}
+}
+
+// makeFaults makes one run.
+func makeFaults(t *testing.T, cfg fault.Config, seed uint64) {
+	cfg.Server, cfg.Client, cfg.Dir = program("server"), program("client"), t.TempDir()
+	cfg.Seed, cfg.Idle, cfg.Pace = seed, idle, 50*time.Millisecond
+	if raceEnabled { // programs that are several times as slow
+		cfg.Idle, cfg.Cuts, cfg.Talkers = 2*idle, cfg.Cuts/4, cfg.Talkers/2
+	}
+	report, err := fault.Run(cfg)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	if !report.OK() {
+		t.Fatalf("it failed; the same faults again: go test ./e2e -run %s -seed %d\n%s", t.Name(), seed, report)
+	}
+	t.Logf("%s", report)
+}
