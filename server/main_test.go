@@ -234,37 +234,6 @@ func TestManual(t *testing.T) {
 	}
 }
 
-func TestServerThatCannotStart(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	taken := listener.Addr().String()
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("file", nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		args []string
-		want string // on stderr
-	}{
-		{[]string{taken}, "cannot listen on " + taken + ": the port is in use: end the program that has it, or choose another port"},
-		{[]string{"192.0.2.1:0"}, "cannot listen on 192.0.2.1:0: bind: cannot assign requested address: choose an address of this machine"},
-		{[]string{"-log", ".", "0"}, "cannot write the log: open .: is a directory: choose another place with -log"},
-		{[]string{"-files", "file", "0"}, "cannot create the shared folder file: not a directory: choose another with -files"},
-	}
-	for _, test := range tests {
-		var stdout, stderr strings.Builder
-		if status := run(test.args, strings.NewReader(""), &stdout, &stderr); status != 1 {
-			t.Errorf("%q: status %d, want 1", test.args, status)
-		}
-		if diff := cmp.Diff([]string{"", "server: " + test.want + "\n"}, []string{stdout.String(), stderr.String()}); diff != "" {
-			t.Errorf("%q: stdout, stderr (-want +got):\n%s", test.args, diff)
-		}
-	}
-}
-
 // The folder to share comes from the flag, else the environment, else it has its usual name.
 func TestSharedFolder(t *testing.T) {
 	t.Setenv("SERVER_SHARED_FILES", "")

@@ -26,7 +26,7 @@ var commands = []struct{ Name, Argument, Help string }{
 	{"/history", "[N]", "show the newest N messages again (20)"},
 	{"/help", "", "show this"},
 	{"/quit", "", "leave"},
-	{"//", "TEXT", "send a TEXT that begins with /"},
+	{"//TEXT", "", "send /TEXT: a line that begins with /"},
 }
 
 // enter does what a line of input says.

@@ -66,7 +66,7 @@ func (t *Transfer) Close() {
 func (t *Transfer) Piece(nc net.Conn) error {
 	switch {
 	case t.stopped.Load():
-		return t.fail(nc, &wire.ProtocolError{Verb: wire.Get, Code: wire.CodeStopped, Text: "stopped: " + t.name})
+		return t.fail(nc, wire.Errorf(wire.Get, wire.CodeStopped, "stopped: %s", t.name))
 	case t.file == nil:
 		return t.open(nc)
 	case t.digest == "" && t.hashed < t.first:
@@ -144,7 +144,7 @@ func (t *Transfer) hash(nc net.Conn, n int64) error {
 }
 
 func (t *Transfer) changed() error {
-	return &wire.ProtocolError{Verb: wire.Get, Code: wire.CodeChanged, Text: t.name + " changed while it was sent: get it again"}
+	return wire.Errorf(wire.Get, wire.CodeChanged, "%s changed while it was sent: get it again", t.name)
 }
 
 // fail ends the transfer with the ERROR that err, a *wire.ProtocolError, tells.

@@ -91,7 +91,9 @@ func (b *inbox) trim(acked, oldest uint64, keep int) {
 		if i.seq > acked && i.pos >= oldest && b.kept <= keep {
 			break
 		}
-		b.floor = max(b.floor, i.seq)
+		if !i.reply { // which nobody resumes
+			b.floor = max(b.floor, i.seq)
+		}
 		b.kept -= i.cost()
 		*b.all -= i.cost()
 	}

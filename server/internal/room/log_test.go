@@ -99,7 +99,7 @@ func BenchmarkLogAppend(b *testing.B) {
 func BenchmarkCollect(b *testing.B) {
 	r := &Room{log: newLog()}
 	r.queue.wake.L = &r.mu
-	s := &Session{wireName: []byte("alice")}
+	s := &Session{wireName: []byte("alice"), inbox: inbox{all: &r.inboxes}}
 	s.conn = newConn(r, s, nil)
 	s.conn.at = cursor{r.log.last, 0}
 	var bufs [][]byte

@@ -78,7 +78,7 @@ func (m *model) reconnect(p *person) {
 	old := p.client
 	conn, err := m.room.Resume(server, p.token, m.seqBefore(p, point))
 	if old == nil && m.here() == modelSessions {
-		refused(m.t, err, wire.Resume, wire.CodeGone)
+		refused(m.t, err, wire.Resume, wire.CodeFull)
 		return
 	}
 	if err != nil {

@@ -141,6 +141,23 @@ func TestResumeFromWhatIsForgotten(t *testing.T) {
 	}
 }
 
+// Long answers are not part of the stream, and to forget them costs nobody the resuming.
+func TestResumeAfterLongAnswers(t *testing.T) {
+	n := networks[2]
+	r := newRoom(t, room.Config{})
+	bob, cleo, alice := join(t, r, n, "bob"), join(t, r, n, "cleo"), join(t, r, n, "alice")
+	cleo.discard()
+	bob.discard()
+	bob.conn.Tell([]byte("cleo"), []byte("a seq that alice never sees"))
+	for range 5000 {
+		alice.conn.Reply(wire.Message{Verb: wire.User, Name: []byte("somebody")})
+		alice.expect("USER somebody")
+	}
+	bob.conn.Say([]byte("on its way"))
+	alice.conn.Lost("cut")
+	alice.resume(r, n).expect("RESUMED welcome back, alice: 3 people are here 0", "SAID bob on its way", "JOINED alice")
+}
+
 func TestResumeRefused(t *testing.T) {
 	n := networks[0]
 	r := newRoom(t, room.Config{})
@@ -227,7 +244,7 @@ func TestMaxSessions(t *testing.T) {
 		refused(t, err, wire.Hello, wire.CodeFull)
 		if len(old) > 0 {
 			_, err = r.Resume(server, old[0].token, old[0].seq)
-			refused(t, err, wire.Resume, wire.CodeGone)
+			refused(t, err, wire.Resume, wire.CodeFull)
 		}
 		for _, c := range here {
 			c.conn.Lost("cut")

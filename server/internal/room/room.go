@@ -153,8 +153,11 @@ func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	s := r.tokens[token]
 	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client came back over
 	// another connection: that one goes on.
-	if s == nil || r.closed || seq < s.acked || s.conn == nil && r.here >= r.cfg.MaxSessions {
+	switch {
+	case s == nil || r.closed || seq < s.acked:
 		return nil, gone
+	case s.conn == nil && r.here >= r.cfg.MaxSessions:
+		return nil, wire.Errorf(wire.Resume, wire.CodeFull, "the server is full: %d people are here, try again", r.here)
 	}
 	left := s.conn == nil
 	if left {

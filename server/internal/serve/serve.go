@@ -107,7 +107,8 @@ func (s *Server) Serve(nc net.Conn) {
 	if s.Rate > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(s.Rate), int(max(1, s.Rate*burstPeriod)))
 	}
-	if !c.join() {
+	if farewell := c.join(); c.conn == nil {
+		c.dismiss(farewell)
 		return
 	}
 	c.src.idle, c.src.done = s.Idle, c.conn.Done()
@@ -148,8 +149,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return s.nc.Read(p)
 }
 
-// join answers lines until HELLO or RESUME succeeds, and reports whether one did.
-func (c *client) join() bool {
+// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns what BYE says, "" when the
+// connection was lost.
+func (c *client) join() (farewell string) {
 	for range helloTries {
 		place := c.lobby.enter(c.nc)
 		m, err := c.next()
@@ -161,21 +163,30 @@ func (c *client) join() bool {
 			case wire.Resume:
 				c.conn, err = c.Room.Resume(c.nc, string(m.Token), m.Seq)
 			case wire.Quit:
-				c.write(&wire.Message{Verb: wire.Bye, Text: []byte("goodbye")})
-				return false
+				return "goodbye"
 			default:
-				err = &wire.ProtocolError{Verb: m.Verb, Code: wire.CodeNotJoined, Text: "say HELLO " + wire.Version + " <name> <history> first"}
+				err = wire.Errorf(m.Verb, wire.CodeNotJoined, "say HELLO %s <name> <history> first", wire.Version)
 			}
 		}
-		if err == nil {
-			return true
+		var e *wire.ProtocolError
+		switch {
+		case err == nil:
+			return ""
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			e = wire.Errorf("-", wire.CodeTimeout, "no HELLO within %v", helloTime)
+		case !errors.As(err, &e):
+			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost", "error", err)
+			return ""
 		}
-		if !c.refuse(err) {
-			return false
+		c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
+		switch written := c.write(e.Message()); {
+		case !written:
+			return ""
+		case e.Code == wire.CodeTimeout:
+			return "too late"
 		}
 	}
-	c.write(&wire.Message{Verb: wire.Bye, Text: []byte("too many lines that failed")})
-	return false
+	return "too many lines that failed"
 }
 
 func (c *client) hello(name string, history int) (*room.Conn, error) {
@@ -184,29 +195,27 @@ func (c *client) hello(name string, history int) (*room.Conn, error) {
 		err = fmt.Errorf("%q is not in its normal form: use %q", name, normal)
 	}
 	if err != nil {
-		return nil, &wire.ProtocolError{Verb: wire.Hello, Code: wire.CodeBadName, Text: err.Error()}
+		return nil, wire.Errorf(wire.Hello, wire.CodeBadName, "%v", err)
 	}
 	return c.Room.Join(c.nc, name, history)
 }
 
-// refuse tells a connection that has not joined why a line failed, and reports whether it may try again.
-func (c *client) refuse(err error) bool {
-	e := &wire.ProtocolError{}
-	again := errors.As(err, &e)
-	if !again {
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost", "error", err)
-			return false
-		}
-		e = wire.Errorf("-", wire.CodeTimeout, "no HELLO within %v", helloTime)
+// dismiss says BYE to a connection that has not joined. What its client still sends is read, as in Serve, unless those
+// who come after it need the place.
+func (c *client) dismiss(farewell string) {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if farewell == "" || !c.write(wire.Message{Verb: wire.Bye, Text: []byte(farewell)}) || !ok {
+		return
 	}
-	c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
-	m := e.Message()
-	return c.write(&m) && again
+	half.CloseWrite()
+	place := c.lobby.enter(c.nc)
+	defer c.lobby.leave(place, c.nc)
+	c.src.by = time.Now().Add(room.Linger)
+	io.Copy(io.Discard, &c.src)
 }
 
-// write sends a line to a connection that has not joined.
-func (c *client) write(m *wire.Message) bool {
+// write sends a line to a connection that has not joined, and reports whether it was taken.
+func (c *client) write(m wire.Message) bool {
 	c.nc.SetWriteDeadline(time.Now().Add(room.Linger)) // not the time for HELLO: it may be over, which is what m says
 	_, err := c.nc.Write(m.AppendServer(nil))
 	c.nc.SetWriteDeadline(time.Time{})

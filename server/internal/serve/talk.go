@@ -103,7 +103,7 @@ func (c *client) carryOut(m *wire.Message) error {
 		c.conn.Quit()
 		return room.ErrEnded
 	default: // HELLO and RESUME
-		return &wire.ProtocolError{Verb: m.Verb, Code: wire.CodeJoined, Text: "you have joined as " + c.conn.Name()}
+		return wire.Errorf(m.Verb, wire.CodeJoined, "you have joined as %s", c.conn.Name())
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (c *client) list() error {
 	list, err := c.Folder.List()
 	if err != nil {
 		c.log().Error("folder not listed", "error", err)
-		return &wire.ProtocolError{Verb: wire.Files, Code: wire.CodeFileFailed, Text: err.Error()}
+		return wire.Errorf(wire.Files, wire.CodeFileFailed, "%v", err)
 	}
 	c.log().Info("folder listed", "files", len(list))
 	plural := "s"

@@ -46,7 +46,7 @@ func TestHelloTimeout(t *testing.T) {
 				began := time.Now()
 				c := s.dial()
 				s.serving.Go(func() { spend(c) })
-				c.expectEnd("ERROR - timeout no HELLO within 10s")
+				c.expectEnd("ERROR - timeout no HELLO within 10s", "BYE too late")
 				c.lasted(began, limit)
 			})
 		})
