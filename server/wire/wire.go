@@ -25,7 +25,7 @@
 //
 // # Client to server
 //
-//	HELLO parley/1 <name> <history>     must be first: take a name, ask for the newest history messages (more than 1000 are 1000)
+//	HELLO parley/1 <name> <history>     must be first: take a name, and get the newest history messages, at most 1000
 //	RESUME parley/1 <token> <seq>       or this first: go on with a session that was cut off, from after seq
 //	SAY <text>                          broadcast: to everyone but the sender
 //	TELL <name> <text>                  unicast: to one

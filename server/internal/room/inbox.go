@@ -76,10 +76,13 @@ func (b *inbox) peek() *item {
 
 // take marks the item that peek returned as sent.
 func (b *inbox) take() {
-	cost := b.items[b.sent].cost()
-	b.waiting -= cost
-	b.kept += cost
+	i := &b.items[b.sent]
+	b.waiting -= i.cost()
+	b.kept += i.cost()
 	b.sent++
+	if i.log {
+		i.line = nil // which keeps a chunk in memory, and is not sent again
+	}
 }
 
 // trim drops sent items: those up to the seq acked, which arrived, those before the position oldest, from where on nothing

@@ -214,14 +214,16 @@ func (r *Room) leaveLocked(s *Session, reason string, forever bool) {
 		r.dropLocked(s)
 		return
 	}
-	s.expiry = time.AfterFunc(r.cfg.Grace, func() {
+	var expiry *time.Timer
+	expiry = time.AfterFunc(r.cfg.Grace, func() {
 		defer r.cfg.Guard()
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if s.conn == nil {
+		if s.conn == nil && s.expiry == expiry { // or it came back, and was perhaps cut off again, just now
 			r.dropLocked(s)
 		}
 	})
+	s.expiry = expiry
 }
 
 // dropLocked forgets a session that no connection sends from, with what it kept.

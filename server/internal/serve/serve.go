@@ -125,27 +125,23 @@ func (s *Server) Serve(nc net.Conn) {
 // A source reads from a connection with a deadline.
 type source struct {
 	nc   net.Conn
-	by   time.Time       // when reading ends; zero when that depends on
-	idle time.Duration   // silence, and
-	done <-chan struct{} // the end of the writing side
+	by   time.Time       // when reading ends, before joining and after the end
+	idle time.Duration   // after joining: silence
+	done <-chan struct{} // after joining: closed with the end of the writing side
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	if s.idle != 0 {
-		select {
-		case <-s.done:
-			if s.by.IsZero() {
-				s.by = time.Now().Add(room.Linger)
-			}
-		default:
-			s.by = time.Time{}
-		}
+	if s.done == nil {
+		s.nc.SetReadDeadline(s.by)
+		return s.nc.Read(p)
 	}
-	by := s.by
-	if by.IsZero() {
-		by = time.Now().Add(s.idle)
+	s.nc.SetReadDeadline(time.Now().Add(s.idle))
+	select { // after that, because who closes done sets a deadline, too
+	case <-s.done:
+		s.idle, s.by, s.done = 0, time.Now().Add(room.Linger), nil
+		s.nc.SetReadDeadline(s.by)
+	default:
 	}
-	s.nc.SetReadDeadline(by)
 	return s.nc.Read(p)
 }
 
