@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -95,7 +96,7 @@ func parse(args []string) (cfg chat.Config, err error) {
 		return cfg, err
 	}
 	cfg.Folder = filepath.Join(cfg.Folder, cfg.Name)
-	host, port := flags.Arg(1), flags.Arg(2)
+	host, port := strings.Trim(flags.Arg(1), "[]"), flags.Arg(2) // as in [::1]
 	cfg.Address = net.JoinHostPort(host, port)
 	switch n, err := strconv.ParseUint(port, 10, 16); {
 	case err != nil || n == 0:

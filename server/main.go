@@ -26,6 +26,9 @@ var usage string // the manual
 // computed from it stays a number.
 const most = 1_000_000
 
+// sigttin stops a background job that reads from its terminal on Linux and macOS; on Windows it is nothing.
+const sigttin = syscall.Signal(21)
+
 // options are what the command line says.
 type options struct {
 	address     string
@@ -87,7 +90,7 @@ func parse(args []string) (opt options, err error) {
 	if err != nil {
 		host, port = "", flags.Arg(0)
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return opt, fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
 	opt.address = net.JoinHostPort(host, port)
@@ -117,8 +120,10 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		return 1, fmt.Errorf("cannot listen on %s: %w", opt.address, hint(err))
 	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	// Neither a terminal that belongs to another job nor a reader of its output that goes stops the server.
+	signal.Ignore(sigttin, syscall.SIGPIPE)
 
 	terminal := journal.New(stdout, guard)
 	log := journal.New(logFile, guard)

@@ -127,6 +127,9 @@ func (s *session) otherLocked(line string) {
 
 var refusal = regexp.MustCompile(`^client: not sent: (?:nobody here is called )?(c\d+)\b`)
 
+// unfinished is what a client says that leaves with something undone.
+var unfinished = regexp.MustCompile(`(not known whether sent|not sent|not finished: /get goes on with it)$`)
+
 // complained takes a line from standard error.
 func (s *session) complained(line string) {
 	s.mu.Lock()
@@ -253,7 +256,7 @@ func (s *session) status() {
 		want = 1
 	}
 	for _, c := range s.complaints {
-		if !s.record.Sure && strings.HasSuffix(c, "not known whether sent") {
+		if !s.record.Sure && unfinished.MatchString(c) {
 			continue // it was told to leave before it had the answers
 		}
 		s.run.trouble("%s complained: %s", name(s.id), c)

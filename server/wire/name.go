@@ -2,11 +2,16 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/secure/precis"
 )
+
+// reserved are the names before texts that clients show of their own or as the server's.
+var reserved = []string{"server", "client", "you"}
 
 // MaxName is the length of a name in characters: it fits beside a message on a line of a terminal.
 const MaxName = 32
@@ -24,6 +29,8 @@ func CheckName(s string) (string, error) {
 		return "", fmt.Errorf("a name of %d characters is too long: use 1 to %d", length, MaxName)
 	case err != nil:
 		return "", fmt.Errorf("%q cannot be a name: use letters and digits, without spaces", s)
+	case slices.Contains(reserved, NameKey(n)):
+		return "", fmt.Errorf("the name %s would be taken for the program's own words: use another", n)
 	case SafeElement(n) != n:
 		return "", fmt.Errorf("%q cannot name a folder on every system: %q could", s, SafeElement(n))
 	case utf8.RuneCountInString(n) > MaxName:
@@ -33,13 +40,14 @@ func CheckName(s string) (string, error) {
 }
 
 // NameKey returns the form that two names share when they are the same to people: UsernameCaseMapped (RFC 8265, section
-// 3.3). name must be valid.
+// 3.3), and then Unicode's full case folding, for which ß is ss and a final sigma is one like the others. name must be
+// valid.
 func NameKey(name string) string {
 	key, err := precis.UsernameCaseMapped.CompareKey(name)
-	if err != nil { // valid when its case is preserved, not when it is mapped: such a name equals only itself
-		return name
+	if err != nil { // valid when its case is preserved, not when it is mapped
+		key = name
 	}
-	return key
+	return cases.Fold().String(key)
 }
 
 // SafeElement returns s, one element of a path, changed so that Linux, macOS and Windows can all hold it as a name:

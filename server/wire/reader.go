@@ -48,7 +48,7 @@ func (r *Reader) ReadLine() ([]byte, error) {
 			r.r, seen = r.w, 0
 		} else if seen >= r.maxLine {
 			r.r, r.skip = r.w, true
-			return nil, r.tooLong(seen)
+			return nil, r.tooLong(seen + 1)
 		}
 		if err := r.fill(); err != nil {
 			return nil, err

@@ -53,6 +53,7 @@ type Chat struct {
 // An ask is a WHO or FILES on its way.
 type ask struct {
 	verb wire.Verb
+	get  bool           // for a /get
 	head wire.Message   // the first line of the answer
 	rows []wire.Message // the others, as far as they have come
 	then func(head wire.Message, rows []wire.Message)
@@ -75,6 +76,9 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 	for !c.over {
 		if input == nil && (cfg.Person || c.session.Waiting() == 0 && len(c.asked) == 0 && len(c.get.queue) == 0) {
 			c.quit()
+			if c.over {
+				break
+			}
 		}
 		lines := input
 		if c.leave != nil || !cfg.Person && c.session.Waiting() >= maxWaiting {
@@ -91,6 +95,9 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 		case m, ok := <-come:
 			if ok {
 				c.line(m)
+				if c.leave != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
+					c.leave = time.After(goodbye) // the server comes to QUIT after what was sent before
+				}
 			} else {
 				c.lost(c.conn.Close())
 			}
@@ -109,15 +116,23 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 			c.over = true
 		}
 	}
-	if n := c.session.Waiting(); n == 1 {
-		c.fail("1 message without an answer: not known whether sent")
-	} else if n > 1 {
-		c.fail("%d messages without an answer: not known whether sent", n)
-	}
+	c.unfinished(c.session.Tried(), "message", "without an answer: not known whether sent")
+	c.unfinished(c.session.Waiting()-c.session.Tried(), "message", "not sent")
+	c.unfinished(len(c.get.queue), "download", "not finished: /get goes on with it")
 	if face.Flush() != nil || c.ended || c.failed && !cfg.Person {
 		return 1
 	}
 	return 0
+}
+
+// unfinished says what was left undone, and how often.
+func (c *Chat) unfinished(n int, what, how string) {
+	if n > 1 {
+		what += "s"
+	}
+	if n > 0 {
+		c.fail("%d %s %s", n, what, how)
+	}
 }
 
 // background does work beside Run, and has Run do what that returns.

@@ -1,107 +1,12 @@
 package chat
 
 import (
-	"bufio"
-	"context"
-	"crypto/sha256"
-	"fmt"
-	"io"
-	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"parley/client/internal/link"
 )
-
-// A record is a Face that keeps what it is shown, with ! before what went wrong and [mode] for the prompt.
-type record struct{ lines []string }
-
-func (r *record) Show(l Line) {
-	if l.Kind == Failure {
-		l.Text = "! " + l.Text
-	}
-	r.lines = append(r.lines, l.Text)
-}
-func (r *record) Prompt(mode string) { r.lines = append(r.lines, "["+mode+"]") }
-func (r *record) Flush() error       { return nil }
-
-// play runs a chat in which the test is the server and the user. Each step begins when all that came before is done:
-//
-//	> LINE    the client sends this
-//	< LINE    the server sends this
-//	. LINE    the user types this
-//	cut       the connection breaks, and there is another one
-//	interrupt the user presses Ctrl-C
-//	wait      two minutes pass
-//
-// At the end the input ends, and the server answers QUIT, if it is still there.
-func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
-	synctest.Test(t, func(t *testing.T) {
-		conns := make(chan net.Conn, 1)
-		dial := func(context.Context, string, string) (net.Conn, error) {
-			client, server := net.Pipe()
-			conns <- server
-			return client, nil
-		}
-		cfg.Config = link.Config{Address: "chat:1", Name: "alice", Idle: time.Hour, Reconnect: time.Minute, Dial: dial}
-		input, signals := make(chan string), make(chan os.Signal, 1)
-		face := new(record)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			c, welcome, err := link.Join(t.Context(), cfg.Config)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			status = Run(cfg, face, c, welcome, input, signals)
-		}()
-		conn := <-conns
-		r := bufio.NewReader(conn)
-		r.ReadString('\n')
-		io.WriteString(conn, "WELCOME tok 10 hi\n")
-		for step := range strings.Lines(steps) {
-			synctest.Wait()
-			verb, rest, _ := strings.Cut(strings.TrimSpace(step), " ")
-			rest = strings.NewReplacer(`\e`, "\x1b", `\u`, "\u202e").Replace(rest)
-			switch verb {
-			case ">":
-				if got, err := r.ReadString('\n'); got != rest+"\n" {
-					t.Fatalf("the client sent %q (%v), want %q", got, err, rest)
-				}
-			case "<":
-				io.WriteString(conn, rest+"\n")
-			case ".":
-				input <- rest
-			case "cut":
-				conn.Close()
-				conn = <-conns
-				r = bufio.NewReader(conn)
-			case "interrupt":
-				signals <- os.Interrupt
-			case "wait":
-				time.Sleep(2 * time.Minute)
-			}
-		}
-		synctest.Wait()
-		close(input)
-		if line, _ := r.ReadString('\n'); line == "QUIT\n" {
-			io.WriteString(conn, "BYE bye\n")
-		}
-		<-done
-		conn.Close()
-		lines = face.lines
-	})
-	return lines, status
-}
-
-func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
 
 func TestChat(t *testing.T) {
 	tests := []struct {

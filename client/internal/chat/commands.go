@@ -54,7 +54,9 @@ func (c *Chat) do(command, argument string) {
 	case "/all":
 		c.talkTo("")
 	case "/to":
-		if name, ok := c.name(command, argument); ok {
+		if name, ok := c.name(command, argument); ok && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
+			c.fail("/to: that is you: choose someone else")
+		} else if ok {
 			c.talkTo(name)
 		}
 	case "/tell":

@@ -34,6 +34,7 @@ func (c *Chat) want(name string) {
 		c.fail("%s is not a pattern: a [ needs its ]", name)
 	default:
 		c.question(wire.Files, func(_ wire.Message, files []wire.Message) { c.wantMatches(name, files) })
+		c.asked[len(c.asked)-1].get = true
 	}
 }
 
@@ -90,7 +91,7 @@ func (c *Chat) getNext() {
 // fetch downloads a file over conn, from what is here of it, and says where it is then. It runs beside Run.
 func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved string, err error) {
 	part, err := download.Open(c.cfg.Folder, name)
-	if err != nil || ctx.Err() != nil {
+	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return "", err
 	}
 	defer part.Close()
@@ -129,7 +130,15 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 // cancel stops the present download and forgets the others.
 func (c *Chat) cancel() {
 	g := &c.get
+	asked := false
+	for _, a := range c.asked {
+		if asked = asked || a.get; a.get {
+			a.then = func(wire.Message, []wire.Message) {} // its answer still comes
+		}
+	}
 	switch {
+	case len(g.queue) == 0 && asked:
+		c.show(Answer, "stopped")
 	case len(g.queue) == 0:
 		c.fail("no download to stop")
 	case g.cancel == nil: // it waits for a connection

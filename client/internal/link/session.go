@@ -21,6 +21,9 @@ type Session struct {
 // Waiting returns how many messages have no answer yet.
 func (s *Session) Waiting() int { return len(s.pending) }
 
+// Tried returns how many of them may have reached the server.
+func (s *Session) Tried() int { return s.tried }
+
 // Resume returns the line that asks to go on with the session.
 func (s *Session) Resume() wire.Message {
 	return wire.Message{Verb: wire.Resume, Token: []byte(s.token), Seq: s.seq}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxListed  = 10_000 // files in a list: more than a person looks through, in bounded memory
+	MaxListed  = 10_000 // files in a list: more than a person looks through, in bounded memory
 	maxDigests = 10_000 // digests remembered: a file that is downloaded again is not read twice
 )
 
@@ -53,7 +53,7 @@ func (f *Folder) List() ([]wire.Message, error) {
 			}
 			return nil // a subfolder that may not be read, or a file that just went
 		}
-		if len(list) == maxListed {
+		if len(list) == MaxListed {
 			return fs.SkipAll
 		}
 		if entry.IsDir() || checkName(name) != nil {

@@ -1,7 +1,10 @@
 package files_test
 
 import (
+	"fmt"
 	"os"
+	"parley/server/internal/files"
+	"parley/server/wire"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -95,4 +98,28 @@ func TestNoFileStaysOpen(t *testing.T) {
 	if after := files(); after > before+25 { // the system's own come and go
 		t.Errorf("%d files are open, %d were before", after, before)
 	}
+}
+
+func link(t testing.TB, dir, name, target string) {
+	t.Helper()
+	if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listed returns the list as text: name, size, time.
+func listed(t testing.TB, folder *files.Folder) []string {
+	t.Helper()
+	list, err := folder.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{}
+	for _, m := range list {
+		if m.Verb != wire.File {
+			t.Errorf("%s in a list", m.Verb)
+		}
+		got = append(got, fmt.Sprintf("%s %d %d", m.Name, m.Size, m.Time))
+	}
+	return got
 }

@@ -94,7 +94,12 @@ func (t *Transfer) open(nc net.Conn) error {
 		t.first = t.asked
 	}
 	t.offset = t.first
-	if t.digest, _ = t.folder.digest(file); t.digest == "" {
+	// A remembered digest spares reading what the client has. Else the file is read anyway, and its digest is that of what
+	// was read, also where another content came in with the old size and time.
+	if t.first > 0 {
+		t.digest, _ = t.folder.digest(file)
+	}
+	if t.digest == "" {
 		t.sum = sha256.New()
 	}
 	t.log.Info("download begun", "file", t.name, "size", file.Size, "offset", t.first)

@@ -64,7 +64,7 @@ func (c *Conn) Name() string { return c.name }
 // Done is closed when nothing more is written to the connection.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// speaks reports whether the connection is its session's.
+// speaksLocked reports whether the connection is its session's.
 func (c *Conn) speaksLocked() bool { return c.session != nil && c.session.conn == c }
 
 // do calls f, with the room locked, if the connection still speaks for a session.
@@ -126,9 +126,9 @@ func (r *Room) peerLocked(s *Session, name []byte) (*Session, *wire.ProtocolErro
 	return peer, nil
 }
 
-// Reply sends lines that are not part of the stream. What was said before comes before them.
-func (c *Conn) Reply(messages ...wire.Message) {
-	c.do(func(r *Room, s *Session) {
+// Reply sends lines that are not part of the stream. What was said before comes before them. The error is ErrEnded.
+func (c *Conn) Reply(messages ...wire.Message) error {
+	return c.do(func(r *Room, s *Session) {
 		for i := range messages {
 			r.putLocked(s, &messages[i])
 		}

@@ -157,7 +157,9 @@ func (c *client) join() (farewell string) {
 			case wire.Hello:
 				c.conn, err = c.hello(string(m.Name), int(min(m.Count, wire.MaxHistory)))
 			case wire.Resume:
-				c.conn, err = c.Room.Resume(c.nc, string(m.Token), m.Seq)
+				if c.conn, err = c.Room.Resume(c.nc, string(m.Token), m.Seq); err == nil {
+					c.log().Info("resumed", "addr", c.nc.RemoteAddr().String())
+				}
 			case wire.Quit:
 				return "goodbye"
 			default:

@@ -256,7 +256,7 @@ func TestBeforeJoining(t *testing.T) {
 			"ERROR - bad-text a line that is not UTF-8",
 			"BYE too many lines that failed"}},
 		{"too long", []string{strings.Repeat("x", 10_000), "", "x"}, []string{
-			"ERROR - too-long a line of 4096 or more bytes, at most 4096 are allowed",
+			"ERROR - too-long a line of 4097 or more bytes, at most 4096 are allowed",
 			`ERROR - unknown-verb unknown verb ""`,
 			`ERROR - unknown-verb unknown verb "x"`,
 			"BYE too many lines that failed"}},

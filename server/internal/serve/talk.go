@@ -1,12 +1,15 @@
 package serve
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
 
+	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/wire"
 )
@@ -16,6 +19,9 @@ func (c *client) talk() (reason string) {
 	for {
 		m, err := c.next()
 		c.wait()
+		if err == nil && !c.silent() { // what comes now, no answer to it can be sent: its sender will resume
+			err = cmp.Or(c.conn.Reply(), io.EOF)
+		}
 		if err == nil {
 			err = c.carryOut(&m)
 		}
@@ -148,12 +154,15 @@ func (c *client) list() error {
 		return wire.Errorf(wire.Files, wire.CodeFileFailed, "%v", err)
 	}
 	c.log().Info("folder listed", "files", len(list))
-	plural := "s"
+	plural, more := "s", ""
+	if len(list) == files.MaxListed {
+		more = ", and others that are not listed"
+	}
 	if len(list) == 1 {
 		plural = ""
 	}
 	head := wire.Message{Verb: wire.Files, Count: uint64(len(list)),
-		Text: fmt.Appendf(nil, "you may read the shared folder: %d file%s", len(list), plural)}
+		Text: fmt.Appendf(nil, "you may read the shared folder: %d file%s%s", len(list), plural, more)}
 	c.reply(append([]wire.Message{head}, list...))
 	return nil
 }
