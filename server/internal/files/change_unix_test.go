@@ -88,3 +88,10 @@ func TestTransferOfNoFile(t *testing.T) {
 		}
 	}
 }
+
+func link(t testing.TB, dir, name, target string) {
+	t.Helper()
+	if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}

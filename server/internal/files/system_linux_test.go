@@ -100,13 +100,6 @@ func TestNoFileStaysOpen(t *testing.T) {
 	}
 }
 
-func link(t testing.TB, dir, name, target string) {
-	t.Helper()
-	if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // listed returns the list as text: name, size, time.
 func listed(t testing.TB, folder *files.Folder) []string {
 	t.Helper()
