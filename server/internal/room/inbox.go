@@ -50,11 +50,8 @@ func (b *inbox) scarce() bool { return *b.all > maxInboxes }
 
 // encode returns the line of m, in memory that stays.
 func (b *inbox) encode(m *wire.Message) []byte {
-	const (
-		frame = 80  // bytes, more than a verb, two numbers and the spaces between take
-		block = 512 // bytes: dozens of OKs to an allocation, and little for a session that is idle
-	)
-	size := len(m.Name) + len(m.Code) + len(m.Text) + frame
+	const block = 512 // bytes: dozens of OKs to an allocation, and little for a session that is idle
+	size := atMost(m)
 	if size > block/2 {
 		return m.AppendServer(make([]byte, 0, size))
 	}

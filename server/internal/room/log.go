@@ -46,9 +46,8 @@ func newLog() log {
 
 // append adds the line of m to the log. It tells where the line is, and whether it began a chunk.
 func (l *log) append(m *wire.Message) (s span, rolled bool) {
-	const frame = 80 // bytes, more than a verb, two numbers and the spaces between take
 	c := l.last
-	if len(c.buf)+len(m.Name)+len(m.Text)+frame > cap(c.buf) {
+	if len(c.buf)+atMost(m) > cap(c.buf) {
 		c = &chunk{base: l.end, seq: m.Seq, buf: make([]byte, 0, chunkSize)}
 		l.last.next, l.last = c, c
 		l.forget()
@@ -64,6 +63,12 @@ func (l *log) append(m *wire.Message) (s span, rolled bool) {
 		l.forgotten = max(l.forgotten, l.said-len(l.history))
 	}
 	return s, rolled
+}
+
+// atMost returns as many bytes as the line of m can have.
+func atMost(m *wire.Message) int {
+	const frame = 80 // bytes, more than a verb, two numbers and the spaces between take
+	return len(m.Name) + len(m.Code) + len(m.Text) + frame
 }
 
 // forget lets go of the chunks that lie before the retention.

@@ -12,9 +12,8 @@ type queue struct {
 	epoch uint64 // counts how often all idle connections became due, which touches none of them
 }
 
-// A place tells where in the queue a connection is.
+// A place tells whether and where a connection is idle. Otherwise it is due, or someone writes to it.
 type place struct {
-	taken bool   // nowhere: someone writes to it
 	epoch uint64 // it is idle if this is the queue's
 	index int    // in idle, then
 }
@@ -34,7 +33,7 @@ func (q *queue) rest(c *Conn) {
 
 // ready makes c due if it is idle.
 func (q *queue) ready(c *Conn) {
-	if c.place.taken || c.place.epoch != q.epoch {
+	if c.place.epoch != q.epoch {
 		return
 	}
 	last := len(q.idle) - 1
@@ -66,8 +65,6 @@ func (q *queue) take() *Conn {
 	if len(q.due) == 0 {
 		return nil
 	}
-	c := q.due[q.next]
 	q.next++
-	c.place.taken = true
-	return c
+	return q.due[q.next-1]
 }

@@ -19,7 +19,7 @@ func (c *client) talk() (reason string) {
 	for {
 		m, err := c.next()
 		c.wait()
-		if err == nil && !c.silent() { // what comes now, no answer to it can be sent: its sender will resume
+		if err == nil && c.writingEnded() { // no answer to what comes now can be sent: its sender will resume
 			err = cmp.Or(c.conn.Reply(), io.EOF)
 		}
 		if err == nil {
@@ -33,7 +33,7 @@ func (c *client) talk() (reason string) {
 		case errors.As(err, &e):
 			c.log().Warn("bad line", "code", e.Code, "text", e.Text)
 			c.conn.Reply(e.Message())
-		case errors.Is(err, os.ErrDeadlineExceeded) && c.silent():
+		case errors.Is(err, os.ErrDeadlineExceeded) && !c.writingEnded():
 			return "timed out"
 		default:
 			return "connection lost"
@@ -53,13 +53,13 @@ func (c *client) next() (wire.Message, error) {
 // log returns the log for events of the session.
 func (c *client) log() *slog.Logger { return c.Log.With("name", c.conn.Name()) }
 
-// silent reports whether a deadline passed because nothing came, and not because nothing can be written.
-func (c *client) silent() bool {
+// writingEnded reports whether nothing more is written to the connection, which also puts an end to reading.
+func (c *client) writingEnded() bool {
 	select {
 	case <-c.conn.Done():
-		return false
-	default:
 		return true
+	default:
+		return false
 	}
 }
 
