@@ -51,7 +51,8 @@ type app struct {
 	connections sync.WaitGroup // and the accept loop
 }
 
-func newApp(opt options, folder *files.Folder, log *slog.Logger, terminal io.Writer, guard func()) *app {
+func newApp(opt options, folder *files.Folder, lines, terminal io.Writer, guard func()) *app {
+	log := slog.New(slog.NewTextHandler(lines, nil))
 	a := &app{log: log, terminal: terminal, guard: guard, slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{})}
 	a.room = room.New(room.Config{
 		MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle, Guard: guard,
@@ -69,7 +70,7 @@ func newApp(opt options, folder *files.Folder, log *slog.Logger, terminal io.Wri
 			}
 		},
 	})
-	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Text: opt.logText, Show: a.show, Idle: opt.idle, Rate: opt.rate}
+	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Lines: lines, Text: opt.logText, Show: a.show, Idle: opt.idle, Rate: opt.rate}
 	return a
 }
 

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -33,6 +32,7 @@ const sigttin = syscall.Signal(21)
 type options struct {
 	address     string
 	files, log  string
+	debug       string // where to serve profiles and counters; nowhere when empty
 	logText     bool
 	maxClients  int
 	rate        float64
@@ -69,6 +69,7 @@ func parse(args []string) (opt options, err error) {
 	}
 	flags.StringVar(&opt.files, "files", shared, "")
 	flags.StringVar(&opt.log, "log", "server.log", "")
+	flags.StringVar(&opt.debug, "debug", "", "")
 	flags.BoolVar(&opt.logText, "log-text", true, "")
 	flags.IntVar(&opt.maxClients, "max-clients", 10_000, "")
 	flags.Float64Var(&opt.rate, "rate", 100, "")
@@ -119,6 +120,13 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	if err != nil {
 		return 1, fmt.Errorf("cannot listen on %s: %w", opt.address, hint(err))
 	}
+	var debug net.Listener
+	if opt.debug != "" {
+		if debug, err = net.Listen("tcp", debugAddress(opt.debug)); err != nil {
+			listener.Close()
+			return 1, fmt.Errorf("cannot listen on %s for -debug: %w", opt.debug, hint(err))
+		}
+	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -127,8 +135,12 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 
 	terminal := journal.New(stdout, guard)
 	log := journal.New(logFile, guard)
-	a := newApp(opt, folder, slog.New(slog.NewTextHandler(log, nil)), terminal, guard)
+	a := newApp(opt, folder, log, terminal, guard)
 	a.start(listener, stdin, stderr)
+	if debug != nil {
+		a.show("debugging on http://" + debug.Addr().String() + "/debug/pprof/ and /debug/vars")
+		defer serveDebug(debug, a.room.Stats)()
+	}
 	var reason string
 	select {
 	case s := <-signals:

@@ -218,6 +218,17 @@ var serverLayouts = map[Verb]layout{
 	Error: {name, code, text}, Bye: {text},
 }
 
+// verbs holds every verb, so that to find one in a line takes no memory.
+var verbs = func() map[string]Verb {
+	all := make(map[string]Verb)
+	for _, layouts := range []map[Verb]layout{clientLayouts, serverLayouts} {
+		for v := range layouts {
+			all[string(v)] = v
+		}
+	}
+	return all
+}()
+
 // A ProtocolError says why a line is not carried out. It is what the ERROR or REFUSED that answers the line says.
 type ProtocolError struct {
 	Verb Verb   // the line's own, or "-" when it has none that is known
@@ -247,11 +258,12 @@ var space = []byte{' '}
 
 func parse(layouts map[Verb]layout, line []byte) (Message, error) {
 	word, rest, more := bytes.Cut(line, space)
-	fields, known := layouts[Verb(word)]
-	if !known {
+	verb, known := verbs[string(word)]
+	fields, takes := layouts[verb]
+	if !known || !takes {
 		return Message{}, Errorf("-", CodeUnknownVerb, "unknown verb %.20q", word)
 	}
-	m := Message{Verb: Verb(word)}
+	m := Message{Verb: verb}
 	bad := func(format string, args ...any) (Message, error) {
 		return Message{Verb: m.Verb}, Errorf(m.Verb, CodeArguments, format, args...)
 	}

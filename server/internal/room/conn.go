@@ -3,6 +3,7 @@ package room
 import (
 	"errors"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type Conn struct {
 	raw     syscall.RawConn // nil when nc cannot be written to without blocking
 	done    chan struct{}   // closed when nothing more is written
 	drained chan struct{}   // has an element when what waited has been sent
+	full    atomic.Bool     // so much waits that no more lines are to be read; changed with room.mu locked
 
 	// guarded by room.mu
 	session   *Session // whose stream is sent; nil when it has another connection, or none
@@ -82,6 +84,8 @@ func (c *Conn) do(f func(r *Room, s *Session)) error {
 func (c *Conn) Say(text []byte) (seq uint64, err error) {
 	err = c.do(func(r *Room, s *Session) {
 		s.handled++
+		r.stats.Messages++
+		r.stats.Deliveries += uint64(r.here - 1)
 		seq = r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: text}, s, wire.OK)
 	})
 	return seq, err
@@ -100,6 +104,8 @@ func (c *Conn) Tell(name, text []byte) (seq uint64, to string, err error) {
 			return
 		}
 		to = peer.name
+		r.stats.Messages++
+		r.stats.Deliveries++
 		r.putLocked(s, &wire.Message{Verb: wire.OK, Seq: seq})
 		r.putLocked(peer, &wire.Message{Verb: wire.Told, Seq: seq, Time: uint64(time.Now().UnixMilli()), Name: s.wireName, Text: text})
 	})
@@ -145,14 +151,11 @@ func (c *Conn) Ack(seq uint64) {
 
 // Wait returns when little enough waits to be sent to the session that another of its lines may be read.
 func (c *Conn) Wait() {
-	for wait := true; wait; {
-		err := c.do(func(_ *Room, s *Session) { wait = s.inbox.waiting > ownWaiting })
-		if wait = wait && err == nil; wait {
-			select {
-			case <-c.drained:
-			case <-c.done: // broken, which the reader is about to notice
-				return
-			}
+	for c.full.Load() {
+		select {
+		case <-c.drained:
+		case <-c.done: // broken, which the reader is about to notice
+			return
 		}
 	}
 }
@@ -226,6 +229,7 @@ func (c *Conn) finishLocked(final []byte) {
 
 // cutLocked cuts a session off that does not take what is sent to it. It may resume.
 func (r *Room) cutLocked(s *Session) {
+	r.stats.SlowCuts++
 	s.conn.detachLocked(wire.CodeTooSlow, "you lag too far behind the conversation")
 	r.leaveLocked(s, "too slow", false)
 }

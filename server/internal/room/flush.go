@@ -12,6 +12,9 @@ import (
 // batch is how many connections a flusher takes at a time: few locks for each, and enough left for the other flushers.
 const batch = 32
 
+// alone is how many batches without a pause a flusher writes before it calls another: few milliseconds of work.
+const alone = 64
+
 // A flight is what a flusher writes to one connection.
 type flight struct {
 	conn *Conn
@@ -23,9 +26,18 @@ type flight struct {
 // startFlushers starts the goroutines that write to connections: as many as run at the same time, and never only one, so that
 // people can be told why when one crashes.
 func (r *Room) startFlushers() {
-	for range max(2, runtime.GOMAXPROCS(0)) {
+	r.queue.most = max(2, runtime.GOMAXPROCS(0))
+	r.queue.busy = r.queue.most
+	for range r.queue.most {
 		r.flushers.Go(func() {
 			defer r.cfg.Guard()
+			defer func() { // the others go on
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.queue.most--
+				r.queue.busy--
+				r.queue.start()
+			}()
 			r.flush()
 		})
 	}
@@ -36,8 +48,8 @@ func (r *Room) startFlushers() {
 func (r *Room) flush() {
 	var flights [batch]flight
 	w := newTryWriter()
-	for {
-		n := r.takeOff(flights[:])
+	for batches := 0; ; batches++ {
+		n := r.takeOff(flights[:], &batches)
 		if n == 0 {
 			return
 		}
@@ -50,8 +62,8 @@ func (r *Room) flush() {
 }
 
 // takeOff waits for due connections and collects what is to be written to them. It returns how many, 0 when the room is
-// closed.
-func (r *Room) takeOff(flights []flight) int {
+// closed. batches counts how often it was called since it last had to wait.
+func (r *Room) takeOff(flights []flight, batches *int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !r.stopped {
@@ -65,9 +77,14 @@ func (r *Room) takeOff(flights []flight) int {
 			f.conn, f.bufs = c, c.collectLocked(f.bufs[:0])
 		}
 		if n > 0 {
+			if *batches > alone && r.queue.waiting() > 0 {
+				r.queue.help()
+			}
 			return n
 		}
+		r.queue.busy--
 		r.queue.wake.Wait()
+		*batches = 0
 	}
 	return 0
 }

@@ -126,10 +126,11 @@ func (b *inbox) drop() {
 
 // pendingLocked reports whether there is something to do for the connection.
 func (c *Conn) pendingLocked() bool {
-	return c.broken || c.ending && !c.last || len(c.transfers) > 0 || c.streamsLocked()
+	return c.broken || c.ending && !c.last || len(c.transfers) > 0 ||
+		c.session != nil && (c.at.pos() < min(c.limit, c.room.urgent) || c.session.inbox.peek() != nil)
 }
 
-// streamsLocked reports whether the stream goes on.
+// streamsLocked reports whether the stream goes on, which may not be urgent.
 func (c *Conn) streamsLocked() bool {
 	return c.session != nil && (c.at.pos() < min(c.limit, c.room.log.end) || c.session.inbox.peek() != nil)
 }
@@ -140,7 +141,8 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 		most   = 256 << 10 // bytes: a larger system call costs no less for each byte
 		slices = 256       // a system call takes at most 1024
 	)
-	for size := 0; size < most && len(bufs) < slices && c.streamsLocked(); {
+	size := 0
+	for size < most && len(bufs) < slices && c.streamsLocked() {
 		var b []byte
 		box := &c.session.inbox
 		if i := box.peek(); i == nil {
@@ -169,7 +171,9 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 		c.last = true
 		bufs = append(bufs, c.final)
 	}
-	if s := c.session; s != nil && s.inbox.waiting <= ownWaiting {
+	c.room.stats.Bytes += uint64(size)
+	if s := c.session; c.full.Load() && (s == nil || s.inbox.waiting <= ownWaiting) {
+		c.full.Store(false)
 		select {
 		case c.drained <- struct{}{}:
 		default:

@@ -9,6 +9,8 @@ type queue struct {
 	idle  []*Conn
 	due   []*Conn // first in, first out, from next on
 	next  int
+	busy  int    // flushers that do not wait, or are about to be woken
+	most  int    // flushers that there are
 	epoch uint64 // counts how often all idle connections became due, which touches none of them
 }
 
@@ -22,7 +24,23 @@ type place struct {
 func (q *queue) push(c *Conn) {
 	c.place = place{}
 	q.due = append(q.due, c)
-	q.wake.Signal()
+	q.start()
+}
+
+// start has a flusher begin if none is at work. One alone disturbs the others of the machine least; it calls for help when
+// it cannot keep up.
+func (q *queue) start() {
+	if q.busy == 0 {
+		q.help()
+	}
+}
+
+// help has one more flusher begin.
+func (q *queue) help() {
+	if q.busy < q.most {
+		q.busy++
+		q.wake.Signal()
+	}
 }
 
 // rest adds a connection that has nothing to be sent.
@@ -45,15 +63,16 @@ func (q *queue) ready(c *Conn) {
 
 // readyAll makes all idle connections due.
 func (q *queue) readyAll() {
-	if len(q.idle) > batch {
-		q.wake.Broadcast()
-	} else if len(q.idle) > 0 {
-		q.wake.Signal()
-	}
 	q.due = append(q.due, q.idle...)
 	q.idle = q.idle[:0]
 	q.epoch++
+	if q.waiting() > 0 {
+		q.start()
+	}
 }
+
+// waiting returns how many connections are due.
+func (q *queue) waiting() int { return len(q.due) - q.next }
 
 // take removes and returns the connection that has been due for longest, or nil.
 func (q *queue) take() *Conn {

@@ -24,7 +24,9 @@ const (
 	maxWaiting = 1 << 20   // bytes of memory that what only one session sees may take until it is sent, before it is cut
 	maxKept    = 256 << 10 // bytes of memory for what was sent and not acknowledged; older items cannot be resumed
 	maxInboxes = 512 << 20 // bytes of memory for what waits and is kept in all; when it is reached, the limit of each is ownWaiting
-	ownWaiting = 64 << 10  // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
+
+	presencePause = 20 * time.Microsecond // for each session: how long who came and went may wait, a few times what it costs to tell
+	ownWaiting    = 64 << 10              // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
 )
 
 // Config says how a room works. Joined and Left are called in the order of the events, with the room locked: they must not
@@ -50,11 +52,31 @@ type Room struct {
 	names   map[string]*Session // by wire.NameKey; sessions that are connected or may be resumed
 	tokens  map[string]*Session // the same
 	here    int                 // sessions that are connected
+	urgent  uint64              // position in the log up to which nobody is to wait
+	soon    bool                // a timer is about to set urgent to the end of the log
 	queue   queue               // connections, by whether they have something to send
 	inboxes int                 // bytes of memory that the sessions' inboxes take
 	slow    map[*Conn]bool      // connections that did not take all at once
-	closed  bool                // nobody may join any more
-	stopped bool                // the flushers end
+	stats   Stats
+	closed  bool // nobody may join any more
+	stopped bool // the flushers end
+}
+
+// Stats counts what happened in a room since it was made, and who is here.
+type Stats struct {
+	Sessions   int    // connected at present
+	Messages   uint64 // broadcasts and unicasts
+	Deliveries uint64 // receivers of all messages
+	Bytes      uint64 // handed to the network, files not counted
+	SlowCuts   uint64 // connections cut because they lagged
+}
+
+// Stats returns the counts.
+func (r *Room) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.Sessions = r.here
+	return r.stats
 }
 
 // A Session is one person's part in the conversation, across connections.
@@ -90,9 +112,13 @@ func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) ui
 		if instead != "" {
 			i.line = hide.inbox.encode(&wire.Message{Verb: instead, Seq: m.Seq})
 		}
-		hide.inbox.add(i)
+		hide.addLocked(i)
 	}
-	r.queue.readyAll()
+	if m.Verb == wire.Said {
+		r.tellAllLocked()
+	} else {
+		r.tellAllSoonLocked()
+	}
 	if rolled {
 		for c := range r.slow {
 			if c.speaksLocked() && r.log.end-c.at.pos() > maxLag {
@@ -103,10 +129,40 @@ func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) ui
 	return m.Seq
 }
 
+// tellAllLocked makes all due who have not seen everything.
+func (r *Room) tellAllLocked() {
+	r.urgent = r.log.end
+	r.queue.readyAll()
+}
+
+// tellAllSoonLocked does the same a moment later. The moment grows with the number of sessions, so that when thousands come
+// or go at once, each of them is told of many with one write.
+func (r *Room) tellAllSoonLocked() {
+	if r.soon {
+		return
+	}
+	r.soon = true
+	time.AfterFunc(time.Duration(r.here)*presencePause, func() {
+		defer r.cfg.Guard()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.soon = false
+		r.tellAllLocked()
+	})
+}
+
+// addLocked adds to what only this session sees, and has its reader wait when that is much.
+func (s *Session) addLocked(i item) {
+	s.inbox.add(i)
+	if s.conn != nil && s.inbox.waiting > ownWaiting {
+		s.conn.full.Store(true)
+	}
+}
+
 // putLocked sends m to one session that is connected. A message without a seq is a reply, and not resumed.
 func (r *Room) putLocked(s *Session, m *wire.Message) {
 	reply := m.Seq == 0 || m.Verb == wire.Welcome
-	s.inbox.add(item{pos: r.log.end, seq: r.seq, line: s.inbox.encode(m), reply: reply})
+	s.addLocked(item{pos: r.log.end, seq: r.seq, line: s.inbox.encode(m), reply: reply})
 	if s.conn != nil {
 		r.queue.ready(s.conn)
 		if waiting := s.inbox.waiting; !reply && (waiting > maxWaiting || waiting > ownWaiting && s.inbox.scarce()) {
@@ -138,7 +194,7 @@ func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
 	r.putLocked(s, &wire.Message{Verb: wire.Welcome, Token: []byte(s.token), Seq: r.seq,
 		Text: fmt.Appendf(nil, "welcome to parley, %s: %s", name, people(r.here))})
 	for _, span := range r.log.newest(history) {
-		s.inbox.add(item{pos: r.log.end, seq: r.seq, line: span.lines(), reply: true, log: true})
+		s.addLocked(item{pos: r.log.end, seq: r.seq, line: span.lines(), reply: true, log: true})
 	}
 	r.announceLocked(s)
 	return c, nil
@@ -180,6 +236,7 @@ func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	s.inbox.items = slices.Insert(s.inbox.items, 0, item{line: s.inbox.encode(resumed), reply: true})
 	s.inbox.waiting += s.inbox.items[0].cost()
 	r.inboxes += s.inbox.items[0].cost()
+	c.full.Store(s.inbox.waiting > ownWaiting)
 	if left {
 		r.announceLocked(s)
 	}

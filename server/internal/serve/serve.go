@@ -32,6 +32,7 @@ type Server struct {
 	Room   *room.Room
 	Folder *files.Folder
 	Log    *slog.Logger
+	Lines  io.Writer     // where Log writes to, which takes lines as a whole; it does not fail
 	Text   bool          // texts of messages go into the log
 	Show   func(string)  // shows the operator a line
 	Idle   time.Duration // silence after which a connection is given up
@@ -94,6 +95,9 @@ type client struct {
 	lines *wire.Reader
 	conn  *room.Conn // nil until joined
 	rate  *rate.Limiter
+	entry []byte    // the last line written for the log, reused
+	now   time.Time // of that line, in milliseconds
+	stamp []byte    // the same as text
 }
 
 // Serve serves a connection until it ends, and closes it.

@@ -42,7 +42,9 @@ type record struct {
 func (r *record) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.text.Write(p)
+	_, rest, _ := bytes.Cut(p, []byte(" ")) // after time=...
+	r.text.Write(rest)
+	return len(p), nil
 }
 
 func (r *record) String() string {
@@ -61,13 +63,8 @@ func start(t testing.TB, change func(*serve.Server)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(&s.record, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
-	s.Server = &serve.Server{Folder: folder, Log: log, Text: true, Show: func(string) {}, Idle: time.Hour}
+	log := slog.New(slog.NewTextHandler(&s.record, nil))
+	s.Server = &serve.Server{Folder: folder, Log: log, Lines: &s.record, Text: true, Show: func(string) {}, Idle: time.Hour}
 	if change != nil {
 		change(s.Server)
 	}

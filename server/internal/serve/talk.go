@@ -126,17 +126,6 @@ func (c *client) tell(m *wire.Message) error {
 	return err
 }
 
-func (c *client) logMessage(kind string, seq uint64, to string, text []byte) {
-	attrs := []any{"seq", seq, "from", c.conn.Name()}
-	if to != "" {
-		attrs = append(attrs, "to", to)
-	}
-	if c.Text {
-		attrs = append(attrs, "text", string(text))
-	}
-	c.Log.Info(kind, attrs...)
-}
-
 // reply sends a long answer, no faster than it is taken.
 func (c *client) reply(answer []wire.Message) {
 	for len(answer) > 0 {

@@ -81,10 +81,10 @@ func TestIdle(t *testing.T) {
 	const idle = 45 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(s *serve.Server) { s.Idle = idle })
+		began := time.Now()
 		silent, busy := s.join("silent"), s.join("busy")
 		silent.expect("JOINED busy")
-		began := time.Now()
-		time.Sleep(idle - 1)
+		time.Sleep(time.Until(began.Add(idle - 1)))
 		busy.roundTrip()
 		time.Sleep(idle - 1)
 		busy.expect("LEFT silent timed out")

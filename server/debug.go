@@ -1,0 +1,43 @@
+package main
+
+import (
+	"expvar"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"parley/server/internal/room"
+)
+
+// serveDebug shows a running server from inside until stop is called: profiles as net/http/pprof has them, and counters
+// as expvar does. The handlers are not those that the packages register, which all servers of a process would share.
+func serveDebug(listener net.Listener, stats func() room.Stats) (stop func()) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // which knows most others by their names
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, "{\"parley\": %s, \"memstats\": %s}\n", expvar.Func(func() any { return stats() }), expvar.Get("memstats"))
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.Serve(listener)
+	}()
+	return func() {
+		server.Close()
+		<-done
+	}
+}
+
+// debugAddress returns where -debug serves: on this machine alone, unless the address names another host.
+func debugAddress(address string) string {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return net.JoinHostPort("127.0.0.1", address)
+	}
+	return address
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/room"
+)
+
+// fetch returns what HTTP has at a place of the server.
+func fetch(t *testing.T, addr, place string) string {
+	t.Helper()
+	r, err := http.Get("http://" + addr + place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v: %s", place, r.Status, err, text)
+	}
+	return string(text)
+}
+
+// -debug counts what happens, and has profiles, on this machine alone.
+func TestDebug(t *testing.T) {
+	p := launch(t, nil, "-debug", "0")
+	addr := p.stdout.wait(t, `debugging on http://(127\.0\.0\.1:\d+)/debug/pprof/ and /debug/vars\n`)[1]
+	alice, bob, carol := p.join("alice"), p.join("bob"), p.join("carol")
+	fmt.Fprint(alice.nc, "SAY hello\nTELL bob hello\nTELL nobody hello\nPING 0\n")
+	alice.expect("JOINED", "JOINED", "OK", "OK", "REFUSED", "PONG")
+	bob.expect("JOINED", "SAID", "TOLD")
+	carol.expect("SAID")
+	var vars struct {
+		Parley   room.Stats
+		Memstats struct{ HeapAlloc uint64 }
+	}
+	if err := json.Unmarshal([]byte(fetch(t, addr, "/debug/vars")), &vars); err != nil {
+		t.Fatal(err)
+	}
+	if vars.Parley.Bytes < 300 || vars.Memstats.HeapAlloc == 0 {
+		t.Errorf("%d bytes sent, %d in memory, which is too few", vars.Parley.Bytes, vars.Memstats.HeapAlloc)
+	}
+	vars.Parley.Bytes = 0
+	if diff := cmp.Diff(room.Stats{Sessions: 3, Messages: 2, Deliveries: 3}, vars.Parley); diff != "" {
+		t.Errorf("counters (-want +got):\n%s", diff)
+	}
+	if goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "serve.(*Server).Serve") {
+		t.Errorf("no session among the goroutines:\n%s", goroutines)
+	}
+	fmt.Fprintln(p.stdin, "/quit")
+	for _, c := range []*client{alice, bob, carol} {
+		c.nc.Close()
+	}
+	p.ended(0, "")
+}
