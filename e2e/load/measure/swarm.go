@@ -1,0 +1,209 @@
+//go:build linux
+
+package measure
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A swarm is many connections to one server, served by one goroutine, so that what is measured is the server and not
+// what measures it. Its goroutine owns it.
+type swarm struct {
+	epoll   int
+	events  []unix.EpollEvent
+	members []member
+	blocked []int  // members with something in out
+	buf     []byte // what read returned last
+}
+
+// A member is one connection.
+type member struct {
+	fd    int
+	out   []byte // what the server did not take yet
+	bytes int64  // received
+	tail  []byte // the beginning of what the next read goes on with
+}
+
+func newSwarm() (*swarm, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	return &swarm{epoll: epoll, events: make([]unix.EpollEvent, 512), buf: make([]byte, 1<<20)}, nil
+}
+
+// close closes all connections at once and without a word, so that they leave no ports occupied.
+func (s *swarm) close() {
+	for i := range s.members {
+		unix.Close(s.members[i].fd)
+	}
+	unix.Close(s.epoll)
+}
+
+// connect adds a connection to addr.
+func (s *swarm) connect(addr netip.AddrPort) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("a socket: %w: is the limit of open files high enough?", err)
+	}
+	s.members = append(s.members, member{fd: fd})
+	err = errors.Join(
+		unix.Connect(fd, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}),
+		unix.SetNonblock(fd, true),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
+		unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(s.members) - 1)}),
+	)
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	return nil
+}
+
+// send sends b from member i, now or as soon as the server takes it.
+func (s *swarm) send(i int, b []byte) error {
+	m := &s.members[i]
+	if len(m.out) > 0 {
+		m.out = append(m.out, b...)
+		return nil
+	}
+	n, err := unix.Write(m.fd, b)
+	if n = max(n, 0); n < len(b) && (err == nil || err == unix.EAGAIN) {
+		m.out = append(m.out, b[n:]...)
+		s.blocked = append(s.blocked, i)
+		return nil
+	}
+	return gone(i, err)
+}
+
+// unblock goes on with what the server did not take.
+func (s *swarm) unblock() error {
+	still := s.blocked[:0]
+	for _, i := range s.blocked {
+		m := &s.members[i]
+		n, err := unix.Write(m.fd, m.out)
+		if err != nil && err != unix.EAGAIN {
+			return gone(i, err)
+		}
+		if m.out = m.out[max(n, 0):]; len(m.out) > 0 {
+			still = append(still, i)
+		}
+	}
+	s.blocked = still
+	return nil
+}
+
+// poll calls ready for each member for which something came within wait.
+func (s *swarm) poll(wait time.Duration, ready func(i int) error) error {
+	if err := s.unblock(); err != nil {
+		return err
+	}
+	n, err := unix.EpollWait(s.epoll, s.events, int(wait.Milliseconds()))
+	if err != nil && err != unix.EINTR {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	for _, e := range s.events[:max(n, 0)] {
+		if err := ready(int(e.Fd)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until polls until done, or fails after a time that no server should need.
+func (s *swarm) until(what string, limit time.Duration, done func() bool, ready func(i int) error) error {
+	for begun := time.Now(); !done(); {
+		if time.Since(begun) > limit {
+			return fmt.Errorf("%s: not done within %v", what, limit)
+		}
+		if err := s.poll(5*time.Millisecond, ready); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// read returns what came for member i, valid until the next call.
+func (s *swarm) read(i int) ([]byte, error) {
+	n, err := unix.Read(s.members[i].fd, s.buf)
+	return s.buf[:max(n, 0)], s.received(i, n, err)
+}
+
+// discard drops what came for member i without copying it, and only counts the bytes.
+func (s *swarm) discard(i int) error {
+	n, _, err := unix.Recvfrom(s.members[i].fd, s.buf, unix.MSG_TRUNC)
+	return s.received(i, n, err)
+}
+
+func (s *swarm) received(i, n int, err error) error {
+	switch {
+	case n > 0:
+		s.members[i].bytes += int64(n)
+		return nil
+	case err == unix.EAGAIN, err == unix.EINTR:
+		return nil
+	case n == 0 && err == nil:
+		return gone(i, errors.New("closed by the server"))
+	}
+	return gone(i, err)
+}
+
+func gone(i int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("connection %d: %w", i, err)
+}
+
+// join connects n more members, each with what first returns, and waits until in has come for each. At most window are
+// on their way at a time.
+func (s *swarm) join(addr netip.AddrPort, n, window int, first func(i int) []byte, in string) error {
+	pending, end := 0, len(s.members)+n
+	welcome := make([]bool, end)
+	ready := func(i int) error {
+		if welcome[i] {
+			return s.discard(i)
+		}
+		b, err := s.read(i)
+		m := &s.members[i]
+		m.tail = append(m.tail, b...)
+		if bytes.Contains(m.tail, []byte(in)) {
+			welcome[i], m.tail = true, nil
+			pending--
+		}
+		return err
+	}
+	for len(s.members) < end {
+		i := len(s.members)
+		if err := s.connect(addr); err != nil {
+			return err
+		}
+		if err := s.send(i, first(i)); err != nil {
+			return err
+		}
+		pending++
+		if err := s.until("joining", time.Minute, func() bool { return pending < window }, ready); err != nil {
+			return err
+		}
+		if err := s.poll(0, ready); err != nil {
+			return err
+		}
+	}
+	return s.until("joining", time.Minute, func() bool { return pending == 0 }, ready)
+}
+
+// settle discards what comes until nothing has come for a while, and returns when the last of it came.
+func (s *swarm) settle(quiet time.Duration) (last time.Time, err error) {
+	last = time.Now()
+	err = s.until("settling", time.Minute, func() bool { return time.Since(last) > quiet }, func(i int) error {
+		last = time.Now()
+		return s.discard(i)
+	})
+	return last, err
+}
