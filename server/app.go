@@ -70,7 +70,7 @@ func newApp(opt options, folder *files.Folder, lines, terminal io.Writer, guard 
 			}
 		},
 	})
-	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Lines: lines, Text: opt.logText, Show: a.show, Idle: opt.idle, Rate: opt.rate}
+	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Lines: lines, Guard: guard, Text: opt.logText, Show: a.show, Idle: opt.idle, Rate: opt.rate}
 	return a
 }
 

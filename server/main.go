@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"flag"
@@ -116,7 +117,8 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		return 1, fmt.Errorf("%w: choose another with -files", err)
 	}
 	defer folder.Close()
-	listener, err := net.Listen("tcp", opt.address)
+	// Sessions have heartbeats, which notice more than TCP's keep-alive.
+	listener, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", opt.address)
 	if err != nil {
 		return 1, fmt.Errorf("cannot listen on %s: %w", opt.address, hint(err))
 	}

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// minBuffer is the bytes of a Reader's buffer at rest: most lines fit, and ten thousand idle readers cost 5 MiB.
-const minBuffer = 512
+// minBuffer is the bytes of a Reader's buffer at rest: most lines fit, and ten thousand idle readers cost 1 MiB.
+const minBuffer = 128
 
 // A Reader reads lines, and the raw bytes that follow a DATA line. It is not safe for concurrent use.
 type Reader struct {

@@ -34,13 +34,14 @@ type Transfer interface {
 // A Conn is the writing side of a session's connection. The reading side calls its methods, for the lines that it reads.
 type Conn struct {
 	// set at construction
-	name    string
-	room    *Room
-	nc      net.Conn
-	raw     syscall.RawConn // nil when nc cannot be written to without blocking
-	done    chan struct{}   // closed when nothing more is written
-	drained chan struct{}   // has an element when what waited has been sent
-	full    atomic.Bool     // so much waits that no more lines are to be read; changed with room.mu locked
+	name string
+	room *Room
+	nc   net.Conn
+	raw  syscall.RawConn // nil when nc cannot be written to without blocking
+	done chan struct{}   // closed when nothing more is written
+
+	// changed with room.mu locked: closed when less waits to be sent; nil while it is little enough to read on
+	full atomic.Pointer[chan struct{}]
 
 	// guarded by room.mu
 	session   *Session // whose stream is sent; nil when it has another connection, or none
@@ -56,8 +57,7 @@ type Conn struct {
 }
 
 func newConn(r *Room, s *Session, nc net.Conn) *Conn {
-	return &Conn{name: s.name, room: r, session: s, nc: nc, raw: rawConn(nc), limit: 1<<64 - 1,
-		done: make(chan struct{}), drained: make(chan struct{}, 1)}
+	return &Conn{name: s.name, room: r, session: s, nc: nc, raw: rawConn(nc), limit: 1<<64 - 1, done: make(chan struct{})}
 }
 
 // Name returns the session's name.
@@ -151,9 +151,9 @@ func (c *Conn) Ack(seq uint64) {
 
 // Wait returns when little enough waits to be sent to the session that another of its lines may be read.
 func (c *Conn) Wait() {
-	for c.full.Load() {
+	for full := c.full.Load(); full != nil; full = c.full.Load() {
 		select {
-		case <-c.drained:
+		case <-*full:
 		case <-c.done: // broken, which the reader is about to notice
 			return
 		}

@@ -75,11 +75,16 @@ func (b *inbox) peek() *item {
 func (b *inbox) take() {
 	i := &b.items[b.sent]
 	b.waiting -= i.cost()
+	if i.reply && b.sent == 0 { // nobody resumes it, so it need not be kept
+		*b.all -= i.cost()
+		*i = item{}
+		if b.items = b.items[1:]; len(b.items) == 0 {
+			b.items, b.arena = nil, nil
+		}
+		return
+	}
 	b.kept += i.cost()
 	b.sent++
-	if i.log {
-		i.line = nil // which keeps a chunk in memory, and is not sent again
-	}
 }
 
 // trim drops sent items: those up to the seq acked, which arrived, those before the position oldest, from where on nothing
@@ -172,12 +177,19 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 		bufs = append(bufs, c.final)
 	}
 	c.room.stats.Bytes += uint64(size)
-	if s := c.session; c.full.Load() && (s == nil || s.inbox.waiting <= ownWaiting) {
-		c.full.Store(false)
-		select {
-		case c.drained <- struct{}{}:
-		default:
-		}
-	}
+	c.throttleLocked()
 	return bufs
+}
+
+// throttleLocked has the reader wait while much waits to be sent.
+func (c *Conn) throttleLocked() {
+	much := c.session != nil && c.session.inbox.waiting > ownWaiting
+	switch full := c.full.Load(); {
+	case much && full == nil:
+		full := make(chan struct{})
+		c.full.Store(&full)
+	case !much && full != nil:
+		c.full.Store(nil)
+		close(*full)
+	}
 }

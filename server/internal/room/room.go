@@ -25,7 +25,7 @@ const (
 	maxKept    = 256 << 10 // bytes of memory for what was sent and not acknowledged; older items cannot be resumed
 	maxInboxes = 512 << 20 // bytes of memory for what waits and is kept in all; when it is reached, the limit of each is ownWaiting
 
-	presencePause = 20 * time.Microsecond // for each session: how long who came and went may wait, a few times what it costs to tell
+	presencePause = 50 * time.Microsecond // for each session: how long who came and went may wait, ten times what it costs to tell
 	ownWaiting    = 64 << 10              // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
 )
 
@@ -154,8 +154,8 @@ func (r *Room) tellAllSoonLocked() {
 // addLocked adds to what only this session sees, and has its reader wait when that is much.
 func (s *Session) addLocked(i item) {
 	s.inbox.add(i)
-	if s.conn != nil && s.inbox.waiting > ownWaiting {
-		s.conn.full.Store(true)
+	if s.conn != nil {
+		s.conn.throttleLocked()
 	}
 }
 
@@ -236,7 +236,7 @@ func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	s.inbox.items = slices.Insert(s.inbox.items, 0, item{line: s.inbox.encode(resumed), reply: true})
 	s.inbox.waiting += s.inbox.items[0].cost()
 	r.inboxes += s.inbox.items[0].cost()
-	c.full.Store(s.inbox.waiting > ownWaiting)
+	c.throttleLocked()
 	if left {
 		r.announceLocked(s)
 	}

@@ -6,14 +6,24 @@ import (
 	"time"
 )
 
+// An entry is what one line in the log leaves for the next.
+type entry struct {
+	line  []byte
+	at    int64  // milliseconds of Unix time
+	stamp []byte // at as text
+}
+
 // logMessage writes the line of a message into the log. It looks as slog would write it; but slog takes longer for the line
 // than the room for the message.
 func (c *client) logMessage(kind string, seq uint64, to string, text []byte) {
-	now := time.Now().Truncate(time.Millisecond)
-	if !now.Equal(c.now) {
-		c.now, c.stamp = now, now.AppendFormat(c.stamp[:0], "2006-01-02T15:04:05.000Z07:00")
+	if c.entry == nil {
+		c.entry = new(entry)
 	}
-	b := append(append(c.entry[:0], "time="...), c.stamp...)
+	e, now := c.entry, time.Now()
+	if at := now.UnixMilli(); at != e.at {
+		e.at, e.stamp = at, now.AppendFormat(e.stamp[:0], "2006-01-02T15:04:05.000Z07:00")
+	}
+	b := append(append(e.line[:0], "time="...), e.stamp...)
 	b = append(append(b, " level=INFO msg="...), kind...)
 	b = strconv.AppendUint(append(b, " seq="...), seq, 10)
 	b = appendValue(append(b, " from="...), c.conn.Name())
@@ -23,8 +33,8 @@ func (c *client) logMessage(kind string, seq uint64, to string, text []byte) {
 	if c.Text {
 		b = appendValue(append(b, " text="...), text)
 	}
-	c.entry = append(b, '\n')
-	c.Lines.Write(c.entry)
+	e.line = append(b, '\n')
+	c.Lines.Write(e.line)
 }
 
 // appendValue appends the value of an attribute, in quotes where slog puts it in quotes.

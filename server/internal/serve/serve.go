@@ -35,6 +35,7 @@ type Server struct {
 	Lines  io.Writer     // where Log writes to, which takes lines as a whole; it does not fail
 	Text   bool          // texts of messages go into the log
 	Show   func(string)  // shows the operator a line
+	Guard  func()        // deferred in every goroutine; recovers panics
 	Idle   time.Duration // silence after which a connection is given up
 	Rate   float64       // lines a second that a session may send in the long run; 0 is any number
 
@@ -95,24 +96,24 @@ type client struct {
 	lines *wire.Reader
 	conn  *room.Conn // nil until joined
 	rate  *rate.Limiter
-	entry []byte    // the last line written for the log, reused
-	now   time.Time // of that line, in milliseconds
-	stamp []byte    // the same as text
+	entry *entry // for the lines that it writes into the log; nil before the first
 }
 
 // Serve serves a connection until it ends, and closes it.
 func (s *Server) Serve(nc net.Conn) {
 	defer nc.Close()
-	addr := nc.RemoteAddr().String()
-	s.Show("connection from " + addr)
-	s.Log.Info("connection", "addr", addr)
 	c := &client{Server: s, nc: nc, src: source{nc: nc, by: time.Now().Add(helloTime)}}
 	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
-	if s.Rate > 0 {
-		c.rate = rate.NewLimiter(rate.Limit(s.Rate), int(max(1, s.Rate*burstPeriod)))
-	}
-	if farewell := c.join(); c.conn == nil {
-		c.dismiss(farewell)
+	// To join takes a deep stack, which a goroutine that only waits for lines is not to keep.
+	joined := make(chan struct{})
+	go func() {
+		defer close(joined)
+		defer s.Guard()
+		if farewell := c.join(); c.conn == nil {
+			c.dismiss(farewell)
+		}
+	}()
+	if <-joined; c.conn == nil {
 		return
 	}
 	c.src.idle, c.src.done = s.Idle, c.conn.Done()
@@ -152,9 +153,19 @@ func (s *source) Read(p []byte) (int, error) {
 // join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns what BYE says, "" when the
 // connection was lost.
 func (c *client) join() (farewell string) {
+	addr := c.nc.RemoteAddr().String()
+	c.Show("connection from " + addr)
+	c.Log.Info("connection", "addr", addr)
+	if c.Rate > 0 {
+		c.rate = rate.NewLimiter(rate.Limit(c.Rate), int(max(1, c.Rate*burstPeriod)))
+	}
 	for range helloTries {
 		place := c.lobby.enter(c.nc)
-		m, err := c.next()
+		var m wire.Message
+		line, err := c.lines.ReadLine()
+		if err == nil {
+			m, err = wire.ParseClient(line)
+		}
 		c.lobby.leave(place, c.nc) // before it joins, because who has joined is not to be closed with the others
 		if err == nil {
 			switch m.Verb {

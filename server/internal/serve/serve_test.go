@@ -64,7 +64,7 @@ func start(t testing.TB, change func(*serve.Server)) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&s.record, nil))
-	s.Server = &serve.Server{Folder: folder, Log: log, Lines: &s.record, Text: true, Show: func(string) {}, Idle: time.Hour}
+	s.Server = &serve.Server{Folder: folder, Log: log, Lines: &s.record, Text: true, Show: func(string) {}, Guard: func() {}, Idle: time.Hour}
 	if change != nil {
 		change(s.Server)
 	}

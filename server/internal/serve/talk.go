@@ -17,37 +17,40 @@ import (
 // talk carries out a session's lines until it ends. It returns why the connection was lost, "" when it ended otherwise.
 func (c *client) talk() (reason string) {
 	for {
-		m, err := c.next()
-		c.wait()
-		if err == nil && c.writingEnded() { // no answer to what comes now can be sent: its sender will resume
-			err = cmp.Or(c.conn.Reply(), io.EOF)
-		}
-		if err == nil {
-			err = c.carryOut(&m)
-		}
-		var e *wire.ProtocolError
-		switch {
-		case err == nil:
-		case errors.Is(err, room.ErrEnded):
-			return ""
-		case errors.As(err, &e):
-			c.log().Warn("bad line", "code", e.Code, "text", e.Text)
-			c.conn.Reply(e.Message())
-		case errors.Is(err, os.ErrDeadlineExceeded) && !c.writingEnded():
-			return "timed out"
-		default:
-			return "connection lost"
+		// What takes a large frame is in another function, for a goroutine that waits here to have a small stack.
+		line, err := c.lines.ReadLine()
+		if reason, ended := c.handle(line, err); ended {
+			return reason
 		}
 	}
 }
 
-// next returns the next line, taken apart.
-func (c *client) next() (wire.Message, error) {
-	line, err := c.lines.ReadLine()
-	if err != nil {
-		return wire.Message{}, err
+// handle carries out a line, or what kept it from being read. It reports whether the session or the connection has ended.
+func (c *client) handle(line []byte, err error) (reason string, ended bool) {
+	c.wait()
+	if err == nil && c.writingEnded() { // no answer to what comes now can be sent: its sender will resume
+		err = cmp.Or(c.conn.Reply(), io.EOF)
 	}
-	return wire.ParseClient(line)
+	if err == nil {
+		var m wire.Message
+		if m, err = wire.ParseClient(line); err == nil {
+			err = c.carryOut(&m)
+		}
+	}
+	var e *wire.ProtocolError
+	switch {
+	case err == nil:
+		return "", false
+	case errors.Is(err, room.ErrEnded):
+		return "", true
+	case errors.As(err, &e):
+		c.log().Warn("bad line", "code", e.Code, "text", e.Text)
+		c.conn.Reply(e.Message())
+		return "", false
+	case errors.Is(err, os.ErrDeadlineExceeded) && !c.writingEnded():
+		return "timed out", true
+	}
+	return "connection lost", true
 }
 
 // log returns the log for events of the session.
