@@ -56,6 +56,9 @@ func (r *Reader) ReadLine() ([]byte, error) {
 	}
 }
 
+// More reports whether another line can be returned without reading from the source; the one before it stays valid.
+func (r *Reader) More() bool { return bytes.IndexByte(r.buf[r.r:r.w], '\n') >= 0 }
+
 func (r *Reader) tooLong(n int) error {
 	return Errorf("-", CodeTooLong, "a line of %d or more bytes, at most %d are allowed", n, r.maxLine)
 }

@@ -80,39 +80,54 @@ func (c *Conn) do(f func(r *Room, s *Session)) error {
 	return nil
 }
 
-// Say broadcasts text and returns the message's seq.
-func (c *Conn) Say(text []byte) (seq uint64, err error) {
-	err = c.do(func(r *Room, s *Session) {
-		s.handled++
-		r.stats.Messages++
-		r.stats.Deliveries += uint64(r.here - 1)
-		seq = r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: text}, s, wire.OK)
-	})
-	return seq, err
+// A Post is a broadcast, or a unicast where To names someone.
+type Post struct {
+	To, Text []byte
+
+	// set by Conn.Post
+	Seq     uint64
+	Peer    string              // who got a unicast
+	Refused *wire.ProtocolError // why a unicast was not taken; the sender is told, too
 }
 
-// Tell sends text to the one who has the name. A *wire.ProtocolError has been told to the sender.
-func (c *Conn) Tell(name, text []byte) (seq uint64, to string, err error) {
-	var refusal *wire.ProtocolError
-	err = c.do(func(r *Room, s *Session) {
-		s.handled++
-		r.seq++
-		seq = r.seq
-		var peer *Session
-		if peer, refusal = r.peerLocked(s, name); refusal != nil {
-			r.putLocked(s, &wire.Message{Verb: wire.Refused, Seq: seq, Code: []byte(refusal.Code), Text: wire.Line(refusal.Text)})
-			return
+// Post sends posts, in order and with one lock. n says how many were handled; the error is ErrEnded where the others were
+// not.
+func (c *Conn) Post(posts []Post) (n int, err error) {
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	for ; n < len(posts); n++ {
+		if !c.speaksLocked() { // not any more, perhaps: what the posts are answered with may be too much
+			return n, ErrEnded
 		}
-		to = peer.name
-		r.stats.Messages++
-		r.stats.Deliveries++
-		r.putLocked(s, &wire.Message{Verb: wire.OK, Seq: seq})
-		r.putLocked(peer, &wire.Message{Verb: wire.Told, Seq: seq, Time: uint64(time.Now().UnixMilli()), Name: s.wireName, Text: text})
-	})
-	if refusal != nil {
-		err = refusal
+		c.session.handled++
+		if p := &posts[n]; p.To == nil {
+			c.room.sayLocked(c.session, p)
+		} else {
+			c.room.tellLocked(c.session, p)
+		}
 	}
-	return seq, to, err
+	return n, nil
+}
+
+func (r *Room) sayLocked(s *Session, p *Post) {
+	r.stats.Messages++
+	r.stats.Deliveries += uint64(r.here - 1)
+	p.Seq = r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: p.Text}, s, wire.OK)
+}
+
+func (r *Room) tellLocked(s *Session, p *Post) {
+	r.seq++
+	p.Seq = r.seq
+	peer, refused := r.peerLocked(s, p.To)
+	if p.Refused = refused; refused != nil {
+		r.putLocked(s, &wire.Message{Verb: wire.Refused, Seq: p.Seq, Code: []byte(refused.Code), Text: wire.Line(refused.Text)})
+		return
+	}
+	r.stats.Messages++
+	r.stats.Deliveries++
+	p.Peer = peer.name
+	r.putLocked(s, &wire.Message{Verb: wire.OK, Seq: p.Seq})
+	r.putLocked(peer, &wire.Message{Verb: wire.Told, Seq: p.Seq, Time: uint64(time.Now().UnixMilli()), Name: s.wireName, Text: p.Text})
 }
 
 // peerLocked returns the session that a unicast from s to name goes to.

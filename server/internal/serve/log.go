@@ -4,18 +4,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"parley/server/internal/room"
 )
 
-// An entry is what one line in the log leaves for the next.
+// An entry is what a session writes into the log at a time.
 type entry struct {
-	line  []byte
+	lines []byte
 	at    int64  // milliseconds of Unix time
 	stamp []byte // at as text
 }
 
-// logMessage writes the line of a message into the log. It looks as slog would write it; but slog takes longer for the line
-// than the room for the message.
-func (c *client) logMessage(kind string, seq uint64, to string, text []byte) {
+// logPost adds the line of a message to what flushLog writes. It looks as slog would write it; but slog takes longer for
+// the line than the room for the message.
+func (c *client) logPost(p *room.Post) {
 	if c.entry == nil {
 		c.entry = new(entry)
 	}
@@ -23,18 +25,29 @@ func (c *client) logMessage(kind string, seq uint64, to string, text []byte) {
 	if at := now.UnixMilli(); at != e.at {
 		e.at, e.stamp = at, now.AppendFormat(e.stamp[:0], "2006-01-02T15:04:05.000Z07:00")
 	}
-	b := append(append(e.line[:0], "time="...), e.stamp...)
+	kind := "broadcast"
+	if p.To != nil {
+		kind = "unicast"
+	}
+	b := append(append(e.lines, "time="...), e.stamp...)
 	b = append(append(b, " level=INFO msg="...), kind...)
-	b = strconv.AppendUint(append(b, " seq="...), seq, 10)
+	b = strconv.AppendUint(append(b, " seq="...), p.Seq, 10)
 	b = appendValue(append(b, " from="...), c.conn.Name())
-	if to != "" {
-		b = appendValue(append(b, " to="...), to)
+	if p.To != nil {
+		b = appendValue(append(b, " to="...), p.Peer)
 	}
 	if c.Text {
-		b = appendValue(append(b, " text="...), text)
+		b = appendValue(append(b, " text="...), p.Text)
 	}
-	e.line = append(b, '\n')
-	c.Lines.Write(e.line)
+	e.lines = append(b, '\n')
+}
+
+// flushLog writes the lines of messages into the log.
+func (c *client) flushLog() {
+	if c.entry != nil {
+		c.Lines.Write(c.entry.lines)
+		c.entry.lines = c.entry.lines[:0]
+	}
 }
 
 // appendValue appends the value of an attribute, in quotes where slog puts it in quotes.

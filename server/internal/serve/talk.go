@@ -31,11 +31,21 @@ func (c *client) handle(line []byte, err error) (reason string, ended bool) {
 	if err == nil && c.writingEnded() { // no answer to what comes now can be sent: its sender will resume
 		err = cmp.Or(c.conn.Reply(), io.EOF)
 	}
+	var m wire.Message
 	if err == nil {
-		var m wire.Message
-		if m, err = wire.ParseClient(line); err == nil {
-			err = c.carryOut(&m)
+		m, err = wire.ParseClient(line)
+	}
+	message := err == nil && (m.Verb == wire.Say || m.Verb == wire.Tell)
+	if message {
+		c.posts = append(c.posts, room.Post{To: m.Name, Text: m.Text})
+		if len(c.posts) < maxPosts && c.lines.More() {
+			return "", false // what came together is sent together
 		}
+	}
+	if e := c.post(); e != nil {
+		err = e
+	} else if err == nil && !message {
+		err = c.carryOut(&m)
 	}
 	var e *wire.ProtocolError
 	switch {
@@ -70,6 +80,7 @@ func (c *client) writingEnded() bool {
 func (c *client) wait() {
 	if c.rate != nil {
 		if d := c.rate.Reserve().Delay(); d > 0 {
+			c.post() // an error comes again with the next line
 			select {
 			case <-time.After(d):
 			case <-c.conn.Done():
@@ -79,17 +90,9 @@ func (c *client) wait() {
 	c.conn.Wait()
 }
 
-// carryOut does what a line says. Its error is a *wire.ProtocolError or room.ErrEnded.
+// carryOut does what a line says that is no message. Its error is a *wire.ProtocolError or room.ErrEnded.
 func (c *client) carryOut(m *wire.Message) error {
 	switch m.Verb {
-	case wire.Say:
-		seq, err := c.conn.Say(m.Text)
-		if err != nil {
-			return err
-		}
-		c.logMessage("broadcast", seq, "", m.Text)
-	case wire.Tell:
-		return c.tell(m)
 	case wire.Who:
 		names := c.Room.Users()
 		answer := []wire.Message{{Verb: wire.Users, Count: uint64(len(names))}}
@@ -117,15 +120,21 @@ func (c *client) carryOut(m *wire.Message) error {
 	return nil
 }
 
-func (c *client) tell(m *wire.Message) error {
-	seq, to, err := c.conn.Tell(m.Name, m.Text)
-	if e := (*wire.ProtocolError)(nil); errors.As(err, &e) {
-		c.log().Info("refused", "code", e.Code, "to", string(m.Name))
+// post sends the messages that wait, and writes them into the log.
+func (c *client) post() error {
+	if len(c.posts) == 0 {
 		return nil
 	}
-	if err == nil {
-		c.logMessage("unicast", seq, to, m.Text)
+	n, err := c.conn.Post(c.posts)
+	for _, p := range c.posts[:n] {
+		if p.Refused != nil {
+			c.log().Info("refused", "code", p.Refused.Code, "to", string(p.To))
+		} else {
+			c.logPost(&p)
+		}
 	}
+	c.flushLog()
+	c.posts = c.posts[:0]
 	return err
 }
 
