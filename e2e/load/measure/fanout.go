@@ -132,6 +132,9 @@ func (f *flood) ahead() []int64 {
 
 // fanout measures a saturated fan-out to n clients.
 func (r *run) fanout(p *peer, n int) error {
+	if p.say == nil {
+		return nil
+	}
 	return r.with(p, n, func(proc *process, s *swarm) error {
 		f := newFlood(p, s)
 		if _, err := f.run(warmup); err != nil {
@@ -160,6 +163,9 @@ func (r *run) fanout(p *peer, n int) error {
 
 // paced measures 20 broadcasts a second to n clients.
 func (r *run) paced(p *peer, n int) error {
+	if p.say == nil {
+		return nil
+	}
 	return r.with(p, n, func(proc *process, s *swarm) error {
 		l, cpu, err := r.latencies(p, proc, s)
 		if err != nil {

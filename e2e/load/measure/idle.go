@@ -9,7 +9,7 @@ import (
 
 // idle measures n clients who come at once and then do nothing.
 func (r *run) idle(p *peer, n int) error {
-	if p.backlog == 0 {
+	if p.in == "" {
 		return nil
 	}
 	proc, dir, err := r.start(p)

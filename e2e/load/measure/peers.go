@@ -21,17 +21,18 @@ type peer struct {
 	backlog  int      // connections that may be joining at a time
 	presence bool     // everyone is told of everyone who joins
 
-	config func(dir string, port int) (argv []string, err error) // writes what the program needs into dir
-	first  func(i int) []byte                                    // what client i sends first
-	in     string                                                // what has come to one who has joined
-	say    func(b []byte, text []byte) []byte                    // appends a broadcast, nil: it has none
-	tell   func(b []byte, to int, text []byte) []byte            // appends a unicast, nil: it has none
+	config func(dir string, port int, share string) (argv []string, err error) // writes what the program needs into dir
+	first  func(i int) []byte                                                  // what client i sends first
+	in     string                                                              // what has come to one who has joined
+	say    func(b []byte, text []byte) []byte                                  // appends a broadcast, nil: it has none
+	tell   func(b []byte, to int, text []byte) []byte                          // appends a unicast, nil: it has none
+	fetch  func(proc *process, to string) error                                // gets the big file, nil: it has none
 }
 
 // peers returns parley, the bare loop, and the servers of other projects that are installed.
-func peers(o Options) []*peer {
+func (r *run) peers() []*peer {
 	all := []*peer{
-		parleyPeer(o), barePeer(o.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(),
+		r.parleyPeer(), barePeer(r.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(), nginxPeer(),
 	}
 	var found []*peer
 	for _, p := range all {
@@ -50,7 +51,8 @@ func (p *peer) describe() string {
 	}
 	out, _ := exec.Command(p.program, p.version...).CombinedOutput()
 	for word := range strings.FieldsSeq(string(out)) {
-		word = strings.TrimLeft(strings.TrimPrefix(word, "ngircd-"), "v")
+		word = strings.TrimPrefix(strings.TrimPrefix(word, "nginx/"), "ngircd-")
+		word = strings.TrimPrefix(word, "v")
 		if version, _, _ := strings.Cut(word, "-"); version != "" && version[0] >= '0' && version[0] <= '9' {
 			return version
 		}
@@ -60,16 +62,17 @@ func (p *peer) describe() string {
 
 func nick(i int) string { return fmt.Sprintf("u%05d", i) }
 
-func parleyPeer(o Options) *peer {
+func (r *run) parleyPeer() *peer {
 	return &peer{
-		name: "parley", program: o.Server, window: 16384, backlog: 256, presence: true,
+		name: "parley", program: r.Server, window: 16384, backlog: 256, presence: true,
 		lifted: "-rate 0 -max-clients 20000; it writes its log, with every text",
-		config: func(_ string, port int) ([]string, error) {
-			flags := append([]string{"-rate", "0", "-max-clients", "20000"}, strings.Fields(o.Flags)...)
+		config: func(_ string, port int, share string) ([]string, error) {
+			flags := append([]string{"-rate", "0", "-max-clients", "20000", "-files", share}, strings.Fields(r.Flags)...)
 			return append(flags, fmt.Sprintf("127.0.0.1:%d", port)), nil
 		},
 		first: func(i int) []byte { return fmt.Appendf(nil, "HELLO parley/1 %s 0\n", nick(i)) },
 		in:    "WELCOME",
+		fetch: r.fetchParley,
 		say:   func(b, text []byte) []byte { return append(append(append(b, "SAY "...), text...), '\n') },
 		tell: func(b []byte, to int, text []byte) []byte {
 			return append(append(fmt.Appendf(b, "TELL %s ", nick(to)), text...), '\n')
@@ -77,11 +80,13 @@ func parleyPeer(o Options) *peer {
 	}
 }
 
+const bareName = "bare write(2) loop"
+
 func barePeer(self string) *peer {
 	return &peer{
-		name: "bare write(2) loop", program: self, window: 16384, backlog: 256,
+		name: bareName, program: self, window: 16384, backlog: 256,
 		lifted: "no protocol: it writes what comes to all others, with one thread",
-		config: func(_ string, port int) ([]string, error) { return []string{"-bare", fmt.Sprint(port)}, nil },
+		config: func(_ string, port int, _ string) ([]string, error) { return []string{"-bare", fmt.Sprint(port)}, nil },
 		first:  func(int) []byte { return []byte("\n") },
 		in:     "\n",
 		say:    func(b, text []byte) []byte { return append(append(b, text...), '\n') },
@@ -92,7 +97,7 @@ func natsPeer() *peer {
 	return &peer{
 		name: "nats-server", program: "nats-server", version: []string{"-v"}, window: 16384, backlog: 256,
 		lifted: "max_connections 20000, write_deadline 60s, max_pending 256 MB",
-		config: func(dir string, port int) ([]string, error) {
+		config: func(dir string, port int, _ string) ([]string, error) {
 			return withConfig(dir, "nats.conf", fmt.Sprintf("listen: 127.0.0.1:%d\nmax_connections: 20000\nmax_pending: 268435456\nwrite_deadline: \"60s\"\nping_interval: \"1h\"\n", port), "-c")
 		},
 		first: func(i int) []byte {
@@ -110,7 +115,7 @@ func ngircdPeer() *peer {
 	return &peer{
 		name: "ngircd", program: "ngircd", version: []string{"--version"}, window: 160, backlog: 8, presence: true,
 		lifted: "MaxConnections 0, MaxConnectionsIP 0, MaxPenaltyTime 0; it cuts who lags 32 KiB, so fewer messages are on their way",
-		config: func(dir string, port int) ([]string, error) {
+		config: func(dir string, port int, _ string) ([]string, error) {
 			return withConfig(dir, "ngircd.conf", fmt.Sprintf(`[Global]
 Name = irc.example.net
 Listen = 127.0.0.1
@@ -153,7 +158,7 @@ func mosquittoPeer() *peer {
 	return &peer{
 		name: "mosquitto", program: "mosquitto", version: []string{"-h"}, window: 1024, backlog: 64,
 		lifted: "max_queued_messages 0, set_tcp_nodelay; QoS 0",
-		config: func(dir string, port int) ([]string, error) {
+		config: func(dir string, port int, _ string) ([]string, error) {
 			return withConfig(dir, "mosquitto.conf", fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_connections -1\n"+
 				"max_queued_messages 0\nmax_queued_bytes 0\nset_tcp_nodelay true\nuser root\nlog_type error\n", port), "-c")
 		},
@@ -198,7 +203,7 @@ func bunPeer() *peer {
 	return &peer{
 		name: "Bun WebSocket", program: "bun", version: []string{"--version"}, window: 16384, backlog: 256,
 		lifted: "backpressureLimit 256 MB, no compression, no pings",
-		config: func(dir string, port int) ([]string, error) {
+		config: func(dir string, port int, _ string) ([]string, error) {
 			return withConfig(dir, "server.js", bunScript, "run", fmt.Sprint(port))
 		},
 		first: func(i int) []byte {
@@ -210,6 +215,27 @@ func bunPeer() *peer {
 		tell: func(b []byte, to int, text []byte) []byte {
 			return append(fmt.Appendf(frame(b, len(text)+7), "@%s", nick(to)), text...)
 		},
+	}
+}
+
+func nginxPeer() *peer {
+	return &peer{
+		name: "nginx + curl", program: "nginx", version: []string{"-v"}, lifted: "sendfile on, no log; curl, then fsync",
+		config: func(dir string, port int, share string) ([]string, error) {
+			return withConfig(dir, "nginx.conf", fmt.Sprintf(`daemon off;
+user root;
+pid %[1]s/pid;
+error_log stderr;
+events {}
+http {
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  server { listen 127.0.0.1:%[2]d; root %[3]s; }
+}
+`, dir, port, share), "-c")
+		},
+		fetch: fetchCurl,
 	}
 }
 

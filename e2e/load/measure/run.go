@@ -26,7 +26,7 @@ func Run(o Options) (*Report, error) {
 	if err := raiseFiles(); err != nil {
 		return nil, err
 	}
-	all := peers(o)
+	all := r.peers()
 	if o.Among != "" {
 		all = slices.DeleteFunc(all, func(p *peer) bool {
 			return !slices.ContainsFunc(strings.Fields(o.Among), func(word string) bool { return strings.Contains(p.name, word) })
@@ -47,6 +47,7 @@ func Run(o Options) (*Report, error) {
 		{"paced 1000", of(r.paced, 1000)},
 		{"unicast 1000", of(r.unicast, 1000)}, {"unicast 5000", of(r.unicast, 5000)},
 		{"idle 9900", of(r.idle, 9900)},
+		{"download", r.download}, {"chat and download 1000", of(r.chatAndDownload, 1000)}, {"loopback", r.loopback},
 	}
 	for round := range o.Rounds {
 		for _, m := range list {
@@ -79,8 +80,8 @@ func raiseFiles() error {
 	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
 }
 
-// start starts a peer in a folder of its own.
-func (r *run) start(p *peer) (proc *process, dir string, err error) {
+// start starts a peer in a folder of its own, to share another where it can.
+func (r *run) start(p *peer, share ...string) (proc *process, dir string, err error) {
 	r.servers++
 	dir = filepath.Join(r.Dir, fmt.Sprint("server", r.servers))
 	if err = os.Mkdir(dir, 0o755); err != nil {
@@ -90,7 +91,7 @@ func (r *run) start(p *peer) (proc *process, dir string, err error) {
 	if err != nil {
 		return nil, dir, err
 	}
-	args, err := p.config(dir, port)
+	args, err := p.config(dir, port, append(share, dir)[0])
 	if err != nil {
 		return nil, dir, err
 	}
@@ -103,9 +104,9 @@ func (r *run) end(proc *process, dir string) {
 	os.RemoveAll(dir)
 }
 
-// with calls do with a peer that n clients have joined.
-func (r *run) with(p *peer, n int, do func(*process, *swarm) error) error {
-	proc, dir, err := r.start(p)
+// with calls do with a peer that n clients have joined, and which shares a folder where it can.
+func (r *run) with(p *peer, n int, do func(*process, *swarm) error, share ...string) error {
+	proc, dir, err := r.start(p, share...)
 	if err != nil {
 		return err
 	}
