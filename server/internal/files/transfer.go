@@ -70,7 +70,7 @@ func (t *Transfer) Piece(nc net.Conn) error {
 	case t.file == nil:
 		return t.open(nc)
 	case t.digest == "" && t.hashed < t.first:
-		return t.hash(nc, min(hashPiece, t.first-t.hashed))
+		return t.unreadable(nc, t.hash(min(hashPiece, t.first-t.hashed)))
 	case t.offset < t.file.Size:
 		return t.data(nc)
 	}
@@ -116,7 +116,9 @@ func (t *Transfer) data(nc net.Conn) error {
 	if _, err := t.file.Seek(t.offset, io.SeekStart); err != nil {
 		return fmt.Errorf("reading %s: %w", t.name, err)
 	}
+	hashed := t.hashMeanwhile(n)
 	sent, err := io.CopyN(nc, t.file.File, n)
+	unread := hashed()
 	if errors.Is(err, io.EOF) {
 		// The file is shorter than it was, but n bytes are announced: the client must get them to find the next line.
 		if _, err = io.CopyN(nc, zeros{}, n-sent); err == nil {
@@ -133,19 +135,42 @@ func (t *Transfer) data(nc net.Conn) error {
 		t.piece = max(t.piece/2, minPiece)
 	}
 	t.offset += n
-	if t.digest == "" {
-		return t.hash(nc, n)
-	}
-	return nil
+	return t.unreadable(nc, unread)
 }
 
-// hash reads on to learn the digest. Its bytes were just sent, or lie before those the client wants.
-func (t *Transfer) hash(nc net.Conn, n int64) error {
-	if _, err := io.Copy(t.sum, io.NewSectionReader(t.file, t.hashed, n)); err != nil {
-		return t.fail(nc, wire.Errorf(wire.Get, wire.CodeFileFailed, "%s cannot be read: %v", t.name, cause(err)))
+// hashMeanwhile begins to hash n bytes, where the digest is not known, while they are sent. The function that it returns
+// waits for that; a panic goes on there.
+func (t *Transfer) hashMeanwhile(n int64) (wait func() error) {
+	if t.digest != "" {
+		return func() error { return nil }
 	}
+	var err error
+	ended := make(chan any)
+	go func() {
+		defer func() { ended <- recover() }()
+		err = t.hash(n)
+	}()
+	return func() error {
+		if p := <-ended; p != nil {
+			panic(p)
+		}
+		return err
+	}
+}
+
+// hash reads on to learn the digest.
+func (t *Transfer) hash(n int64) error {
+	_, err := io.Copy(t.sum, io.NewSectionReader(t.file, t.hashed, n))
 	t.hashed += n
-	return nil
+	return err
+}
+
+// unreadable ends the transfer if err says that the file cannot be read.
+func (t *Transfer) unreadable(nc net.Conn, err error) error {
+	if err == nil {
+		return nil
+	}
+	return t.fail(nc, wire.Errorf(wire.Get, wire.CodeFileFailed, "%s cannot be read: %v", t.name, cause(err)))
 }
 
 func (t *Transfer) changed() error {

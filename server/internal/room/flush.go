@@ -82,7 +82,10 @@ func (r *Room) takeOff(flights []flight, batches *int) int {
 			}
 			return n
 		}
-		r.queue.busy--
+		if r.queue.busy--; r.queue.busy == 0 && r.rested != nil {
+			close(r.rested)
+			r.rested = nil
+		}
 		r.queue.wake.Wait()
 		*batches = 0
 	}
@@ -156,6 +159,7 @@ func (c *Conn) drain(bufs [][]byte) {
 		err := c.write(bufs)
 		sent := false
 		if t != nil && err == nil {
+			c.room.giveWay()
 			err = t.Piece(c.nc)
 			sent = errors.Is(err, io.EOF)
 		}
@@ -167,6 +171,23 @@ func (c *Conn) drain(bufs [][]byte) {
 		bufs, t, dropped, more = c.onward(bufs[:0], sent, err)
 		for _, t := range dropped {
 			t.Close()
+		}
+	}
+}
+
+// giveWay waits while messages are being written, but not for long: a message has one moment, a file has many.
+func (r *Room) giveWay() {
+	const most = 20 * time.Millisecond
+	r.mu.Lock()
+	if r.queue.busy > 0 && r.rested == nil {
+		r.rested = make(chan struct{})
+	}
+	rested := r.rested
+	r.mu.Unlock()
+	if rested != nil {
+		select {
+		case <-rested:
+		case <-time.After(most):
 		}
 	}
 }

@@ -58,8 +58,9 @@ type Room struct {
 	inboxes int                 // bytes of memory that the sessions' inboxes take
 	slow    map[*Conn]bool      // connections that did not take all at once
 	stats   Stats
-	closed  bool // nobody may join any more
-	stopped bool // the flushers end
+	closed  bool          // nobody may join any more
+	stopped bool          // the flushers end
+	rested  chan struct{} // closed when no flusher is at work any more; nil when nobody waits for that
 }
 
 // Stats counts what happened in a room since it was made, and who is here.
