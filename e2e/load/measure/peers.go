@@ -32,7 +32,7 @@ type peer struct {
 // peers returns parley, the bare loop, and the servers of other projects that are installed.
 func (r *run) peers() []*peer {
 	all := []*peer{
-		r.parleyPeer(), barePeer(r.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(), nginxPeer(),
+		r.parleyPeer(), barePeer(r.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(), bunWithPresence(), nginxPeer(),
 	}
 	var found []*peer
 	for _, p := range all {
@@ -189,6 +189,17 @@ Bun.serve({
   },
 });
 `
+
+// bunWithPresence is Bun's server where everyone is told of everyone who joins. Only that is measured of it.
+func bunWithPresence() *peer {
+	p := bunPeer()
+	p.name, p.lifted, p.presence, p.say, p.tell = "the same with presence", "the same", true, nil, nil
+	p.config = func(dir string, port int, _ string) ([]string, error) {
+		script := strings.Replace(bunScript, `ws.send("welcome");`, `ws.send("welcome"); ws.publish("room", "joined " + ws.data);`, 1)
+		return withConfig(dir, "server.js", script, "run", fmt.Sprint(port))
+	}
+	return p
+}
 
 func bunPeer() *peer {
 	// RFC 6455, section 5.2: a text frame whose mask is zero.

@@ -126,6 +126,7 @@ func (r *run) with(p *peer, n int, do func(*process, *swarm) error, share ...str
 }
 
 // add adds a figure of this round.
-func (r *run) add(p *peer, title, unit string, figure float64) {
-	r.Report.add(p.name, title, unit, figure)
+func (r *run) add(p *peer, title, unit string, x float64) {
+	fmt.Fprintf(r.Progress, "    %s: %s %s\n", title, figure(x), unit)
+	r.Report.add(p.name, title, unit, x)
 }
