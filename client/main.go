@@ -60,7 +60,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		return chat.Run(cfg, plain.New(out, errs), conn, welcome, plain.Read(in), signals)
 	}
 	cfg.Person = true
-	face := terminal.New(ttyIn, ttyOut)
+	face := terminal.New(ttyIn, ttyOut, cfg.Name)
 	defer func() { // the terminal is given back whatever happens
 		if err := face.Close(); err != nil {
 			fmt.Fprintln(errs, chat.Complaint(err.Error()))

@@ -190,7 +190,7 @@ func (c *cable) close() {
 func (c *call) cableOf() *cable {
 	w := c.cables[c.args[0]]
 	if w == nil {
-		c.fail("%s has not joined with -cable", c.args[0])
+		c.fail("%s has no -cable", c.args[0])
 	}
 	return w
 }

@@ -40,6 +40,8 @@ var commands = map[string]command{
 	"press":  {2, -1, press},
 	"paste":  {2, 2, paste},
 	"screen": {2, -1, screenRow},
+	"look":   {3, -1, lookOf},
+	"bells":  {2, 2, bells},
 	"prompt": {2, -1, prompt},
 	"resize": {2, 2, resize},
 

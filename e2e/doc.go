@@ -33,7 +33,7 @@
 //	expecterr NAME TEXT           the same on a program's standard error
 //	never NAME TEXT               no line, or row of a terminal, is such a text so far: wait for a later one first
 //	printed NAME FILE [TEXT]      write the lines so far that are such a text, or all, to FILE, with words in capitals for
-//	                              times, ports and tokens
+//	                              times, ports, tokens and digests
 //	crash NAME                    kill a program, as the power button does
 //	signal NAME INT|TERM|HUP      send a program a signal: INT is Ctrl-C, HUP is the terminal's window closed
 //	ends NAME STATUS              wait until a program has ended with this exit status
@@ -41,12 +41,16 @@
 //
 // Terminals, for what people see when they use the client at a prompt.
 //
-//	term NAME COLUMNSxROWS [flag...]  start the client as NAME on a terminal of this size and wait for its prompt
-//	press NAME KEYS                   press keys: letters are themselves, others are <Enter>, <Ctrl-C>, <Up> ...
-//	paste NAME FILE                   paste the text in FILE, as terminals do it
-//	screen NAME TEXT                  wait until a row of the screen is such a text
-//	prompt NAME TEXT                  wait until the row with the cursor is such a text, | being the cursor
-//	resize NAME COLUMNSxROWS          change the terminal's size
+//	term [-cable] NAME COLUMNSxROWS [flag...]
+//	                          start the client as NAME on a terminal of this size and wait for its prompt
+//	press NAME KEYS           press keys: letters are themselves, others are <Enter>, <Ctrl-C>, <Up> ...
+//	paste NAME FILE           paste the text in FILE, as terminals do it
+//	screen NAME TEXT          wait until a row of the screen is such a text
+//	look NAME LOOK TEXT       wait until TEXT, in a row of the screen, is plain, dim, bold or reverse, or of a colour, from 0
+//	                          to 255
+//	bells NAME COUNT          wait until the terminal's bell has rung so often
+//	prompt NAME TEXT          wait until the row with the cursor is such a text, | being the cursor
+//	resize NAME COLUMNSxROWS  change the terminal's size
 //
 // Raw connections, for the protocol as package wire specifies it.
 //

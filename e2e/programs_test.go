@@ -23,21 +23,27 @@ func serve(c *call) {
 }
 
 func join(c *call) {
-	host, port := c.ts.Getenv("HOST"), c.ts.Getenv("PORT")
-	cabled := c.flag("-cable")
+	host, port := c.server()
+	name := c.args[0]
+	a := c.run(name, "client", append(c.args[1:], name, host, port)...)
+	c.await(a, a.out, name+" has joined")
+}
+
+// server returns where a client finds the server: at the end of a cable, when the first argument is -cable.
+func (c *call) server() (host, port string) {
+	host, port = c.ts.Getenv("HOST"), c.ts.Getenv("PORT")
+	if !c.flag("-cable") {
+		return host, port
+	}
 	if len(c.args) == 0 {
 		c.fail("who?")
 	}
-	name := c.args[0]
-	if cabled {
-		wire, err := newCable(c.ts.Getenv("ADDR"))
-		c.check(err)
-		c.cables[name] = wire
-		host, port, err = net.SplitHostPort(wire.addr())
-		c.check(err)
-	}
-	a := c.run(name, "client", append(c.args[1:], name, host, port)...)
-	c.await(a, a.out, name+" has joined")
+	wire, err := newCable(c.ts.Getenv("ADDR"))
+	c.check(err)
+	c.cables[c.args[0]] = wire
+	host, port, err = net.SplitHostPort(wire.addr())
+	c.check(err)
+	return host, port
 }
 
 func start(c *call) {

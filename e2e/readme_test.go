@@ -19,7 +19,7 @@ import (
 // README.txt shows conversations in indented lines that say whose terminal they are on:
 //
 //	bob    | [all] /tell alice nice to see you
-//	alice  | bob (to you): nice to see you
+//	alice  | 14:03 bob → you: nice to see you
 //
 // TestReadme does what they show, from the first to the last, in one folder that has the sample files as SharedFiles:
 //
@@ -28,11 +28,12 @@ import (
 //	/TEXT                                                  on the server's terminal, is typed
 //	anything else                                          waits until it is shown, below what was shown before
 //
-// For 12000 a free port is used; PORT is any number, and ... is anything.
+// For 12000 a free port is used; PORT is any number, 14:03 any time, and ... is anything.
 var (
 	shownLine   = regexp.MustCompile(`^    (\w+) +\| (.+)$`)
 	programLine = regexp.MustCompile(`^\$ go run \./(server|client)(.*)$`)
 	promptLine  = regexp.MustCompile(`^(\[(?:all|to \S+)\]) (.+)$`)
+	anyTime     = regexp.MustCompile(`(2026-11-22 )?14:03`)
 	scriptLine  = regexp.MustCompile(`^    (printf .*\| *)go run \./client (.*)$`)
 )
 
@@ -102,7 +103,7 @@ func (r *reader) here(line string) string {
 	if r.port != "" {
 		line = strings.ReplaceAll(line, readmePort, r.port)
 	}
-	return strings.ReplaceAll(line, "PORT", "...")
+	return anyTime.ReplaceAllString(strings.ReplaceAll(line, "PORT", "..."), "...")
 }
 
 // follow does what a line on the terminal of who shows.

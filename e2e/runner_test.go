@@ -15,7 +15,7 @@ func TestPattern(t *testing.T) {
 		text, line string
 		want       []string // nil when the line does not match, else the words kept
 	}{
-		{"alice (to you): 1+1?", "alice (to you): 1+1?", []string{}},
+		{"alice → you: 1+1?", "alice → you: 1+1?", []string{}},
 		{"alice: hello", "alice: hello world", nil},
 		{"alice: hello", "xalice: hello", nil},
 		{"connection from ...", "connection from 127.0.0.1:5000", []string{}},

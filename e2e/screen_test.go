@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,13 +25,18 @@ type screen struct {
 	cells vt10x.Terminal
 	rest  []byte        // the begin of a sequence or character whose end has not come
 	last  rune          // the latest character, for REP to repeat
+	bells int           // how often the bell rang
 	more  chan struct{} // closed, and replaced, when the screen has changed
 }
 
 // filler is in the second cell of a wide character; it is for private use, so no text has it.
 const filler = '\ue000'
 
+// newScreen returns a screen of that size. One of no size is of a terminal that does not tell it.
 func newScreen(cols, rows int, answer io.Writer) *screen {
+	if cols == 0 {
+		cols, rows = 80, 24
+	}
 	return &screen{answer: answer, cells: vt10x.New(vt10x.WithSize(cols, rows)), more: make(chan struct{})}
 }
 
@@ -54,6 +60,9 @@ func (s *screen) Write(p []byte) (int, error) {
 // stepLocked shows the first character or sequence of b and returns its length, or 0 when it is cut short.
 func (s *screen) stepLocked(b []byte) int {
 	switch {
+	case b[0] == '\a':
+		s.bells++
+		return 1
 	case b[0] != 0x1b && (b[0] < ' ' || b[0] == 0x7f):
 		s.rawLocked(b[:1])
 		return 1
@@ -139,9 +148,28 @@ func (s *screen) controlLocked(seq []byte) {
 		for range n {
 			s.putLocked(s.last)
 		}
+	case final == 'm':
+		s.rawLocked([]byte("\x1b[" + dimmed(body) + "m"))
 	default:
 		s.rawLocked(seq)
 	}
+}
+
+// dimmed returns the parameters of a look with italics in place of dim, which vt10x does not know: nothing is in italics
+// here.
+func dimmed(params string) string {
+	words := strings.Split(params, ";")
+	for i := 0; i < len(words); i++ {
+		switch words[i] {
+		case "2":
+			words[i] = "3"
+		case "22": // neither bold nor dim
+			words[i] = "22;23"
+		case "38", "48":
+			i += 2 // a colour of the 256
+		}
+	}
+	return strings.Join(words, ";")
 }
 
 // reportLocked answers whether a mode is known: that for output that shall appear at once is, as in most terminals.
@@ -213,6 +241,63 @@ func (s *screen) rowLocked(y, mark int) string {
 		}
 	}
 	return strings.TrimRight(b.String(), " ")
+}
+
+// looks returns how each text on the screen that is like this looks: plain, or its colour or style, or several of them.
+func (s *screen) looks(text string) (found []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cols, rows := s.cells.Size()
+	for y := range rows {
+		var row strings.Builder
+		cells := make(map[int]vt10x.Glyph) // by where they are in row
+		for x := range cols {
+			if cell := s.cells.Cell(x, y); cell.Char != filler {
+				cells[row.Len()] = cell
+				row.WriteRune(cell.Char)
+			}
+		}
+		for at, end := 0, 0; ; at = end {
+			i := strings.Index(row.String()[at:], text)
+			if i < 0 {
+				break
+			}
+			end = at + i + len(text)
+			var all []string
+			for b := at + i; b < end; b++ {
+				if cell, ok := cells[b]; ok && cell.Char != ' ' && !slices.Contains(all, look(cell)) {
+					all = append(all, look(cell))
+				}
+			}
+			found = append(found, strings.Join(all, ", "))
+		}
+	}
+	return found
+}
+
+// look returns how a cell looks.
+func look(cell vt10x.Glyph) string {
+	var is []string
+	for bit, word := range []string{"reverse", "underlined", "bold", "", "dim"} { // as in the Mode of a cell
+		if word != "" && cell.Mode&(1<<bit) != 0 {
+			is = append(is, word)
+		}
+	}
+	swapped := slices.Contains(is, "reverse") // vt10x has put the colours in each other's place
+	if cell.FG != vt10x.DefaultFG && !swapped {
+		is = append(is, strconv.Itoa(int(cell.FG)))
+	}
+	if is == nil {
+		return "plain"
+	}
+	return strings.Join(is, " ")
+}
+
+// rung returns how often the bell rang.
+func (s *screen) rung() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return []string{strconv.Itoa(s.bells)}
 }
 
 // changed returns what is closed when the screen changes.

@@ -46,10 +46,11 @@ var keys = map[string]string{
 var keyName = regexp.MustCompile(`<([A-Z][A-Za-z-]*)>`)
 
 func term(c *call) {
+	host, port := c.server()
 	name := c.args[0]
 	cols, rows := c.size(c.args[1])
 	c.free(name)
-	args := append(c.args[2:], name, c.ts.Getenv("HOST"), c.ts.Getenv("PORT"))
+	args := append(c.args[2:], name, host, port)
 	a, err := newOnTerminal(name, c.command("client", args...), cols, rows)
 	c.check(err)
 	c.add(a)
@@ -93,6 +94,16 @@ func paste(c *call) {
 func screenRow(c *call) {
 	a := c.onTerminal()
 	c.awaitScreen(a, c.text(1), a.term.screen.rows)
+}
+
+func lookOf(c *call) {
+	a := c.onTerminal()
+	c.awaitScreen(a, c.args[1], func() []string { return a.term.screen.looks(c.text(2)) })
+}
+
+func bells(c *call) {
+	a := c.onTerminal()
+	c.awaitScreen(a, c.args[1], a.term.screen.rung)
 }
 
 func prompt(c *call) {

@@ -43,6 +43,8 @@ var variable = []struct {
 	{regexp.MustCompile(`\btime=\S+`), `time=TIME`},
 	{regexp.MustCompile(`=\d+(\.\d+)?(ns|µs|ms|s|m\d+(\.\d+)?s)\b`), `=DURATION`},
 	{regexp.MustCompile(`\b1\d{12}\b`), `MS`},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d\b`), `DATE`},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), `DIGEST`},
 }
 
 // steady returns text with a word in capitals in place of all that differs from run to run.

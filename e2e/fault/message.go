@@ -95,7 +95,7 @@ func parseLine(line string) Event {
 	said, ok := strings.CutPrefix(rest, ": ")
 	if !ok {
 		e.Kind = Told
-		if said, ok = strings.CutPrefix(rest, " (to you): "); !ok {
+		if said, ok = strings.CutPrefix(rest, " → you: "); !ok {
 			return Event{Kind: Garbled, From: who}
 		}
 	}

@@ -102,7 +102,7 @@ func (s *session) printed(line string) {
 	s.record.Got = append(s.record.Got, e)
 }
 
-var savedLine = regexp.MustCompile(`^.*: \d+ bytes, saved as (.*), SHA-256 verified$`)
+var savedLine = regexp.MustCompile(`^.*: \d+ bytes, saved as (.*), SHA-256 verified: [0-9a-f]{64}$`)
 
 // expected are the begins of lines that clients print and that say nothing about the conversation.
 var expected = []string{"welcome to ", "connection lost, reconnecting", "back, nothing missed"}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -31,19 +31,26 @@ type Config struct {
 type Chat struct {
 	cfg     Config
 	face    Face
+	status  Status          // as the face has it
 	ctx     context.Context // ends with Run
 	work    sync.WaitGroup  // what goes on beside Run
 	posts   chan func()     // what Run is to do for that
 	session link.Session
 	conn    *link.Conn // nil while the connection is lost
 	losses  int        // of connections on which nothing came
+	retry   time.Time  // when the next attempt to come back begins
 	cut     bool       // this connection will end, but not the session
 
-	to     string   // whom plain lines go to; everyone when empty
-	here   bool     // that we joined was shown
-	known  []string // the newest messages
-	asked  []*ask   // questions without a complete answer
+	to     string // whom plain lines go to; everyone when empty
+	here   bool   // that we joined was shown
+	quiet  bool   // who comes and goes is not shown
+	names  names  // who is here; nil while that is not known
+	ignore names  // whose messages are not shown
+	known  []Line // the newest messages
+	asked  []*ask // questions without a complete answer
 	get    getting
+	files  []wire.Message   // what FILES said
+	asOf   time.Time        // when it did
 	leave  <-chan time.Time // when to go without the server's goodbye; nil while we stay
 	failed bool             // something that was to be done was not
 	ended  bool             // the session ended without our asking
@@ -61,9 +68,9 @@ type ask struct {
 
 // Run chats over conn, on which the server said welcome, until the session is over. It closes conn and returns the exit
 // status. Input from a pipe is done when all that it asked for is.
-func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan string, signals <-chan os.Signal) int {
+func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), conn: conn}
+	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), conn: conn, ignore: make(names)}
 	defer func() {
 		cancel()
 		if c.conn != nil {
@@ -71,7 +78,6 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 		}
 		c.work.Wait()
 	}()
-	c.showMode()
 	c.attach(conn, welcome)
 	for !c.over {
 		if input == nil && (cfg.Person || c.session.Waiting() == 0 && len(c.asked) == 0 && len(c.get.queue) == 0) {
@@ -88,8 +94,11 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 		if c.conn != nil {
 			come = c.conn.Lines()
 		}
-		if len(come) == 0 && face.Flush() != nil {
-			return 1
+		if len(come) == 0 {
+			c.showStatus()
+			if face.Flush() != nil {
+				return 1
+			}
 		}
 		select {
 		case m, ok := <-come:
@@ -135,8 +144,19 @@ func (c *Chat) unfinished(n int, what, how string) {
 	}
 }
 
-// background does work beside Run, and has Run do what that returns.
-func (c *Chat) background(work func() func()) { c.work.Go(func() { c.post(work()) }) }
+// background does work beside Run, and has Run do what that returns. A panic becomes one of Run, whose caller gives the
+// terminal back.
+func (c *Chat) background(work func() func()) {
+	c.work.Go(func() {
+		defer func() {
+			if r := recover(); r != nil {
+				why := fmt.Sprintf("%v\n%s", r, debug.Stack())
+				c.post(func() { panic(why) })
+			}
+		}()
+		c.post(work())
+	})
+}
 
 // post has Run do f, or nobody when the session is over.
 func (c *Chat) post(f func()) {
@@ -178,12 +198,12 @@ func (c *Chat) lost(err error) {
 	}
 	if c.cfg.Reconnect > 0 {
 		c.show(Answer, "connection lost, reconnecting…")
-		c.showMode()
 	}
-	resume, losses := c.session.Resume(), c.losses
+	resume, losses, cfg := c.session.Resume(), c.losses, c.cfg.Config
+	cfg.Retry = func(at time.Time) { c.post(func() { c.retry = at }) }
 	c.losses++
 	c.background(func() func() {
-		conn, answer, err := link.Return(c.ctx, c.cfg.Config, resume, err, losses)
+		conn, answer, err := link.Return(c.ctx, cfg, resume, err, losses)
 		if err != nil {
 			return func() { c.end("%v", err) }
 		}
@@ -203,10 +223,9 @@ func (c *Chat) attach(conn *link.Conn, answer wire.Message) {
 	case answer.Verb == wire.Resumed:
 		c.show(Answer, "back, nothing missed")
 	default:
-		c.here = false
+		c.here, c.names = false, nil
 		c.show(Answer, "the session is gone: joined afresh, some messages may be missing")
 	}
-	c.showMode()
 	for _, m := range unsure {
 		c.fail("not known whether sent: %s", m.Text)
 	}
@@ -219,132 +238,24 @@ func (c *Chat) attach(conn *link.Conn, answer wire.Message) {
 	c.getNext()
 }
 
-// line says what a line from the server means.
-func (c *Chat) line(m wire.Message) {
-	c.losses = 0
-	own, err := c.session.Take(m)
-	if err != nil {
-		c.end("the server does not follow %s: %v", wire.Version, err)
-		return
+// showStatus tells the face when something in it has changed.
+func (c *Chat) showStatus() {
+	now := Status{To: Escape(c.to), Away: c.conn == nil, Retry: c.retry, Waiting: c.session.Waiting(), Getting: c.get.now}
+	if now.Getting.Name != "" {
+		now.Getting.More = len(c.get.queue) - 1
 	}
-	c.conn.Seen(c.session.Seq())
-	switch m.Verb {
-	case wire.Joined:
-		if own := string(m.Name) == c.cfg.Name; !own || !c.here { // whoever comes back has not joined in their own eyes
-			c.here = c.here || own
-			c.show(Presence, "%s has joined", m.Name)
-		}
-	case wire.Left:
-		c.show(Presence, "%s has left%s", m.Name, inBrackets(string(m.Text)))
-	case wire.Said:
-		kind := Message
-		if c.session.Earlier(m) {
-			kind = Earlier
-		}
-		c.heard(kind, "%s: %s", m.Name, m.Text)
-	case wire.Told:
-		c.heard(Message, "%s (to you): %s", m.Name, m.Text)
-	case wire.OK:
-		to := ""
-		if own.Verb == wire.Tell {
-			to = fmt.Sprintf(" (to %s)", own.Name)
-		}
-		c.heard(Answer, "you%s: %s", to, own.Text)
-	case wire.Refused:
-		c.fail("not sent: %s", m.Text)
-	case wire.Users, wire.User:
-		c.answer(wire.Who, m)
-	case wire.Files, wire.File:
-		c.answer(wire.Files, m)
-	case wire.Notice:
-		c.show(Answer, "server: %s", m.Text)
-	case wire.Error:
-		c.refused(m)
-	case wire.Bye:
-		switch {
-		case c.leave != nil:
-			c.over = true
-		case !c.cut:
-			c.end("the server ended the session: %s", m.Text)
-		}
+	if now != c.status {
+		c.status = now
+		c.face.Status(now)
 	}
 }
 
-// heard remembers a message, and shows it: one from before, or one's own, to a person only.
-func (c *Chat) heard(kind Kind, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if c.known = append(c.known, text); len(c.known) > 2*maxKnown {
-		c.known = append(c.known[:0], c.known[maxKnown:]...)
-	}
-	if kind == Message || c.cfg.Person {
-		c.show(kind, "%s", text)
-	}
-}
-
-// question asks for the users or the files, and does then with the whole answer.
-func (c *Chat) question(verb wire.Verb, then func(head wire.Message, rows []wire.Message)) {
-	c.asked = append(c.asked, &ask{verb: verb, then: then})
-	c.ask(wire.Message{Verb: verb})
-}
-
-// answer takes one line of an answer to verb.
-func (c *Chat) answer(verb wire.Verb, m wire.Message) {
-	i := slices.IndexFunc(c.asked, func(a *ask) bool { return a.verb == verb })
-	if i < 0 {
-		return
-	}
-	a := c.asked[i]
-	switch {
-	case m.Verb == wire.Users, m.Verb == wire.Files:
-		a.head, a.rows = m, nil
-	case uint64(len(a.rows)) < a.head.Count:
-		a.rows = append(a.rows, m)
-	}
-	if a.head.Verb != "" && uint64(len(a.rows)) == a.head.Count {
-		c.asked = slices.Delete(c.asked, i, i+1)
-		a.then(a.head, a.rows)
-	}
-}
-
-// refused says why a line was not carried out.
-func (c *Chat) refused(m wire.Message) {
-	verb := wire.Verb(m.Name)
-	i := slices.IndexFunc(c.asked, func(a *ask) bool { return a.verb == verb })
-	switch {
-	case verb == wire.Stop: // the download had ended meanwhile
-	case string(m.Code) == wire.CodeMoved: // by a RESUME that lay in the network
-		c.cut = true
-	case string(m.Code) == wire.CodeTooSlow: // nothing is lost by that
-		c.cut = true
-		c.show(Answer, "server: %s", m.Text)
-	case i >= 0:
-		c.asked = slices.Delete(c.asked, i, i+1)
-		fallthrough
-	default:
-		c.fail("%s", m.Text)
-	}
-}
-
-// show and fail are the only ways to the screen, so that nothing gets there unescaped.
+// show and fail are, with hear, the only ways to the screen, so that nothing gets there unescaped.
 func (c *Chat) show(kind Kind, format string, args ...any) {
-	if kind == Earlier {
-		format = "(earlier) " + format
-	}
-	c.face.Show(Line{kind, Escape(fmt.Sprintf(format, args...))})
+	c.face.Show(Line{Kind: kind, Text: Escape(fmt.Sprintf(format, args...))})
 }
 
 func (c *Chat) fail(format string, args ...any) {
 	c.failed = true
-	c.face.Show(Line{Failure, Complaint(fmt.Sprintf(format, args...))})
-}
-
-func (c *Chat) showMode() {
-	mode := "all"
-	if c.to != "" {
-		mode = "to " + c.to
-	}
-	if c.conn == nil {
-		mode += ", away"
-	}
-	c.face.Prompt(Escape(mode))
+	c.face.Show(Line{Kind: Failure, Text: Complaint(fmt.Sprintf(format, args...))})
 }

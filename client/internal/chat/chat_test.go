@@ -4,9 +4,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func init() { time.Local = time.UTC } // so that dates are the same everywhere
 
 func TestChat(t *testing.T) {
 	tests := []struct {
@@ -29,7 +32,7 @@ func TestChat(t *testing.T) {
 			alice has joined
 			bob has joined
 			bob: hello
-			bob (to you): psst
+			bob → you: psst
 			bob has left
 			carol has left (connection lost)
 			server: soup is ready
@@ -56,6 +59,9 @@ func TestChat(t *testing.T) {
 			> SAY /all
 			< OK 12
 			. /to bob
+			> WHO
+			< USERS 1
+			< USER alice
 			. hi	there
 			> TELL bob hi there
 			< REFUSED 13 no-user nobody is called bob
@@ -67,14 +73,14 @@ func TestChat(t *testing.T) {
 			> SAY back
 			< OK 15
 			. /history`, `
-			talking to bob
-			[to bob]
+			[bob]
+			talking to bob, who is not here
 			! client: not sent: nobody is called bob
 			talking to all
 			[all]
 			(earlier) you: hello
 			(earlier) you: /all
-			(earlier) you (to carol): hi carol
+			(earlier) you → carol: hi carol
 			(earlier) you: back`, 1},
 		{"a person", true, `
 			< SAID 3 0 bob old
@@ -86,9 +92,12 @@ func TestChat(t *testing.T) {
 			< OK 12`, `
 			(earlier) bob: old
 			you: hello
-			you (to bob): psst`, 0},
+			you → bob: psst`, 0},
 		{"not understood", false, `
 			. /fils
+			. /
+			. /h
+			. /help nonsense
 			. /to
 			. /to a b
 			. /tell bob
@@ -99,6 +108,9 @@ func TestChat(t *testing.T) {
 			. /get ` + strings.Repeat("x", 4092) + `
 			. \e[2J`, `
 			! client: unknown command /fils: did you mean /files?
+			! client: the name of a command is missing: /help shows them
+			! client: /h could be /history or /help: type more of it
+			! client: unknown command /nonsense: /help shows all
 			! client: /to: the name is empty: use 1 to 32 letters or digits
 			! client: /to: "a b" cannot be a name: use letters and digits, without spaces
 			! client: not sent: there is no text after the name
@@ -126,9 +138,99 @@ func TestChat(t *testing.T) {
 			bob: between
 			2 here: alice, bob
 			you may read 2 files
-			a b: 5 bytes
-			\u{202E}2: 6 bytes
+			5 bytes      5 B  1970-01-01 00:00        a b
+			6 bytes      6 B  1970-01-01 00:00        \u{202E}2
 			! client: the folder is gone`, 1},
+		{"known by other names", false, `
+			. /LIST
+			> FILES
+			< FILES 0 nothing here
+			. /w bob psst
+			> TELL bob psst
+			< OK 11
+			. /msg bob again
+			> TELL bob again
+			< OK 12
+			. /his
+			. /help /exit`, `
+			nothing here
+			(earlier) you → bob: psst
+			(earlier) you → bob: again
+			/quit            leave; also /q and /exit
+			for example:     /quit`, 0},
+		{"nothing said", false, `
+			. /history`, `
+			nothing was said yet`, 0},
+		{"ignored and quiet", false, `
+			. /ignore
+			. /ignore Bob
+			. /ignore
+			< SAID 11 0 bob noise
+			< TOLD 12 0 BOB noise
+			< SAID 13 0 carol sense
+			. /history
+			. /ignore BOB
+			< SAID 14 0 bob back
+			. /ignore alice
+			. /quiet
+			< JOINED 15 0 dave
+			< LEFT 16 0 dave
+			. /quiet
+			< JOINED 17 0 erin`, `
+			ignored: nobody
+			what Bob says is not shown any more
+			ignored: Bob
+			carol: sense
+			(earlier) carol: sense
+			what BOB says is shown again
+			bob: back
+			! client: /ignore: that is you: choose someone else
+			who comes and goes is not shown any more
+			who comes and goes is shown again
+			erin has joined`, 1},
+		{"pasted", false, `
+			, /quit
+			> SAY /quit
+			< OK 11
+			, //x
+			> SAY //x
+			< OK 12`, ``, 0},
+		{"completing", true, `
+			? /h
+			? /tell a
+			> WHO
+			< USERS 3
+			< USER alice
+			< USER Bob
+			< USER bobby
+			< JOINED 11 0 Bo
+			? bo
+			< LEFT 12 0 bobby
+			? /w bo
+			? say hi to b
+			? /get n
+			> FILES
+			< FILES 2 yes
+			< FILE 5 0 Notes 1.txt
+			< FILE 5 0 other
+			? /get n
+			? /get notes 1
+			? /who x
+			? /help qui
+			? //q`, `
+			? </history|/help> 
+			? /tell <> 
+			Bo has joined
+			? <Bo|Bob|bobby>: 
+			bobby has left
+			? /w <Bo|Bob> 
+			? say hi to <Bo|Bob> 
+			? /get <Notes 1.txt>
+			? /get <Notes 1.txt>
+			? /get <Notes 1.txt>
+			? /who <> 
+			? /help <quiet|quit> 
+			? <> `, 0},
 		{"away", false, `
 			. /who
 			> WHO
@@ -170,8 +272,8 @@ func TestChat(t *testing.T) {
 			connection lost, reconnecting…
 			[all, away]
 			the session is gone: joined afresh, some messages may be missing
-			[all]
 			! client: not known whether sent: one
+			[all]
 			alice has joined`, 1},
 		{"cut for lagging", false, `
 			< ERROR - too-slow you lag
@@ -218,7 +320,7 @@ func TestChat(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person}, tt.steps)
-			compare(t, "[all]\nhi"+tt.want, got, tt.status, status)
+			compare(t, "hi"+tt.want, got, tt.status, status)
 		})
 	}
 }
@@ -228,6 +330,9 @@ func compare(t *testing.T, want string, got []string, wantStatus, status int) {
 	var lines []string
 	for line := range strings.Lines(want) {
 		lines = append(lines, strings.TrimSpace(line))
+	}
+	for i := range got {
+		got[i] = strings.TrimSpace(got[i])
 	}
 	if diff := cmp.Diff(lines, got); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
@@ -257,7 +362,7 @@ func TestGet(t *testing.T) {
 			< oSENT ` + sum("h\nl\no") + ` 5 a b.txt`, `
 			a b.txt: downloading 5 bytes
 			bob: between
-			a b.txt: 5 bytes, saved as DIR/a b.txt, SHA-256 verified`, 0},
+			a b.txt: 5 bytes, saved as DIR/a b.txt, SHA-256 verified: ` + sum("h\nl\no"), 0},
 		{"pattern", `
 			. /get *.png
 			> FILES
@@ -276,7 +381,7 @@ func TestGet(t *testing.T) {
 			< FILES 0 nothing`, `
 			! client: a.png: there is no file a.png
 			sub/c.png: downloading 0 bytes
-			sub/c.png: 0 bytes, saved as DIR/sub/c.png, SHA-256 verified
+			sub/c.png: 0 bytes, saved as DIR/sub/c.png, SHA-256 verified: ` + sum("") + `
 			! client: no file matches *.gif: /files shows them`, 1},
 		{"over two connections", `
 			. /get a
@@ -297,7 +402,7 @@ func TestGet(t *testing.T) {
 			back, nothing missed
 			[all]
 			a: continuing at 2 of 5 bytes
-			a: 5 bytes, saved as DIR/a, SHA-256 verified`, 0},
+			a: 5 bytes, saved as DIR/a, SHA-256 verified: ` + sum("h\nllo"), 0},
 		{"cancel", `
 			. /get a
 			. /get b
@@ -355,7 +460,7 @@ func TestGet(t *testing.T) {
 			for i := range got {
 				got[i] = filepath.ToSlash(strings.ReplaceAll(got[i], dir, "DIR"))
 			}
-			compare(t, "[all]\nhi"+tt.want, got, tt.status, status)
+			compare(t, "hi"+tt.want, got, tt.status, status)
 		})
 	}
 }

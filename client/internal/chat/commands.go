@@ -2,50 +2,103 @@ package chat
 
 import (
 	"cmp"
-	"math"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
+	"parley/client/internal/download"
 	"parley/server/wire"
 )
 
-const (
-	showEarlier = 20 // messages that /history shows without a number: a screen of them
-	maxCommand  = 9  // letters of a command that are looked at to find the one that was meant
-)
+// showEarlier is the messages that /history shows without a number: a screen of them.
+const showEarlier = 20
 
-// commands is the list that /help shows: what to type, and what it does.
-var commands = []struct{ Name, Argument, Help string }{
-	{"/all", "", "talk to everyone, as at the start"},
-	{"/to", "NAME", "talk to NAME alone"},
-	{"/tell", "NAME TEXT", "send TEXT to NAME alone, once"},
-	{"/who", "", "show who is here"},
-	{"/files", "", "show what the shared folder holds"},
-	{"/get", "FILE", "download FILE, or all that match: /get *.png"},
-	{"/cancel", "", "stop the downloads"},
-	{"/history", "[N]", "show the newest N messages again (20)"},
-	{"/help", "", "show this"},
-	{"/quit", "", "leave"},
-	{"//TEXT", "", "send /TEXT: a line that begins with /"},
+// A command is one that the user may type.
+type command struct {
+	Names                   string // the first is its own, the others are what people know it as from elsewhere
+	Argument, Help, Example string
 }
 
-// enter does what a line of input says.
-func (c *Chat) enter(line string) {
-	text := strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", " ")
+// commands is the list that /help shows: what to type, and what it does.
+var commands = []command{
+	{"/all", "", "talk to everyone, as at the start", "/all"},
+	{"/to", "NAME", "talk to NAME alone", "/to bob"},
+	{"/tell /msg /w", "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
+	{"/who", "", "show who is here", "/who"},
+	{"/files /list", "", "show what the shared folder holds; also /list", "/files"},
+	{"/get", "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
+	{"/cancel", "", "stop the downloads", "/cancel"},
+	{"/history", "[N]", "show the newest N messages again (20)", "/history 50"},
+	{"/ignore", "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
+	{"/quiet", "", "do not show who comes and goes, or show it again", "/quiet"},
+	{"/help", "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
+	{"/quit /q /exit", "", "leave; also /q and /exit", "/quit"},
+	{"//TEXT", "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
+}
+
+// name returns the command's own name.
+func (h command) name() string { return strings.Fields(h.Names)[0] }
+
+// commandNames returns the names of all commands.
+func commandNames() (all []string) {
+	for _, h := range commands[:len(commands)-1] {
+		all = append(all, h.name())
+	}
+	return all
+}
+
+// resolve returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
+func resolve(typed string) (found []command) {
+	typed = strings.ToLower(typed)
+	for _, h := range commands[:len(commands)-1] {
+		names := strings.Fields(h.Names)
+		if slices.Contains(names, typed) {
+			return []command{h}
+		}
+		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
+			found = append(found, h)
+		}
+	}
+	return found
+}
+
+// enter does what input says.
+func (c *Chat) enter(in Input) {
+	text := strings.ReplaceAll(strings.TrimSuffix(in.Text, "\r"), "\t", " ")
 	err := wire.CheckText([]byte(text))
 	switch {
+	case in.Sort == Complete:
+		c.complete(in.Text)
 	case len(text) > wire.MaxLine:
 		c.fail("not sent: a line of %d or more bytes, at most %d are allowed", len(text), wire.MaxLine)
 	case err != nil:
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
+	case in.Sort == Pasted || !strings.HasPrefix(text, "/"):
+		c.send(c.to, text)
 	case strings.HasPrefix(text, "//"):
 		c.send(c.to, text[1:])
-	case strings.HasPrefix(text, "/"):
-		command, argument, _ := strings.Cut(text, " ")
-		c.do(command, strings.TrimSpace(argument))
 	default:
-		c.send(c.to, text)
+		command, argument, _ := strings.Cut(text, " ")
+		c.resolve(command, strings.TrimSpace(argument))
+	}
+}
+
+// resolve carries out the command that is meant.
+func (c *Chat) resolve(typed, argument string) {
+	found := resolve(typed)
+	switch {
+	case typed == "/":
+		c.fail("the name of a command is missing: /help shows them")
+	case len(found) == 0:
+		c.fail("unknown command %.40s: %s", typed, nearest(typed))
+	case len(found) > 1:
+		c.fail("%s could be %s or %s: type more of it", typed, found[0].name(), found[1].name())
+	default:
+		c.do(found[0].name(), argument)
 	}
 }
 
@@ -54,9 +107,7 @@ func (c *Chat) do(command, argument string) {
 	case "/all":
 		c.talkTo("")
 	case "/to":
-		if name, ok := c.name(command, argument); ok && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
-			c.fail("/to: that is you: choose someone else")
-		} else if ok {
+		if name, ok := c.other(command, argument); ok {
 			c.talkTo(name)
 		}
 	case "/tell":
@@ -67,28 +118,78 @@ func (c *Chat) do(command, argument string) {
 	case "/who":
 		c.question(wire.Who, c.showUsers)
 	case "/files":
-		c.question(wire.Files, c.showFiles)
+		c.withFiles(0, c.showFiles)
 	case "/get":
 		c.want(argument)
 	case "/cancel":
 		c.cancel()
 	case "/history":
 		c.showKnown(argument)
+	case "/ignore":
+		c.toggleIgnore(argument)
+	case "/quiet":
+		c.quiet = !c.quiet
+		c.show(Answer, "who comes and goes is %s", map[bool]string{true: "not shown any more", false: "shown again"}[c.quiet])
 	case "/help":
-		for _, h := range commands {
-			c.show(Answer, "%-16s %s", strings.TrimSpace(h.Name+" "+h.Argument), h.Help)
-		}
+		c.help(argument)
 	case "/quit":
 		c.quit()
-	default:
-		c.fail("unknown command %.40s: did you mean %s?", command, nearest(command))
 	}
 }
 
+// help shows all commands, or those that are meant, with an example.
+func (c *Chat) help(typed string) {
+	shown := commands
+	if typed != "" {
+		typed = "/" + strings.TrimLeft(typed, "/")
+		if shown = resolve(typed); len(shown) == 0 {
+			c.fail("unknown command %.40s: %s", typed, nearest(typed))
+		}
+	}
+	for _, h := range shown {
+		c.show(Answer, "%-16s %s", strings.TrimSpace(h.name()+" "+h.Argument), h.Help)
+		if typed != "" {
+			c.show(Answer, "for example:     %s", h.Example)
+		}
+	}
+}
+
+// talkTo has plain lines go to one, or to all when name is empty. Who is not here may come back, so that changes nothing.
 func (c *Chat) talkTo(name string) {
-	c.to = name
-	c.show(Answer, "talking to %s", cmp.Or(name, "all"))
-	c.showMode()
+	if c.to = name; name == "" {
+		c.show(Answer, "talking to all")
+		return
+	}
+	c.withNames(func() {
+		note := ""
+		if !c.names.has(name) {
+			note = ", who is not here"
+		}
+		c.show(Answer, "talking to %s%s", name, note)
+	})
+}
+
+// toggleIgnore shows what someone says no more, or again; without a name it says whose messages are not shown.
+func (c *Chat) toggleIgnore(argument string) {
+	if argument == "" {
+		c.show(Answer, "ignored: %s", cmp.Or(strings.Join(c.ignore.list(), ", "), "nobody"))
+	} else if name, ok := c.other("/ignore", argument); ok && c.ignore.has(name) {
+		c.ignore.remove(name)
+		c.show(Answer, "what %s says is shown again", name)
+	} else if ok {
+		c.ignore.add(name)
+		c.show(Answer, "what %s says is not shown any more", name)
+	}
+}
+
+// other returns the name of another user that a command was given.
+func (c *Chat) other(command, s string) (string, bool) {
+	name, ok := c.name(command, s)
+	if ok && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
+		c.fail("%s: that is you: choose someone else", command)
+		ok = false
+	}
+	return name, ok
 }
 
 // name returns the user's name that a command was given.
@@ -128,10 +229,20 @@ func (c *Chat) showUsers(_ wire.Message, users []wire.Message) {
 	c.show(Answer, "%d here: %s", len(names), strings.Join(names, ", "))
 }
 
+// showFiles shows a row for each file. The name, which may be long and may hold spaces, is last.
 func (c *Chat) showFiles(head wire.Message, files []wire.Message) {
 	c.show(Answer, "%s", head.Text)
+	digits := 1
 	for _, f := range files {
-		c.show(Answer, "%s: %d bytes", f.Name, f.Size)
+		digits = max(digits, len(fmt.Sprint(f.Size)))
+	}
+	for _, f := range files {
+		here := ""
+		if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
+			here = "here"
+		}
+		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
+		c.show(Answer, "%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
 	}
 }
 
@@ -144,34 +255,34 @@ func (c *Chat) showKnown(argument string) {
 			return
 		}
 	}
-	for _, text := range c.known[max(0, len(c.known)-n):] {
-		c.show(Earlier, "%s", text)
+	if len(c.known) == 0 {
+		c.show(Answer, "nothing was said yet")
+	}
+	for _, l := range c.known[max(0, len(c.known)-n):] {
+		l.Kind = Earlier
+		c.face.Show(l)
 	}
 }
 
-// nearest returns the command that takes the fewest changes to get to, and of several the one that begins most alike.
+// nearest says what may have been meant: the command that begins most like what was typed.
 func nearest(typed string) string {
-	typed = strings.ToLower(typed[:min(len(typed), maxCommand)])
-	best, least := "", math.MaxInt
-	for _, h := range commands[:len(commands)-1] {
-		alike := 0
-		for alike < min(len(typed), len(h.Name)) && typed[alike] == h.Name[alike] {
-			alike++
-		}
-		if d := distance(typed, h.Name)*10 - alike; d < least {
-			best, least = h.Name, d
+	best := "/"
+	for _, name := range commandNames() {
+		if len(common(name, typed)) > len(common(best, typed)) {
+			best = name
 		}
 	}
-	return best
+	if best == "/" {
+		return "/help shows all"
+	}
+	return "did you mean " + best + "?"
 }
 
-// distance returns how many letters must be put in, taken out or replaced to turn a into b, which must be short.
-func distance(a, b string) int {
-	switch {
-	case a == "" || b == "":
-		return len(a) + len(b)
-	case a[0] == b[0]:
-		return distance(a[1:], b[1:])
+// common returns what two texts both begin with, in upper or lower case.
+func common(a, b string) string {
+	for a != "" && !strings.HasPrefix(strings.ToLower(b), strings.ToLower(a)) {
+		_, n := utf8.DecodeLastRuneInString(a)
+		a = a[:len(a)-n]
 	}
-	return 1 + min(distance(a[1:], b), distance(a, b[1:]), distance(a[1:], b[1:]))
+	return a
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"parley/client/internal/download"
 	"parley/client/internal/link"
@@ -20,7 +21,11 @@ var errLost = errors.New("connection lost")
 type getting struct {
 	queue  []string           // names of the present one and those that come after
 	cancel context.CancelFunc // stops the present one; nil when there is none under way
+	now    Progress           // of the present one
 }
+
+// progressEvery is how often a download says how far it is.
+const progressEvery = 100 * time.Millisecond
 
 // want queues a file, or asks which there are when name is a pattern.
 func (c *Chat) want(name string) {
@@ -33,7 +38,7 @@ func (c *Chat) want(name string) {
 	case err != nil:
 		c.fail("%s is not a pattern: a [ needs its ]", name)
 	default:
-		c.question(wire.Files, func(_ wire.Message, files []wire.Message) { c.wantMatches(name, files) })
+		c.withFiles(0, func(_ wire.Message, files []wire.Message) { c.wantMatches(name, files) })
 		c.asked[len(c.asked)-1].get = true
 	}
 }
@@ -69,7 +74,7 @@ func (c *Chat) getNext() {
 		return func() {
 			stopped := ctx.Err() != nil
 			cancel()
-			g.cancel = nil
+			g.cancel, g.now = nil, Progress{}
 			if !stopped && errors.Is(err, errLost) {
 				c.getNext()
 				return
@@ -99,6 +104,7 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 	if ctx.Err() != nil { // what cancel sent may have come too early
 		conn.Send(wire.Message{Verb: wire.Stop})
 	}
+	var told time.Time
 	for p := range pieces {
 		before := err
 		switch last := p.Verb == wire.Sent || p.Verb == wire.Error; {
@@ -108,17 +114,25 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 			return "", errors.New(string(p.Text))
 		case p.Verb == wire.Sent:
 			path, note, err := part.Save(p.Size, string(p.Digest))
-			return fmt.Sprintf("%d bytes, saved as %s, SHA-256 verified%s", p.Size, path, inBrackets(note)), err
+			return fmt.Sprintf("%d bytes, saved as %s%s, SHA-256 verified: %s", p.Size, path, inBrackets(note), p.Digest), err
 		case err != nil: // comes until the server has stopped
 		case p.Verb == wire.Sending:
 			how := fmt.Sprintf("downloading %d bytes", p.Size)
 			if p.Offset > 0 {
 				how = fmt.Sprintf("continuing at %d of %d bytes", p.Offset, p.Size)
 			}
-			c.post(func() { c.show(Answer, "%s: %s", name, how) })
+			now := Progress{Name: Escape(name), Have: p.Offset, Size: p.Size, From: p.Offset, Began: time.Now()}
+			c.post(func() {
+				c.show(Answer, "%s: %s", name, how)
+				c.get.now = now
+			})
 			err = part.Begin(p.Size, p.Offset, string(p.Version))
 		default:
 			err = part.Write(p.Bytes)
+			if have := part.Have; time.Since(told) > progressEvery {
+				told = time.Now()
+				c.post(func() { c.get.now.Have = have })
+			}
 		}
 		if before == nil && err != nil {
 			conn.Send(wire.Message{Verb: wire.Stop})

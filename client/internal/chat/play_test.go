@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -16,23 +17,45 @@ import (
 	"parley/client/internal/link"
 )
 
-// A record is a Face that keeps what it is shown, with ! before what went wrong and [mode] for the prompt.
-type record struct{ lines []string }
+// A record is a Face that keeps what it is shown: with ! before what went wrong, in brackets what a new status says of
+// the connection and whom plain lines go to, and ? before what may complete a line.
+type record struct {
+	lines []string
+	mode  string
+}
 
 func (r *record) Show(l Line) {
 	if l.Kind == Failure {
 		l.Text = "! " + l.Text
 	}
-	r.lines = append(r.lines, l.Text)
+	r.lines = append(r.lines, l.String())
 }
-func (r *record) Prompt(mode string) { r.lines = append(r.lines, "["+mode+"]") }
-func (r *record) Flush() error       { return nil }
+
+func (r *record) Status(s Status) {
+	mode := "[" + cmp.Or(s.To, "all") + "]"
+	if s.Away {
+		mode = "[" + cmp.Or(s.To, "all") + ", away]"
+	}
+	if mode != cmp.Or(r.mode, "[all]") {
+		r.lines = append(r.lines, mode)
+	}
+	r.mode = mode
+}
+
+func (r *record) Complete(c Completion) {
+	words := strings.Join(c.Words, "|")
+	r.lines = append(r.lines, "? "+c.Line[:c.Start]+"<"+words+">"+c.After)
+}
+
+func (r *record) Flush() error { return nil }
 
 // play runs a chat in which the test is the server and the user. Each step begins when all that came before is done:
 //
 //	> LINE    the client sends this
 //	< LINE    the server sends this
 //	. LINE    the user types this
+//	, LINE    the user pastes this
+//	? LINE    the user asks how this goes on; _ at the end is a space
 //	cut       the connection breaks, and there is another one
 //	interrupt the user presses Ctrl-C
 //	wait      two minutes pass
@@ -47,7 +70,7 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			return client, nil
 		}
 		cfg.Config = link.Config{Address: "chat:1", Name: "alice", Idle: time.Hour, Reconnect: time.Minute, Dial: dial}
-		input, signals := make(chan string), make(chan os.Signal, 1)
+		input, signals := make(chan Input), make(chan os.Signal, 1)
 		face := new(record)
 		done := make(chan struct{})
 		go func() {
@@ -75,7 +98,11 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			case "<":
 				io.WriteString(conn, rest+"\n")
 			case ".":
-				input <- rest
+				input <- Input{Text: rest}
+			case ",":
+				input <- Input{rest, Pasted}
+			case "?":
+				input <- Input{strings.TrimSuffix(rest, "_"), Complete}
 			case "cut":
 				conn.Close()
 				conn = <-conns

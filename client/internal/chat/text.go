@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -18,17 +19,80 @@ const (
 	Failure              // what went wrong
 )
 
-// A Line is something to read.
+// A Line is something to read. Its texts are safe for a screen.
 type Line struct {
 	Kind
+	At       time.Time // when it happened; zero where that is no matter
+	From, To string    // of what someone said: who, and to whom unless to everyone; the user is you
+	Text     string
+}
+
+// Names returns what stands before the text: who said it, and to whom.
+func (l Line) Names() []string {
+	switch {
+	case l.From == "":
+		return nil
+	case l.To == "":
+		return []string{l.From}
+	}
+	return []string{l.From, l.To}
+}
+
+// To stands between who said something and who was told it.
+const To = " → "
+
+// String returns the line as plain text.
+func (l Line) String() string {
+	text := l.Text
+	if l.From != "" {
+		text = strings.Join(l.Names(), To) + ": " + text
+	}
+	if l.Kind == Earlier {
+		text = "(earlier) " + text
+	}
+	return text
+}
+
+// Input is what the user did.
+type Input struct {
 	Text string
+	Sort
+}
+
+// A Sort says what is to be done with input.
+type Sort int
+
+// The sorts of input.
+const (
+	Typed    Sort = iota // a line, which may be a command
+	Pasted               // a line to send, whatever it begins with
+	Complete             // the begin of a line: say what may stand at its end
+)
+
+// A Status is what a user wants to know all the time.
+type Status struct {
+	To      string    // whom plain lines go to, everyone when empty
+	Away    bool      // there is no connection
+	Retry   time.Time // when the next attempt to come back begins
+	Waiting int       // messages of one's own that the server has not taken yet
+	Getting Progress
+}
+
+// Progress is how far a download is.
+type Progress struct {
+	Name       string // empty when there is none
+	Have, Size uint64 // bytes
+	From       uint64 // bytes that were here when it began
+	Began      time.Time
+	More       int // downloads that come after it
 }
 
 // A Face shows the chat to whoever uses it.
 type Face interface {
-	Show(Line)          // shows a line that is safe for a screen
-	Prompt(mode string) // says who is talked to
-	Flush() error       // puts on the screen what is not there yet
+	Show(Line)             // shows a line
+	Status(Status)         // says what has changed
+	Complete(c Completion) // answers input of the sort Complete
+	Flush() error          // puts on the screen what is not there yet
 }
 
 // Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop, and what
@@ -76,4 +140,16 @@ func inBrackets(text string) string {
 		return ""
 	}
 	return " (" + text + ")"
+}
+
+// Bytes returns a number of bytes with its unit, short.
+func Bytes(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprint(n, " B")
+	}
+	x, units := float64(n)/1000, "kMGTPE"
+	for x >= 999.95 {
+		x, units = x/1000, units[1:]
+	}
+	return fmt.Sprintf("%.1f %cB", x, units[0])
 }

@@ -54,7 +54,8 @@ func FuzzEscape(f *testing.F) {
 
 func TestNearest(t *testing.T) {
 	tests := []struct{ typed, want string }{
-		{"/fils", "/files"}, {"/al", "/all"}, {"/histroy", "/history"}, {"/exit", "/quit"}, {"/GET", "/get"}, {"/", "/to"}, {"/hepl", "/help"},
+		{"/fils", "did you mean /files?"}, {"/alll", "did you mean /all?"}, {"/histroy", "did you mean /history?"},
+		{"/GETT", "did you mean /get?"}, {"/hepl", "did you mean /help?"}, {"/xyzzy", "/help shows all"}, {"/Ä", "/help shows all"},
 	}
 	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, nearest(tt.typed)); diff != "" {

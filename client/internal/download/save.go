@@ -45,6 +45,12 @@ func (p *Part) Save(size uint64, digest string) (saved, note string, err error) 
 	}
 }
 
+// Here reports whether the folder has a file of this size where the file that the server calls name is saved.
+func Here(folder, name string, size uint64) bool {
+	info, err := os.Stat(filepath.Join(folder, filepath.FromSlash(local(name))))
+	return err == nil && info.Mode().IsRegular() && uint64(info.Size()) == size
+}
+
 // where returns the path of a file below the folder as the system writes it.
 func (p *Part) where(local string) string { return filepath.Join(p.folder, filepath.FromSlash(local)) }
 

@@ -27,6 +27,9 @@ type Config struct {
 	Idle      time.Duration // a connection on which nothing comes for so long is lost
 	Reconnect time.Duration // how long to try to come back; 0 is not at all
 
+	// Retry, if any, is told when the next attempt to come back will begin.
+	Retry func(time.Time)
+
 	// Dial is net.Dialer's DialContext, or stands for it.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -62,8 +65,12 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 	for ; ; tried++ {
 		// The wait is random, so that the clients of a server that comes back do not come back all at once.
 		most := min(backoff<<min(tried, 16), maxBackoff)
+		wait := most/2 + rand.N(most/2)
+		if cfg.Retry != nil {
+			cfg.Retry(time.Now().Add(wait))
+		}
 		select {
-		case <-time.After(most/2 + rand.N(most/2)):
+		case <-time.After(wait):
 		case <-trying.Done():
 			return nil, resume, fmt.Errorf("connection to %s lost and not back after %v: %s", cfg.Address, cfg.Reconnect, why)
 		}

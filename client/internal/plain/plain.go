@@ -25,14 +25,17 @@ func New(out, errs io.Writer) *Face { return &Face{bufio.NewWriter(out), errs} }
 func (f *Face) Show(l chat.Line) {
 	if l.Kind == chat.Failure {
 		f.out.Flush()
-		fmt.Fprintln(f.errs, l.Text)
+		fmt.Fprintln(f.errs, l)
 	} else {
-		fmt.Fprintln(f.out, l.Text)
+		fmt.Fprintln(f.out, l)
 	}
 }
 
-// Prompt does nothing: there is no one to prompt.
-func (f *Face) Prompt(string) {}
+// Status does nothing: there is no one to prompt.
+func (f *Face) Status(chat.Status) {}
+
+// Complete does nothing: nobody asks for it.
+func (f *Face) Complete(chat.Completion) {}
 
 // Flush writes what was not written yet.
 func (f *Face) Flush() error {
@@ -45,15 +48,15 @@ func (f *Face) Flush() error {
 
 // Read returns the lines of r, at most maxInput bytes of each, and closes the channel at its end. Its goroutine lasts
 // until then: nothing can stop a read from standard input, so it may outlive the chat.
-func Read(r io.Reader) <-chan string {
-	lines := make(chan string)
+func Read(r io.Reader) <-chan chat.Input {
+	lines := make(chan chat.Input)
 	go func() {
 		defer close(lines)
 		b := bufio.NewReaderSize(r, maxInput)
 		for {
 			line, more, err := b.ReadLine()
 			if len(line) > 0 {
-				lines <- string(line)
+				lines <- chat.Input{Text: string(line)}
 			}
 			for more && err == nil {
 				_, more, err = b.ReadLine()

@@ -27,7 +27,7 @@ func TestRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
 			for in := range Read(strings.NewReader(tt.in)) {
-				got = append(got, in)
+				got = append(got, in.Text)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

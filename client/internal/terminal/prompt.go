@@ -1,52 +1,71 @@
 package terminal
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"parley/client/internal/chat"
 )
 
 const (
-	maxPast = 100 // lines that the up key goes back
-	indent  = 2   // columns before what is left of a long line
+	maxPast  = 100 // lines that the up key goes back
+	atOnce   = 10  // pasted lines that are sent without a question
+	maxAhead = 100 // messages without an answer before pasted lines wait: the server takes that many in a second
+	onceMore = "once more to leave"
 )
 
 // print has the prompt print what there is.
 type print struct{}
 
-// A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
-type prompt struct {
-	line          textinput.Model
-	typed         chan<- string // nil after it was closed
-	take          func() (texts []string, mode string, closed bool)
-	width, height int      // of the screen
-	past          []string // lines that were typed before
-	at            int      // which of them the line is; len(past) is a new one
-	closed        bool
+// A news is what the prompt has not shown yet.
+type news struct {
+	lines  []chat.Line
+	missed int // messages that came before these and are not shown
+	status chat.Status
+	since  time.Time // of the oldest message that the server has not taken
+	more   bool      // it changes with time, or is to be followed by more
+	closed bool      // nothing comes any more
 }
 
-func newPrompt(typed chan<- string, take func() ([]string, string, bool)) *prompt {
-	p := &prompt{line: textinput.New(), typed: typed, take: take, width: 80, height: 24}
-	p.line.SetStyles(textinput.Styles{})
+// A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
+type prompt struct {
+	painter
+	line          textinput.Model
+	typed         chan<- chat.Input // nil after it was closed
+	take          func(queued bool) news
+	width, height int          // of the screen
+	queue         []chat.Input // what the chat could not take yet
+	past          []string     // lines that were typed before
+	draft         string       // the line when the up key was pressed
+	at            int          // which of past the line is; len(past) is a new one
+	killed        string       // what was cut out last
+	pasted        *paste       // lines that wait for an answer
+	hint          string       // what is said below the line until the next key
+	news                       // as taken last
+	earlier       bool         // the line printed last is of the history
+	views         int          // how often it was drawn
+}
+
+// A paste is a text of several lines.
+type paste struct {
+	lines []chat.Input // to be sent
+	rest  string       // what is on the line then
+}
+
+func newPrompt(name string, typed chan<- chat.Input, take func(queued bool) news) *prompt {
+	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, take: take, width: 80, height: 24}
 	p.line.KeyMap.Paste.SetEnabled(false) // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.Focus()
-	p.line.Prompt = ""
 	return p
 }
 
 // Init is part of tea.Model.
 func (p *prompt) Init() tea.Cmd { return nil }
-
-// View is part of tea.Model.
-func (p *prompt) View() tea.View {
-	if p.closed {
-		return tea.NewView("")
-	}
-	return tea.NewView(p.line.View())
-}
 
 // Update is part of tea.Model.
 func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -55,91 +74,78 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case print:
 		cmd = p.print()
 	case tea.WindowSizeMsg:
-		p.resize(msg.Width, msg.Height)
+		p.width, p.height = max(msg.Width, 4), max(msg.Height, 2)
+	case tea.ModeReportMsg:
+		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value.IsReset() || msg.Value.IsSet()) {
+			p.columns = ansi.GraphemeWidth // which Bubble Tea has it use then
+		}
+	case chat.Completion:
+		p.complete(msg)
+	case tea.PasteMsg:
+		p.paste(msg.Content)
 	case tea.KeyPressMsg:
 		cmd = p.press(msg)
-	default:
-		p.line, cmd = p.line.Update(msg)
 	}
+	p.feed()
 	return p, cmd
 }
 
-// resize gives the line what the prompt leaves of the screen's width, and the cursor a place after its end.
-func (p *prompt) resize(width, height int) {
-	p.width, p.height = max(width, 2*indent), max(height, 2)
-	p.line.SetWidth(max(1, p.width-lipgloss.Width(p.line.Prompt)-1))
-}
-
-// print prints what there is above the prompt, wrapped at words, and looks again after a frame. What is printed at once
-// must fit on the screen, or the lines that scroll out of it would be lost.
+// print takes what there is and prints it above the prompt, and looks again after a frame when more is to be expected.
+// What is printed at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
-	texts, mode, closed := p.take()
-	p.line.Prompt = "[" + mode + "] "
-	p.resize(p.width, p.height)
-	if len(texts) == 0 {
-		if p.closed = closed; closed {
-			return tea.Quit
-		}
-		return nil
-	}
-	var rows []string
-	for _, text := range texts {
-		text = lipgloss.Wrap(text, p.width-indent, "")
-		rows = append(rows, strings.Split(strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", indent)), "\n")...)
+	p.news = p.take(len(p.queue) > 0)
+	rows, calls := p.paintAll()
+	if len(rows) == 0 && p.closed {
+		return tea.Quit
 	}
 	var cmds []tea.Cmd
-	for len(rows) > 0 {
-		n := min(len(rows), p.height-1)
+	for most := max(1, p.height-len(p.below())-1); len(rows) > 0; {
+		n := min(len(rows), most)
 		cmds = append(cmds, tea.Println(strings.Join(rows[:n], "\n")))
 		rows = rows[n:]
 	}
-	return tea.Sequence(append(cmds, tea.Tick(frame, func(time.Time) tea.Msg { return print{} }))...)
+	if calls {
+		cmds = append(cmds, tea.Raw("\a"))
+	}
+	if p.more {
+		cmds = append(cmds, tea.Tick(frame, func(time.Time) tea.Msg { return print{} }))
+	}
+	return tea.Sequence(cmds...)
 }
 
-func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
-	switch name := key.String(); {
-	case name == "enter":
-		p.enter()
-	case name == "up" && p.at > 0:
-		p.recall(p.at - 1)
-	case name == "down" && p.at < len(p.past):
-		p.recall(p.at + 1)
-	case name == "ctrl+c", name == "ctrl+d" && p.line.Value() == "":
-		p.hangUp()
-	case name == "ctrl+z":
-		cmd = tea.Suspend
-	default:
-		p.line, cmd = p.line.Update(key)
+// paintAll returns the rows of all lines that are to be printed, and whether one calls the user.
+func (p *prompt) paintAll() (rows []string, calls bool) {
+	if p.missed > 0 {
+		rows = append(rows, fmt.Sprintf("... %d messages not shown", p.missed))
 	}
-	return cmd
-}
-
-// enter hands on the line, or keeps it while the chat has too many to do.
-func (p *prompt) enter() {
-	line := p.line.Value()
-	if line == "" {
-		return
-	}
-	select {
-	case p.typed <- line:
-		if p.past = append(p.past, line); len(p.past) > maxPast {
-			p.past = p.past[1:]
+	now := time.Now()
+	for _, l := range p.lines {
+		if p.earlier && l.Kind != chat.Earlier {
+			rows = append(rows, dim.Render("--- earlier until here"))
 		}
-		p.recall(len(p.past))
-	default:
+		p.earlier = l.Kind == chat.Earlier
+		painted, calling := p.paint(l, p.width-1, now)
+		rows, calls = append(rows, painted...), calls || calling
+	}
+	return rows, calls
+}
+
+// feed hands on what was typed and pasted, as far as the chat takes it.
+func (p *prompt) feed() {
+	for len(p.queue) > 0 && p.typed != nil {
+		if p.queue[0].Sort == chat.Pasted && p.status.Waiting >= maxAhead {
+			return
+		}
+		select {
+		case p.typed <- p.queue[0]:
+			p.queue = p.queue[1:]
+		default:
+			return
+		}
 	}
 }
 
-// recall puts a line that was typed before in place of the present one.
-func (p *prompt) recall(at int) {
-	p.line.Reset()
-	if p.at = at; at < len(p.past) {
-		p.line.SetValue(p.past[at])
-		p.line.CursorEnd()
-	}
-}
-
-// hangUp tells that the person wants to leave.
+// hangUp tells that the user wants to leave.
 func (p *prompt) hangUp() {
 	if p.typed != nil {
 		close(p.typed)

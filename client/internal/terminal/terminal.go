@@ -3,7 +3,6 @@
 package terminal
 
 import (
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -23,27 +22,25 @@ const (
 type Face struct {
 	// set at construction, never changed
 	program *tea.Program
-	typed   chan string
+	typed   chan chat.Input
 	running sync.WaitGroup
 
-	mu     sync.Mutex // guards the following fields
-	mode   string
-	lines  []chat.Line // to be printed
-	live   int         // of these, the messages and who came and went
-	missed int         // of these, taken out since the last print
-	due    bool        // a print is on its way
-	closed bool
-	err    error // what ended the program
+	mu   sync.Mutex // guards the following fields
+	news            // to be taken by the prompt
+	live int        // of the lines, the messages and who came and went
+	due  bool       // a print is on its way
+	err  error      // what ended the program
 }
 
-// New takes the terminal over, until Close.
-func New(in, out *os.File) *Face {
-	f := &Face{typed: make(chan string, readable)}
-	p := newPrompt(f.typed, f.take)
-	if w, h, err := term.GetSize(int(out.Fd())); err == nil {
-		p.resize(w, h)
+// New takes the terminal over, until Close, for the user of that name. On Windows Bubble Tea has the console understand
+// sequences, both ways, and the os package reads and writes it in UTF-16, whatever its code page: nothing is left to do.
+func New(in, out *os.File, name string) *Face {
+	f := &Face{typed: make(chan chat.Input, readable)}
+	p := newPrompt(name, f.typed, f.take)
+	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
+		p.Update(sized(nil, tea.WindowSizeMsg{Width: w, Height: h}))
 	}
-	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler())
+	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(sized))
 	f.running.Go(func() {
 		_, f.err = f.program.Run()
 		p.hangUp()
@@ -51,8 +48,16 @@ func New(in, out *os.File) *Face {
 	return f
 }
 
+// sized gives a terminal that does not know its size, as some serial lines and containers do not, a usual one.
+func sized(_ tea.Model, msg tea.Msg) tea.Msg {
+	if size, ok := msg.(tea.WindowSizeMsg); ok && (size.Width <= 0 || size.Height <= 0) {
+		return tea.WindowSizeMsg{Width: 80, Height: 24}
+	}
+	return msg
+}
+
 // Input returns the lines that are typed. It is closed when the person wants to leave.
-func (f *Face) Input() <-chan string { return f.typed }
+func (f *Face) Input() <-chan chat.Input { return f.typed }
 
 // Close prints what is left and gives the terminal back as it was.
 func (f *Face) Close() error {
@@ -74,8 +79,18 @@ func (f *Face) Show(l chat.Line) {
 	})
 }
 
-// Prompt puts mode before the line that is typed.
-func (f *Face) Prompt(mode string) { f.change(func() { f.mode = mode }) }
+// Status has what is said beside the line changed.
+func (f *Face) Status(s chat.Status) {
+	f.change(func() {
+		if f.status.Waiting == 0 {
+			f.since = time.Now()
+		}
+		f.status = s
+	})
+}
+
+// Complete completes the line that is typed.
+func (f *Face) Complete(c chat.Completion) { f.program.Send(c) }
 
 // Flush does nothing: a frame is soon enough.
 func (f *Face) Flush() error { return nil }
@@ -109,18 +124,15 @@ func (f *Face) thinLocked() {
 	f.lines = kept
 }
 
-// take returns what there is to print and to put before the line, and whether the prompt is closed after that.
-func (f *Face) take() (texts []string, mode string, closed bool) {
+// take returns what is new, and forgets what is to be shown once. It is called again after a frame if it says that there
+// may be more then, as when the prompt has something queued.
+func (f *Face) take(queued bool) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.thinLocked()
-	if f.missed > 0 {
-		texts = append(texts, fmt.Sprintf("... %d messages not shown", f.missed))
-	}
-	for _, l := range f.lines {
-		texts = append(texts, l.Text)
-	}
-	f.lines, f.live, f.missed = nil, 0, 0
-	f.due = len(texts) > 0
-	return texts, f.mode, f.closed
+	n, s := f.news, f.status
+	f.due = queued || len(n.lines)+n.missed > 0 || s.Away || s.Waiting > 0 || s.Getting.Name != ""
+	f.lines, f.missed, f.live = nil, 0, 0
+	n.more = f.due
+	return n
 }

@@ -2,34 +2,45 @@ package terminal
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
 	"parley/client/internal/chat"
 )
 
-// keys presses keys, which are named as tea names them.
+// keys presses keys, which are named as tea names them, or pastes what begins with a quote.
 func keys(p *prompt, names ...string) {
 	special := map[string]tea.Key{
-		"enter": {Code: tea.KeyEnter}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
-		"ctrl+c": {Code: 'c', Mod: tea.ModCtrl}, "ctrl+d": {Code: 'd', Mod: tea.ModCtrl}, "left": {Code: tea.KeyLeft},
+		"enter": {Code: tea.KeyEnter}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown}, "left": {Code: tea.KeyLeft},
+		"right": {Code: tea.KeyRight}, "home": {Code: tea.KeyHome}, "backspace": {Code: tea.KeyBackspace},
+		"delete": {Code: tea.KeyDelete}, "tab": {Code: tea.KeyTab}, "alt+d": {Code: 'd', Mod: tea.ModAlt},
 	}
 	for _, name := range names {
 		key, ok := special[name]
-		if !ok {
+		if letter, ctrl := strings.CutPrefix(name, "ctrl+"); ctrl {
+			key = tea.Key{Code: rune(letter[0]), Mod: tea.ModCtrl}
+		} else if text, pasted := strings.CutPrefix(name, "'"); pasted {
+			p.Update(tea.PasteMsg{Content: text})
+			continue
+		} else if !ok {
 			key = tea.Key{Text: name, Code: []rune(name)[0]}
 		}
 		p.Update(tea.KeyPressMsg(key))
 	}
 }
 
+func idle(bool) news { return news{} }
+
 func TestPrompt(t *testing.T) {
+	eleven := strings.Repeat("x\n", 11)
 	tests := []struct {
 		name  string
 		keys  []string
-		typed []string // what the chat gets
+		typed []string // what the chat gets; with > what was pasted, with ? what is to be completed
 		line  string   // what stays on the line
 		gone  bool     // the chat is told to end
 	}{
@@ -37,16 +48,37 @@ func TestPrompt(t *testing.T) {
 		{"nothing", []string{"enter"}, nil, "", false},
 		{"wide", []string{"日", "本", "left", "x", "enter"}, []string{"日x本"}, "", false},
 		{"past", []string{"a", "enter", "b", "enter", "up", "up", "up"}, []string{"a", "b"}, "a", false},
-		{"past and back", []string{"a", "enter", "b", "enter", "up", "up", "down", "down", "down"}, []string{"a", "b"}, "", false},
+		{"draft", []string{"a", "enter", "b", "up", "down", "down", "c"}, []string{"a"}, "bc", false},
 		{"again", []string{"a", "enter", "up", "enter"}, []string{"a", "a"}, "", false},
-		{"leave", []string{"a", "ctrl+c", "ctrl+c"}, nil, "a", true},
+		{"clear", []string{"a", "ctrl+c", "b"}, nil, "b", false},
+		{"leave", []string{"a", "ctrl+c", "ctrl+c"}, nil, "", true},
+		{"stay", []string{"ctrl+c", "a", "ctrl+c"}, nil, "", false},
 		{"end of input", []string{"a", "left", "ctrl+d", "ctrl+d"}, nil, "", true},
-		{"after the end", []string{"ctrl+c", "a", "enter"}, nil, "a", true},
+		{"after the end", []string{"ctrl+c", "ctrl+c", "a", "enter"}, nil, "a", true},
+
+		{"combining", []string{"e\u0301", "x", "left", "left", "y", "enter"}, []string{"ye\u0301x"}, "", false},
+		{"combining, erased", []string{"a", "e\u0301", "backspace"}, nil, "a", false},
+		{"a family, deleted", []string{"a", "👩\u200d👧", "b", "home", "right", "delete", "enter"}, []string{"ab"}, "", false},
+		{"cut and put back", []string{"'one two three", "ctrl+w", "home", "ctrl+y", "enter"}, []string{"threeone two "}, "", false},
+		{"cut the last letter", []string{"a", "home", "alt+d", "ctrl+y", "ctrl+y"}, nil, "aa", false},
+		{"cut to the end", []string{"'ab", "left", "ctrl+k", "ctrl+k", "home", "ctrl+y"}, nil, "ba", false},
+		{"cut to the begin", []string{"'ab", "left", "ctrl+u"}, nil, "b", false},
+
+		{"pasted words", []string{"a", "'b c\n", "d"}, nil, "ab cd", false},
+		{"pasted lines", []string{"a", "'b\r\nc\rd", "enter"}, []string{">ab", ">c", "d"}, "", false},
+		{"pasted before the end", []string{"'ad", "left", "'b\nc"}, []string{">ab"}, "cd", false},
+		{"pasted commands", []string{"'/quit\n//x\n\n", "y"}, []string{">/quit", ">//x"}, "y", false},
+		{"pasted into a command", []string{"'/tell bob ", "'a\nb\n", "enter"}, []string{"/tell bob a b"}, "", false},
+		{"pasted after //", []string{"'//a ", "'b\nc\n"}, []string{">/a b", ">c"}, "", false},
+		{"much pasted, no", []string{"a", "'" + eleven, "enter", "b"}, nil, "ab", false},
+		{"much pasted, dropped", []string{"'" + eleven, "y", "ctrl+c"}, strings.Split(strings.Repeat(">x,", 10)+">x", ","), "", false},
+
+		{"tab", []string{"'/g x", "left", "tab"}, []string{"?/g "}, "/g x", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			typed := make(chan string, 10)
-			p := newPrompt(typed, nil)
+			typed := make(chan chat.Input, 100)
+			p := newPrompt("alice", typed, idle)
 			keys(p, tt.keys...)
 			if gone := p.typed == nil; gone != tt.gone {
 				t.Errorf("the end was told: %v, want %v", gone, tt.gone)
@@ -54,7 +86,7 @@ func TestPrompt(t *testing.T) {
 			p.hangUp()
 			var got []string
 			for in := range typed {
-				got = append(got, in)
+				got = append(got, map[chat.Sort]string{chat.Pasted: ">", chat.Complete: "?"}[in.Sort]+in.Text)
 			}
 			if diff := cmp.Diff(tt.typed, got); diff != "" {
 				t.Errorf("typed (-want +got):\n%s", diff)
@@ -66,12 +98,48 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
-// A line that the chat cannot take yet stays where it is.
+// What the chat cannot take yet is kept in order, and what was pasted waits for the server too.
 func TestPromptFull(t *testing.T) {
-	p := newPrompt(make(chan string), nil)
-	keys(p, "a", "enter")
-	if diff := cmp.Diff("a", p.line.Value()); diff != "" {
+	typed := make(chan chat.Input, 1)
+	busy := news{status: chat.Status{Waiting: maxAhead}}
+	p := newPrompt("alice", typed, func(bool) news { return busy })
+	keys(p, "'a\nb\nc", "enter")
+	p.Update(print{})
+	var got []string
+	for range 3 {
+		got = append(got, (<-typed).Text, fmt.Sprint(len(p.queue)))
+		busy.status.Waiting = 0
+		p.Update(print{})
+	}
+	want := []string{"a", "2", "b", "1", "c", "0"}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestComplete(t *testing.T) {
+	tests := []struct {
+		name         string
+		line         string
+		answer       chat.Completion
+		before, hint string
+	}{
+		{"one", "/te", chat.Completion{Line: "/te", Words: []string{"/tell"}, Same: "/tell", After: " "}, "/tell ", ""},
+		{"several", "bo", chat.Completion{Line: "bo", Words: []string{"Bob", "Bobby"}, Same: "Bob"}, "Bob", "Bob  Bobby"},
+		{"none", "x", chat.Completion{Line: "x"}, "x", "nothing begins like this"},
+		{"at the end", "hi bo", chat.Completion{Line: "hi bo", Start: 3, Words: []string{"bob"}, Same: "bob", After: " "}, "hi bob ", ""},
+		{"too late", "hi bo, but", chat.Completion{Line: "hi bo", Start: 3, Words: []string{"bob"}, Same: "bob"}, "hi bo, but", ""},
+		{"hostile", "/get ", chat.Completion{Line: "/get ", Start: 5, Words: []string{"a\u202e", "b\x1b"}}, "/get ", `a\u{202E}  b\u{001B}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPrompt("alice", nil, idle)
+			p.set(tt.line)
+			p.Update(tt.answer)
+			if diff := cmp.Diff([]string{tt.before, tt.hint}, []string{p.before(), p.hint}); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -84,15 +152,52 @@ func TestThin(t *testing.T) {
 			t.Fatalf("%d lines are kept", len(f.lines))
 		}
 	}
-	f.thinLocked()
+	got := f.take(false)
 	want := []chat.Line{{Kind: chat.Answer, Text: "answer"}}
 	for i := range readable {
 		want = append(want, chat.Line{Kind: chat.Message, Text: fmt.Sprint(100_000 - readable + i)})
 	}
-	if diff := cmp.Diff(want, f.lines); diff != "" {
+	if diff := cmp.Diff(want, got.lines); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
-	if want := 100_000 - readable; f.missed != want {
-		t.Errorf("%d were counted, want %d", f.missed, want)
+	if want := 100_000 - readable; got.missed != want {
+		t.Errorf("%d were counted, want %d", got.missed, want)
+	}
+}
+
+// The view has the width and height of the screen at most, and the cursor is in it.
+func TestView(t *testing.T) {
+	tests := []struct {
+		name   string
+		width  int
+		status chat.Status
+		line   string
+		want   string // with | for the cursor
+	}{
+		{"empty", 20, chat.Status{}, "", "[all] |"},
+		{"wide", 20, chat.Status{To: "bob"}, "日本", "[to bob] 日本|"},
+		{"combining", 20, chat.Status{}, "e\u0301", "[all] e\u0301|"},
+		{"scrolled", 20, chat.Status{}, "0123456789abcdefgh", "[all] 6789abcdefgh|"},
+		{"long name", 20, chat.Status{To: "a-very-long-name"}, "hi", "[to a-very…] hi|"},
+		{"narrow", 8, chat.Status{Away: true}, "hello", "[a…] o|"},
+		{"away", 60, chat.Status{Away: true, Waiting: 2}, "", "[all, away, reconnecting, 2 waiting] |"},
+		{"hidden characters", 40, chat.Status{}, "a\u202eb", `[all] a\u{202E}b|`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPrompt("alice", nil, func(bool) news { return news{status: tt.status} })
+			p.Update(tea.WindowSizeMsg{Width: tt.width, Height: 3})
+			p.Update(print{})
+			p.set(tt.line)
+			view := p.View()
+			x, row := view.Cursor.X, ansi.Strip(view.Content)
+			got := ansi.TruncateWc(row, x, "") + "|" + ansi.TruncateLeftWc(row, x, "")
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if x >= tt.width {
+				t.Errorf("the cursor is in column %d of %d", x, tt.width)
+			}
+		})
 	}
 }

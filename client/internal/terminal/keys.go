@@ -1,0 +1,189 @@
+package terminal
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"parley/client/internal/chat"
+)
+
+// cuts are the keys that cut out what another one moves over.
+var cuts = map[string]tea.Key{
+	"ctrl+u": {Code: tea.KeyHome}, "ctrl+k": {Code: tea.KeyEnd},
+	"ctrl+w": {Code: tea.KeyLeft, Mod: tea.ModAlt}, "alt+backspace": {Code: tea.KeyLeft, Mod: tea.ModAlt},
+	"alt+d": {Code: tea.KeyRight, Mod: tea.ModAlt}, "alt+delete": {Code: tea.KeyRight, Mod: tea.ModAlt},
+}
+
+func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
+	name, hint := key.String(), p.hint
+	p.hint = ""
+	movement, cutting := cuts[name]
+	switch {
+	case p.pasted != nil:
+		p.decide(strings.EqualFold(name, "y"))
+	case name == "ctrl+c" && hint == onceMore, name == "ctrl+d" && p.line.Value() == "":
+		p.hangUp()
+	case name == "ctrl+c":
+		p.queue, p.at, p.draft, p.hint = nil, len(p.past), "", onceMore
+		p.line.Reset()
+	case name == "ctrl+z":
+		cmd = tea.Suspend
+	case name == "enter":
+		p.enter()
+	case name == "tab":
+		p.ask()
+	case name == "up" && p.at > 0:
+		p.recall(p.at - 1)
+	case name == "down" && p.at < len(p.past):
+		p.recall(p.at + 1)
+	case name == "left", name == "ctrl+b":
+		p.line.SetCursor(p.left())
+	case name == "right", name == "ctrl+f":
+		p.line.SetCursor(p.right())
+	case name == "backspace", name == "ctrl+h":
+		p.cut(p.left(), p.line.Position())
+	case name == "delete", name == "ctrl+d":
+		p.cut(p.line.Position(), p.right())
+	case name == "ctrl+y":
+		p.insert(p.killed)
+	case cutting:
+		from := p.line.Position()
+		p.line, cmd = p.line.Update(tea.KeyPressMsg(movement))
+		if killed := p.cut(min(from, p.line.Position()), max(from, p.line.Position())); killed != "" {
+			p.killed = killed
+		}
+	default:
+		p.line, cmd = p.line.Update(key)
+	}
+	return cmd
+}
+
+// left and right return where the cursor is after a step over what is one character to the eye, of however many runes.
+func (p *prompt) left() int {
+	before := string([]rune(p.line.Value())[:p.line.Position()])
+	last := ""
+	for before != "" {
+		last, _ = ansi.FirstGraphemeCluster(before, ansi.GraphemeWidth)
+		before = before[len(last):]
+	}
+	return p.line.Position() - utf8.RuneCountInString(last)
+}
+
+func (p *prompt) right() int {
+	after := string([]rune(p.line.Value())[p.line.Position():])
+	next, _ := ansi.FirstGraphemeCluster(after, ansi.GraphemeWidth)
+	return p.line.Position() + utf8.RuneCountInString(next)
+}
+
+// cut takes the runes from one place to another out of the line, and returns them.
+func (p *prompt) cut(from, to int) string {
+	value := []rune(p.line.Value())
+	p.line.SetValue(string(value[:from]) + string(value[to:]))
+	p.line.SetCursor(from)
+	return string(value[from:to])
+}
+
+// insert puts text where the cursor is.
+func (p *prompt) insert(text string) { p.line, _ = p.line.Update(tea.PasteMsg{Content: text}) }
+
+// set puts text in place of the line.
+func (p *prompt) set(text string) {
+	p.line.SetValue(text)
+	p.line.CursorEnd()
+}
+
+// enter hands on the line.
+func (p *prompt) enter() {
+	line := p.line.Value()
+	if line == "" || p.typed == nil {
+		return
+	}
+	p.queue = append(p.queue, chat.Input{Text: line})
+	if p.past = append(p.past, line); len(p.past) > maxPast {
+		p.past = p.past[1:]
+	}
+	p.at, p.draft = len(p.past), ""
+	p.line.Reset()
+}
+
+// recall puts a line that was typed before in place of the present one, which is kept if it is new.
+func (p *prompt) recall(at int) {
+	if p.at == len(p.past) {
+		p.draft = p.line.Value()
+	}
+	if p.at = at; at < len(p.past) {
+		p.set(p.past[at])
+	} else {
+		p.set(p.draft)
+	}
+}
+
+// paste takes a text as if it were typed, but for this: what has several lines is never a command, and its lines are sent
+// as they are. The last one stays on the line when it has no end. Where a command is typed, all goes on its line.
+func (p *prompt) paste(text string) {
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	value, at := []rune(p.line.Value()), p.line.Position()
+	before, after := string(value[:at]), string(value[at:])
+	command := strings.HasPrefix(before, "/") && !strings.HasPrefix(before, "//")
+	if one := strings.TrimRight(text, "\n"); command || !strings.Contains(one, "\n") {
+		p.insert(one)
+		return
+	}
+	lines := strings.Split(strings.TrimPrefix(before, "/")+text, "\n")
+	in := &paste{rest: lines[len(lines)-1] + after}
+	for _, line := range lines[:len(lines)-1] {
+		if strings.TrimSpace(line) != "" {
+			in.lines = append(in.lines, chat.Input{Text: line, Sort: chat.Pasted})
+		}
+	}
+	p.pasted = in
+	if len(in.lines) <= atOnce {
+		p.decide(true)
+	}
+}
+
+// decide sends what was pasted, or forgets it.
+func (p *prompt) decide(send bool) {
+	if !send {
+		p.pasted, p.hint = nil, "not sent"
+		return
+	}
+	p.queue = append(p.queue, p.pasted.lines...)
+	p.set(p.pasted.rest)
+	p.pasted = nil
+}
+
+// ask asks how what stands before the cursor may go on.
+func (p *prompt) ask() {
+	if line := p.before(); line != "" && p.typed != nil {
+		select {
+		case p.typed <- chat.Input{Text: line, Sort: chat.Complete}:
+		default: // it has enough to do
+		}
+	}
+}
+
+// before returns what stands before the cursor.
+func (p *prompt) before() string { return string([]rune(p.line.Value())[:p.line.Position()]) }
+
+// complete does what the answer to ask says, unless the line is another by now.
+func (p *prompt) complete(c chat.Completion) {
+	if c.Line != p.before() {
+		return
+	}
+	switch len(c.Words) {
+	case 0:
+		p.hint = "nothing begins like this"
+		return
+	case 1:
+		c.Same += c.After
+	default:
+		p.hint = chat.Escape(strings.Join(c.Words, "  "))
+	}
+	at := p.line.Position()
+	p.cut(at-utf8.RuneCountInString(c.Line[c.Start:]), at)
+	p.insert(c.Same)
+}

@@ -1,0 +1,170 @@
+package terminal
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/google/go-cmp/cmp"
+
+	"parley/client/internal/chat"
+)
+
+func init() { lipgloss.Writer.Profile = colorprofile.ANSI256 } // whatever the tests write to
+
+var (
+	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	fresh = noon.Add(-time.Hour)
+	old   = noon.Add(-48 * time.Hour)
+)
+
+// marked returns painted rows with words in place of sequences.
+func marked(rows []string) []string {
+	return strings.Split(strings.NewReplacer("\x1b[m", "}", "\x1b[2m", "dim{", "\x1b[1m", "bold{", "\x1b[1;7m", "called{",
+		"\x1b[38;5;"+shade("bob")+"m", "bob{", "\x1b[38;5;160m", "wrong{").Replace(strings.Join(rows, "\n")), "\n")
+}
+
+func TestPaint(t *testing.T) {
+	tests := []struct {
+		name  string
+		line  chat.Line
+		room  int
+		want  []string
+		calls bool
+	}{
+		{"message", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi"}, 40, []string{"dim{11:00 }bob{bob}: hi"}, false},
+		{"of another day", chat.Line{Kind: chat.Message, At: old, From: "bob", Text: "hi"}, 40, []string{"dim{Nov 20 12:00 }bob{bob}: hi"}, false},
+		{"unicast", chat.Line{Kind: chat.Message, At: fresh, From: "bob", To: "you", Text: "hi"}, 40, []string{"dim{11:00 }bob{bob} → bold{you}: hi"}, false},
+		{"own", chat.Line{Kind: chat.Answer, At: fresh, From: "you", To: "bob", Text: "al"}, 40, []string{"dim{11:00 }bold{you} → bob{bob}: al"}, false},
+		{"calls", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "AL, al!"}, 40, []string{"dim{11:00 }bob{bob}: called{AL}, called{al}!"}, true},
+		{"does not call", chat.Line{Kind: chat.Message, At: fresh, From: "al", Text: "also all pal al2"}, 40, []string{"dim{11:00 }\x1b[38;5;" + shade("al") + "mal}: also all pal al2"}, false},
+		{"joined", chat.Line{Kind: chat.Presence, At: fresh, Text: "al has joined"}, 40, []string{"dim{11:00 }dim{al has joined}"}, false},
+		{"history", chat.Line{Kind: chat.Earlier, At: fresh, From: "bob", Text: "hi al"}, 40, []string{"dim{11:00 }dim{bob: hi al}"}, false},
+		{"answer", chat.Line{Text: "you may read this"}, 12, []string{"you may", "  read this"}, false},
+		{"failure", chat.Line{Kind: chat.Failure, Text: "no such"}, 40, []string{"wrong{no such}"}, false},
+		{"wrapped", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "one two three four"}, 20, []string{"dim{11:00 }bob{bob}: one two", "      three four"}, false},
+		{"wrapped look", chat.Line{Kind: chat.Presence, At: fresh, Text: "one two three four"}, 20, []string{"dim{11:00 }dim{one two three}", "      dim{four}"}, false},
+		{"long word", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: strings.Repeat("x", 20)}, 20, []string{"dim{11:00 }bob{bob}:", "      xxxxxxxxxxxxxx", "      xxxxxx"}, false},
+		{"wide", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "日本語日本語"}, 20, []string{"dim{11:00 }bob{bob}:", "      日本語日本語"}, false},
+		{"combining", chat.Line{Text: "e\u0301e\u0301e\u0301 e\u0301"}, 6, []string{"e\u0301e\u0301e\u0301", "  e\u0301"}, false},
+		{"narrow", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi you"}, 12, []string{"dim{11:00 }bob{bob}:", "  hi you"}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			rows, calls := newPainter("al").paint(tt.line, tt.room, noon)
+			if diff := cmp.Diff(tt.want, marked(rows)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if calls != tt.calls {
+				t.Errorf("calls the user: %v, want %v", calls, tt.calls)
+			}
+		})
+	}
+}
+
+func TestNoColor(t *testing.T) {
+	lipgloss.Writer.Profile = colorprofile.ASCII // as it is with NO_COLOR
+	defer func() { lipgloss.Writer.Profile = colorprofile.ANSI256 }()
+	rows, _ := newPainter("al").paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, 40, noon)
+	if diff := cmp.Diff([]string{"dim{11:00 }bob: hi called{al}"}, marked([]string{strings.ReplaceAll(rows[0], "\x1b[mbob\x1b[m", "bob")})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A name has one colour, however it is written, and names have many; each can be read on black and on white.
+func TestShades(t *testing.T) {
+	if a, b := shade("Bob"), shade("bob"); a != b {
+		t.Errorf("Bob has the colour %s, and bob %s", a, b)
+	}
+	seen := make(map[string]bool)
+	for n := range 1000 {
+		seen[shade("user"+strconv.Itoa(n))] = true
+	}
+	for _, s := range shades {
+		if !seen[s] {
+			t.Errorf("of 1000 names none has the colour %s", s)
+		}
+		n, _ := strconv.Atoi(s)
+		level := []float64{0, 95, 135, 175, 215, 255}
+		linear := func(i int) float64 { return math.Pow((level[i]/255+0.055)/1.055, 2.4) }
+		light := 0.2126*linear((n-16)/36) + 0.7152*linear((n-16)/6%6) + 0.0722*linear((n-16)%6)
+		if black, white := (light+0.05)/0.05, 1.05/(light+0.05); black < 3.5 || white < 3.5 {
+			t.Errorf("colour %s has a contrast of %.1f to black and %.1f to white, want 3.5", s, black, white)
+		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	tests := []struct {
+		p    chat.Progress
+		want string
+	}{
+		{chat.Progress{Name: "a", Size: 10, Began: noon}, "0%, 0 B of 10 B: a"},
+		{chat.Progress{Name: "a b", Have: 3e6, Size: 4e6, From: 1e6, Began: noon.Add(-4 * time.Second), More: 2}, "75%, 3.0 MB of 4.0 MB, 500.0 kB/s, 2s left, 2 more to come: a b"},
+		{chat.Progress{Name: "a", Have: 999, Size: 1000, Began: noon.Add(-time.Second)}, "99%, 999 B of 1.0 kB, 999 B/s, 0s left: a"},
+		{chat.Progress{Name: "a", Have: 100, Size: math.MaxUint64, Began: noon.Add(-time.Second)}, "0%, 100 B of 18.4 EB, 100 B/s, 277h46m40s left: a"},
+		{chat.Progress{Name: "empty", Began: noon}, "100%, 0 B of 0 B: empty"},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, progress(tt.p, noon)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+// widest returns the most columns that a character takes: no row can break one.
+func widest(s string) (most int) {
+	for s != "" {
+		c, n := ansi.FirstGraphemeCluster(s, ansi.WcWidth)
+		s, most = s[len(c):], max(most, n)
+	}
+	return most
+}
+
+// FuzzPaint holds what is printed, and the line itself, to hold no control character but the sequences for a look.
+func FuzzPaint(f *testing.F) {
+	f.Add("bob", "", "hi \x1b[2J al \u202e\u200d", 0, 20)
+	f.Add("\x1b]0;x\a", "al", "👩\u200d👧\xff\u2028 日本語", 3, 5)
+	look := regexp.MustCompile("\x1b\\[[0-9;]*m")
+	check := func(t *testing.T, row string, most int) {
+		t.Helper()
+		plain := look.ReplaceAllString(row, "")
+		parts := strings.NewReplacer("\u200c", "", "\u200d", "").Replace(plain) // a joiner may end a row
+		if !utf8.ValidString(plain) || strings.ContainsFunc(plain, unicode.IsControl) || chat.Escape(parts) != parts {
+			t.Errorf("printed %q", row)
+		}
+		if w := ansi.StringWidthWc(row); w > most && widest(plain) <= 2 {
+			t.Errorf("%d columns in a room of %d: %q", w, most, row)
+		}
+	}
+	f.Fuzz(func(t *testing.T, from, to, text string, kind, width int) {
+		width = min(max(width, 4), 200)
+		kind = kind & 7 % 5
+		l := chat.Line{Kind: chat.Kind(kind), At: fresh, From: chat.Escape(from), To: chat.Escape(to), Text: chat.Escape(text)}
+		rows, _ := newPainter("al").paint(l, width-1, noon)
+		for _, row := range rows {
+			check(t, row, width-1)
+		}
+		p := newPrompt("al", nil, func(bool) news { return news{status: chat.Status{To: chat.Escape(to)}} })
+		p.Update(tea.WindowSizeMsg{Width: width, Height: 9})
+		p.Update(print{})
+		p.set(text)
+		p.hint = chat.Escape(from)
+		view := p.View()
+		for row := range strings.SplitSeq(view.Content, "\n") {
+			check(t, row, width-1)
+		}
+		if view.Cursor.X >= width {
+			t.Errorf("the cursor is in column %d of %d", view.Cursor.X, width)
+		}
+	})
+}
