@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ type Conn struct {
 	wake       chan struct{} // there is something to write
 
 	err     error         // what ended reading; set before lines is closed
+	panics  chan string   // what a goroutine died of, if one did
 	getting atomic.Bool   // a GET is not answered to its end
 	seen    atomic.Uint64 // seq up to which the stream was handled
 	handled int           // lines of the stream
@@ -54,7 +56,7 @@ type Conn struct {
 
 // newConn returns a Conn over nc that lasts until ctx ends.
 func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
-	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1)}
+	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1), panics: make(chan string, 2)}
 	c.lines, c.file = make(chan wire.Message, queued), make(chan Piece)
 	c.r = wire.NewReader(c, wire.MaxServerLine, maxBuffer)
 	c.ctx, c.cancel = context.WithCancel(ctx)
@@ -64,13 +66,25 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 
 // start begins to read and write.
 func (c *Conn) start() {
-	c.goroutines.Go(c.write)
+	c.goroutines.Go(func() {
+		defer c.catch()
+		c.write()
+	})
 	c.goroutines.Go(func() {
 		defer close(c.lines)
 		defer close(c.file)
 		defer c.cancel()
+		defer c.catch()
 		c.err = c.read()
 	})
+}
+
+// catch keeps a panic for Close, and ends the connection.
+func (c *Conn) catch() {
+	if r := recover(); r != nil {
+		c.panics <- fmt.Sprintf("%v\n%s", r, debug.Stack())
+		c.cancel()
+	}
 }
 
 // Lines returns what the server sends, in order, but for downloads. The channel is closed when the connection is.
@@ -106,13 +120,19 @@ func (c *Conn) Seen(seq uint64) {
 }
 
 // Close ends the connection, waits until all that it started has ended, and returns what broke it before, if anything: a
-// *wire.ProtocolError when the server does not follow the protocol.
+// *wire.ProtocolError when the server does not follow the protocol. A panic in what it started goes on here, where the
+// caller's deferred functions can put the terminal right.
 func (c *Conn) Close() error {
 	c.cancel()
 	for range c.lines {
 	}
 	c.goroutines.Wait()
-	return c.err
+	select {
+	case why := <-c.panics:
+		panic(why)
+	default:
+		return c.err
+	}
 }
 
 // Read fails when nothing comes for the idle time. Time in which nobody reads does not count.
