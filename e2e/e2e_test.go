@@ -168,7 +168,7 @@ func setup(env *testscript.Env, sharedFiles string) error {
 		name, _, _ := strings.Cut(kv, "=")
 		st.env = append(st.env, name)
 	}
-	st.env = append(st.env, "SERVER_SHARED_FILES", "NO_COLOR")
+	st.env = append(st.env, "SERVER_SHARED_FILES", "NO_COLOR", "TERM")
 	if dir := os.Getenv("GOCOVERDIR"); dir == "" && testing.CoverMode() != "" {
 		env.Setenv("GOCOVERDIR", env.WorkDir) // else every program complains
 		st.env = append(st.env, "GOCOVERDIR")

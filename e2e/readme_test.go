@@ -174,7 +174,7 @@ func (r *reader) command(name string, args ...string) *exec.Cmd {
 	line := program(name, args...)
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "SERVER_SHARED_FILES=")
+	cmd.Env = append(os.Environ(), "SERVER_SHARED_FILES=", "TERM=xterm-256color")
 	return cmd
 }
 

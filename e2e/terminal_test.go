@@ -20,7 +20,7 @@ type terminal struct {
 
 // newOnTerminal starts cmd on a terminal.
 func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
-	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+	cmd.Env = append([]string{"TERM=xterm-256color", "LC_ALL=C.UTF-8"}, cmd.Env...)
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)})
 	if err != nil {
 		return nil, err
@@ -54,6 +54,10 @@ func term(c *call) {
 	a, err := newOnTerminal(name, c.command("client", args...), cols, rows)
 	c.check(err)
 	c.add(a)
+	if c.ts.Getenv("TERM") == "dumb" {
+		c.awaitScreen(a, name+" has joined", a.term.screen.rows)
+		return
+	}
 	c.awaitScreen(a, "[all] |", a.term.screen.promptOnly)
 }
 

@@ -52,8 +52,7 @@ type Chat struct {
 	files  []wire.Message   // what FILES said
 	asOf   time.Time        // when it did
 	leave  <-chan time.Time // when to go without the server's goodbye; nil while we stay
-	failed bool             // something that was to be done was not
-	ended  bool             // the session ended without our asking
+	failed bool             // the exit status says so
 	over   bool             // Run returns
 }
 
@@ -128,7 +127,7 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 	c.unfinished(c.session.Tried(), "message", "without an answer: not known whether sent")
 	c.unfinished(c.session.Waiting()-c.session.Tried(), "message", "not sent")
 	c.unfinished(len(c.get.queue), "download", "not finished: /get goes on with it")
-	if face.Flush() != nil || c.ended || c.failed && !cfg.Person {
+	if face.Flush() != nil || c.failed {
 		return 1
 	}
 	return 0
@@ -183,8 +182,8 @@ func (c *Chat) quit() {
 
 // end ends the session for a reason that is not ours.
 func (c *Chat) end(format string, args ...any) {
-	c.ended, c.over = true, true
 	c.fail(format, args...)
+	c.failed, c.over = true, true
 }
 
 // lost begins to come back after the connection broke by err.
@@ -255,7 +254,8 @@ func (c *Chat) show(kind Kind, format string, args ...any) {
 	c.face.Show(Line{Kind: kind, Text: Escape(fmt.Sprintf(format, args...))})
 }
 
+// fail says what went wrong, which a script learns by the exit status, too.
 func (c *Chat) fail(format string, args ...any) {
-	c.failed = true
+	c.failed = c.failed || !c.cfg.Person
 	c.face.Show(Line{Kind: Failure, Text: Complaint(fmt.Sprintf(format, args...))})
 }

@@ -70,14 +70,14 @@ func (c *Chat) enter(in Input) {
 	text := strings.ReplaceAll(strings.TrimSuffix(in.Text, "\r"), "\t", " ")
 	err := wire.CheckText([]byte(text))
 	switch {
-	case in.Sort == Complete:
+	case in.Partial:
 		c.complete(in.Text)
 	case len(text) > wire.MaxLine:
 		c.fail("not sent: a line of %d or more bytes, at most %d are allowed", len(text), wire.MaxLine)
 	case err != nil:
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
-	case in.Sort == Pasted || !strings.HasPrefix(text, "/"):
+	case in.Pasted || !strings.HasPrefix(text, "/"):
 		c.send(c.to, text)
 	case strings.HasPrefix(text, "//"):
 		c.send(c.to, text[1:])
@@ -116,7 +116,8 @@ func (c *Chat) do(command, argument string) {
 			c.send(name, text)
 		}
 	case "/who":
-		c.question(wire.Who, c.showUsers)
+		c.names = nil // the server knows best
+		c.withNames(func() { c.show(Answer, "%d here: %s", len(c.names), strings.Join(c.names.list(), ", ")) })
 	case "/files":
 		c.withFiles(0, c.showFiles)
 	case "/get":
@@ -219,14 +220,6 @@ func (c *Chat) send(to, text string) {
 		c.session.Add(m, c.conn != nil)
 		c.ask(m)
 	}
-}
-
-func (c *Chat) showUsers(_ wire.Message, users []wire.Message) {
-	var names []string
-	for _, u := range users {
-		names = append(names, string(u.Name))
-	}
-	c.show(Answer, "%d here: %s", len(names), strings.Join(names, ", "))
 }
 
 // showFiles shows a row for each file. The name, which may be long and may hold spaces, is last.

@@ -100,9 +100,9 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			case ".":
 				input <- Input{Text: rest}
 			case ",":
-				input <- Input{rest, Pasted}
+				input <- Input{Text: rest, Pasted: true}
 			case "?":
-				input <- Input{strings.TrimSuffix(rest, "_"), Complete}
+				input <- Input{Text: strings.TrimSuffix(rest, "_"), Partial: true}
 			case "cut":
 				conn.Close()
 				conn = <-conns

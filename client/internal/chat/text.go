@@ -53,21 +53,12 @@ func (l Line) String() string {
 	return text
 }
 
-// Input is what the user did.
+// Input is a line that the user typed, which may be a command.
 type Input struct {
-	Text string
-	Sort
+	Text    string
+	Pasted  bool // it is to be sent, whatever it begins with
+	Partial bool // it is not done: say what may stand at its end
 }
-
-// A Sort says what is to be done with input.
-type Sort int
-
-// The sorts of input.
-const (
-	Typed    Sort = iota // a line, which may be a command
-	Pasted               // a line to send, whatever it begins with
-	Complete             // the begin of a line: say what may stand at its end
-)
 
 // A Status is what a user wants to know all the time.
 type Status struct {
@@ -91,7 +82,7 @@ type Progress struct {
 type Face interface {
 	Show(Line)             // shows a line
 	Status(Status)         // says what has changed
-	Complete(c Completion) // answers input of the sort Complete
+	Complete(c Completion) // answers partial input
 	Flush() error          // puts on the screen what is not there yet
 }
 

@@ -136,7 +136,7 @@ func (p *prompt) paste(text string) {
 	in := &paste{rest: lines[len(lines)-1] + after}
 	for _, line := range lines[:len(lines)-1] {
 		if strings.TrimSpace(line) != "" {
-			in.lines = append(in.lines, chat.Input{Text: line, Sort: chat.Pasted})
+			in.lines = append(in.lines, chat.Input{Text: line, Pasted: true})
 		}
 	}
 	p.pasted = in
@@ -160,7 +160,7 @@ func (p *prompt) decide(send bool) {
 func (p *prompt) ask() {
 	if line := p.before(); line != "" && p.typed != nil {
 		select {
-		case p.typed <- chat.Input{Text: line, Sort: chat.Complete}:
+		case p.typed <- chat.Input{Text: line, Partial: true}:
 		default: // it has enough to do
 		}
 	}

@@ -133,7 +133,7 @@ func (p *prompt) paintAll() (rows []string, calls bool) {
 // feed hands on what was typed and pasted, as far as the chat takes it.
 func (p *prompt) feed() {
 	for len(p.queue) > 0 && p.typed != nil {
-		if p.queue[0].Sort == chat.Pasted && p.status.Waiting >= maxAhead {
+		if p.queue[0].Pasted && p.status.Waiting >= maxAhead {
 			return
 		}
 		select {

@@ -86,7 +86,7 @@ func TestPrompt(t *testing.T) {
 			p.hangUp()
 			var got []string
 			for in := range typed {
-				got = append(got, map[chat.Sort]string{chat.Pasted: ">", chat.Complete: "?"}[in.Sort]+in.Text)
+				got = append(got, map[bool]string{true: ">"}[in.Pasted]+map[bool]string{true: "?"}[in.Partial]+in.Text)
 			}
 			if diff := cmp.Diff(tt.typed, got); diff != "" {
 				t.Errorf("typed (-want +got):\n%s", diff)
