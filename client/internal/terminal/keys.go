@@ -29,8 +29,10 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	case name == "ctrl+c":
 		p.queue, p.at, p.draft, p.hint = nil, len(p.past), "", onceMore
 		p.line.Reset()
-	case name == "ctrl+z":
+	case name == "ctrl+z" && stoppable():
 		cmd = tea.Suspend
+	case name == "ctrl+z":
+		p.hint = "no shell to go back to"
 	case name == "enter":
 		p.enter()
 	case name == "tab":
