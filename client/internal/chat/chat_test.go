@@ -215,22 +215,26 @@ func TestChat(t *testing.T) {
 			< FILE 5 0 other
 			? /get n
 			? /get notes 1
+			? /w Bo: hi Bob
 			? /who x
 			? /help qui
+			? /al
 			? //q`, `
-			? </history|/help> 
-			? /tell <> 
+			? /h| /history /help
+			? /tell a|
 			Bo has joined
-			? <Bo|Bob|bobby>: 
+			? Bo| Bo Bob bobby
 			bobby has left
-			? /w <Bo|Bob> 
-			? say hi to <Bo|Bob> 
-			? /get <Notes 1.txt>
-			? /get <Notes 1.txt>
-			? /get <Notes 1.txt>
-			? /who <> 
-			? /help <quiet|quit> 
-			? <> `, 0},
+			? /w Bo| Bo Bob
+			? say hi to Bo| Bo Bob
+			? /get Notes 1.txt| Notes 1.txt
+			? /get Notes 1.txt| Notes 1.txt
+			? /get Notes 1.txt| Notes 1.txt
+			? /w Bo: hi Bob | Bob
+			? /who x|
+			? /help /qui| /quiet /quit
+			? /all | /all
+			? //q|`, 0},
 		{"away", false, `
 			. /who
 			> WHO

@@ -8,16 +8,16 @@ import (
 	"parley/server/wire"
 )
 
-// fresh is how long a list of files serves to complete their names.
-const fresh = time.Minute
+const (
+	fresh      = time.Minute // how long a list of files serves to complete their names
+	maxOffered = 100         // words to choose from: more than a row shows
+)
 
-// A Completion says what may stand at the end of a line that is half typed. It holds what others chose, unescaped.
+// A Completion says how a line may go on.
 type Completion struct {
-	Line  string   // as it was asked about
-	Start int      // byte of Line where the word to be completed begins
-	Words []string // what it may become, in order
-	Same  string   // what they all begin with
-	After string   // what follows the word when there is only one
+	Line   string   // as it was asked about
+	Longer string   // the line with all that is certain; unescaped, as others may have chosen it
+	Words  []string // what its last word may become
 }
 
 // complete tells the face how a line may go on, as soon as that is known.
@@ -30,47 +30,54 @@ func (c *Chat) complete(line string) {
 			argument = found[0].Argument
 		}
 	}
-	switch answer := (Completion{Line: line, Start: len(line) - len(rest), After: " "}); {
+	switch {
 	case strings.HasPrefix(line, "/") && !more:
-		answer.Start = 0
-		c.offer(answer, commandNames())
+		c.offer(line, "", line, " ", commandNames())
 	case argument == "[COMMAND]":
-		answer.Start += strings.Count(rest, "/")
-		c.offer(answer, strings.Split(strings.Join(commandNames(), "")[1:], "/"))
+		c.offer(line, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", commandNames())
 	case argument == "FILE":
 		c.withFiles(fresh, func(_ wire.Message, files []wire.Message) {
-			answer.After = ""
-			var words []string
+			var names []string
 			for _, f := range files {
-				words = append(words, string(f.Name))
+				names = append(names, string(f.Name))
 			}
-			c.offer(answer, words)
+			c.offer(line, first+" ", rest, "", names)
 		})
 	case strings.Contains(argument, "NAME"), argument == "TEXT":
-		if answer.Start = strings.LastIndex(line, " ") + 1; answer.Start == 0 {
-			answer.After = ": "
+		before, after := line[:strings.LastIndex(line, " ")+1], " "
+		if before == "" {
+			after = ": "
 		}
 		c.withNames(func() {
 			own := func(name string) bool { return name == c.cfg.Name }
-			c.offer(answer, slices.DeleteFunc(c.names.list(), own))
+			c.offer(line, before, line[len(before):], after, slices.DeleteFunc(c.names.list(), own))
 		})
 	default:
-		c.offer(answer, nil)
+		c.face.Complete(Completion{Line: line, Longer: line})
 	}
 }
 
-// offer gives the face those of the words that begin like what is typed, in upper or lower case.
-func (c *Chat) offer(answer Completion, words []string) {
-	typed := strings.ToLower(answer.Line[answer.Start:])
+// offer gives the face those of the words that begin like what is typed after before, in upper or lower case; after them
+// goes after, when there is only one.
+func (c *Chat) offer(line, before, typed, after string, words []string) {
+	answer := Completion{Line: line, Longer: line}
+	same := ""
 	for _, w := range words {
-		if strings.HasPrefix(strings.ToLower(w), typed) {
-			answer.Words = append(answer.Words, w)
+		if common(typed, w) != typed {
+			continue
+		}
+		if same = common(same, w); answer.Words == nil {
+			same = w
+		}
+		if len(answer.Words) < maxOffered {
+			answer.Words = append(answer.Words, Escape(w))
 		}
 	}
-	for i, w := range answer.Words {
-		if answer.Same = common(answer.Same, w); i == 0 {
-			answer.Same = w
-		}
+	if answer.Words != nil {
+		answer.Longer = before + same
+	}
+	if len(answer.Words) == 1 {
+		answer.Longer += after
 	}
 	c.face.Complete(answer)
 }

@@ -10,9 +10,12 @@ import (
 // names are users' names, by their keys.
 type names map[string]string
 
-// add adds a name, unless n is nil.
+// maxNames bounds what a server can make the client remember.
+const maxNames = 100_000
+
+// add adds a name, unless n is nil or full.
 func (n names) add(name string) {
-	if n != nil {
+	if n != nil && len(n) < maxNames {
 		n[wire.NameKey(name)] = name
 	}
 }

@@ -43,8 +43,7 @@ func (r *record) Status(s Status) {
 }
 
 func (r *record) Complete(c Completion) {
-	words := strings.Join(c.Words, "|")
-	r.lines = append(r.lines, "? "+c.Line[:c.Start]+"<"+words+">"+c.After)
+	r.lines = append(r.lines, "? "+c.Longer+"| "+strings.Join(c.Words, " "))
 }
 
 func (r *record) Flush() error { return nil }

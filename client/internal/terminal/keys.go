@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -176,16 +177,9 @@ func (p *prompt) complete(c chat.Completion) {
 	if c.Line != p.before() {
 		return
 	}
-	switch len(c.Words) {
-	case 0:
-		p.hint = "nothing begins like this"
-		return
-	case 1:
-		c.Same += c.After
-	default:
-		p.hint = chat.Escape(strings.Join(c.Words, "  "))
+	p.cut(0, p.line.Position())
+	p.insert(c.Longer)
+	if len(c.Words) != 1 {
+		p.hint = cmp.Or(strings.Join(c.Words, "  "), "nothing begins like this")
 	}
-	at := p.line.Position()
-	p.cut(at-utf8.RuneCountInString(c.Line[c.Start:]), at)
-	p.insert(c.Same)
 }

@@ -34,7 +34,7 @@ type painter struct {
 }
 
 func newPainter(own string) painter {
-	const edge = `(^|$|[^\pL\pN])`
+	const edge = `(^|$|[^\pL\pM\pN])`
 	return painter{regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(own)) + `)` + edge), ansi.WcWidth}
 }
 
@@ -59,9 +59,11 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 	if indent == 0 || indent > room/3 {
 		text, stamp, indent = stamp+text, "", min(2, room/2)
 	}
+	// Wrap may exceed the room by a hyphen; the writer keeps a look over the end of a row.
+	text = p.columns.Hardwrap(p.columns.Wrap(text, room-indent, ""), room-indent, true)
 	var b strings.Builder
-	w := lipgloss.NewWrapWriter(&b)                                                                 // keeps a look over the end of a row
-	io.WriteString(w, p.columns.Hardwrap(p.columns.Wrap(text, room-indent, ""), room-indent, true)) // Wrap may exceed by a hyphen
+	w := lipgloss.NewWrapWriter(&b)
+	io.WriteString(w, text)
 	w.Close()
 	text = strings.ReplaceAll(b.String(), "\n", "\n"+strings.Repeat(" ", indent))
 	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), calls

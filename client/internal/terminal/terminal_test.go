@@ -124,12 +124,10 @@ func TestComplete(t *testing.T) {
 		answer       chat.Completion
 		before, hint string
 	}{
-		{"one", "/te", chat.Completion{Line: "/te", Words: []string{"/tell"}, Same: "/tell", After: " "}, "/tell ", ""},
-		{"several", "bo", chat.Completion{Line: "bo", Words: []string{"Bob", "Bobby"}, Same: "Bob"}, "Bob", "Bob  Bobby"},
-		{"none", "x", chat.Completion{Line: "x"}, "x", "nothing begins like this"},
-		{"at the end", "hi bo", chat.Completion{Line: "hi bo", Start: 3, Words: []string{"bob"}, Same: "bob", After: " "}, "hi bob ", ""},
-		{"too late", "hi bo, but", chat.Completion{Line: "hi bo", Start: 3, Words: []string{"bob"}, Same: "bob"}, "hi bo, but", ""},
-		{"hostile", "/get ", chat.Completion{Line: "/get ", Start: 5, Words: []string{"a\u202e", "b\x1b"}}, "/get ", `a\u{202E}  b\u{001B}`},
+		{"one", "/te", chat.Completion{Line: "/te", Longer: "/tell ", Words: []string{"/tell"}}, "/tell ", ""},
+		{"several", "bo", chat.Completion{Line: "bo", Longer: "Bob", Words: []string{"Bob", "Bobby"}}, "Bob", "Bob  Bobby"},
+		{"none", "x", chat.Completion{Line: "x", Longer: "x"}, "x", "nothing begins like this"},
+		{"too late", "hi bo, but", chat.Completion{Line: "hi bo", Longer: "hi bob", Words: []string{"bob"}}, "hi bo, but", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
