@@ -121,7 +121,7 @@ func (p *prompt) paintAll() (rows []string, calls bool) {
 	now := time.Now()
 	for _, l := range p.lines {
 		if p.earlier && l.Kind != chat.Earlier {
-			rows = append(rows, dim.Render("--- earlier until here"))
+			rows = append(rows, dim.Render("--- new from here"))
 		}
 		p.earlier = l.Kind == chat.Earlier
 		painted, calling := p.paint(l, p.width-1, now)
