@@ -49,6 +49,7 @@ type prompt struct {
 	news                       // as taken last
 	earlier       bool         // the line printed last is of the history
 	views         int          // how often it was drawn
+	rang          time.Time    // when the bell rang last
 }
 
 // A paste is a text of several lines.
@@ -104,8 +105,8 @@ func (p *prompt) print() tea.Cmd {
 		cmds = append(cmds, tea.Println(strings.Join(rows[:n], "\n")))
 		rows = rows[n:]
 	}
-	if calls {
-		cmds = append(cmds, tea.Raw("\a"))
+	if calls && time.Since(p.rang) > time.Second { // not at each of a flood
+		p.rang, cmds = time.Now(), append(cmds, tea.Raw("\a"))
 	}
 	if p.more {
 		cmds = append(cmds, tea.Tick(frame, func(time.Time) tea.Msg { return print{} }))
