@@ -1,0 +1,130 @@
+package chat
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestGet(t *testing.T) {
+	tests := []struct {
+		name   string
+		steps  string
+		want   string
+		status int
+	}{
+		{"one", `
+			. /get a b.txt
+			> GET 0 - a b.txt
+			< SENDING 5 0 v1 a b.txt
+			< DATA 2
+			< h
+			< SAID 11 0 bob between
+			< DATA 2
+			< l
+			< DATA 1
+			< oSENT ` + sum("h\nl\no") + ` 5 a b.txt`, `
+			a b.txt: downloading 5 bytes
+			bob: between
+			a b.txt: 5 bytes, saved as DIR/a b.txt, SHA-256 verified: ` + sum("h\nl\no"), 0},
+		{"pattern", `
+			. /get *.png
+			> FILES
+			< FILES 4 you may read 4 files
+			< FILE 1 0 a.png
+			< FILE 1 0 b.txt
+			< FILE 0 0 sub/c.png
+			< FILE 0 0 d.png.txt
+			> GET 0 - a.png
+			< ERROR GET no-file there is no file a.png
+			> GET 0 - sub/c.png
+			< SENDING 0 0 v sub/c.png
+			< SENT ` + sum("") + ` 0 sub/c.png
+			. /get *.gif
+			> FILES
+			< FILES 0 nothing`, `
+			! client: a.png: there is no file a.png
+			sub/c.png: downloading 0 bytes
+			sub/c.png: 0 bytes, saved as DIR/sub/c.png, SHA-256 verified: ` + sum("") + `
+			! client: no file matches *.gif: /files shows them`, 1},
+		{"over two connections", `
+			. /get a
+			> GET 0 - a
+			< SENDING 5 0 v1 a
+			< DATA 2
+			< h
+			cut
+			> RESUME parley/1 tok 10
+			< RESUMED 0 hi
+			> GET 2 v1 a
+			< SENDING 5 2 v1 a
+			< DATA 3
+			< lloSENT ` + sum("h\nllo") + ` 5 a`, `
+			a: downloading 5 bytes
+			connection lost, reconnecting…
+			[all, away]
+			back, nothing missed
+			[all]
+			a: continuing at 2 of 5 bytes
+			a: 5 bytes, saved as DIR/a, SHA-256 verified: ` + sum("h\nllo"), 0},
+		{"cancel", `
+			. /get a
+			. /get b
+			> GET 0 - a
+			< SENDING 5 0 v1 a
+			. /cancel
+			> STOP
+			< DATA 2
+			< h
+			< ERROR GET stopped stopped
+			. /get a
+			> GET 2 v1 a
+			. /cancel
+			> STOP
+			< SENT x 5 a
+			< ERROR STOP no-download nothing to stop`, `
+			a: downloading 5 bytes
+			a: stopped
+			a: stopped`, 0},
+		{"wrong digest", `
+			. /get a
+			> GET 0 - a
+			< SENDING 1 0 v1 a
+			< DATA 1
+			< aSENT ` + sum("b") + ` 1 a`, `
+			a: downloading 1 bytes
+			! client: a: 1 bytes with SHA-256 ` + sum("a") + ` came, the server has 1 with ` + sum("b") + `: get it again`, 1},
+		{"too much", `
+			. /get a
+			> GET 0 - a
+			< SENDING 1 0 v1 a
+			< DATA 2
+			< a
+			> STOP
+			< DATA 2
+			< a
+			< ERROR GET stopped stopped
+			. hello
+			> SAY hello
+			< OK 11`, `
+			a: downloading 1 bytes
+			! client: a: the server sends more than the 1 bytes that it announced`, 1},
+		{"not asked for", `
+			< SENDING 2 0 v1 a
+			< DATA 2
+			< a
+			< SENT x 2 a
+			< USERS 1
+			< ERROR GET no-file x`, ``, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "alice")
+			got, status := play(t, Config{Folder: dir}, tt.steps)
+			for i := range got {
+				got[i] = filepath.ToSlash(strings.ReplaceAll(got[i], dir, "DIR"))
+			}
+			compare(t, "hi"+tt.want, got, tt.status, status)
+		})
+	}
+}
