@@ -49,15 +49,20 @@ func Run(o Options) (*Report, error) {
 		{"idle 9900", of(r.idle, 9900)},
 		{"download", r.download}, {"chat and download 1000", of(r.chatAndDownload, 1000)}, {"loopback", r.loopback},
 	}
+	failed := make(map[string]bool)
 	for round := range o.Rounds {
 		for _, m := range list {
 			if !strings.Contains(m.title, o.Only) {
 				continue
 			}
 			for _, p := range all {
+				if failed[m.title+p.name] {
+					continue // it would take its time again
+				}
 				fmt.Fprintf(o.Progress, "%s, round %d of %d, %s\n", m.title, round+1, o.Rounds, p.name)
 				if err := m.do(p); err != nil {
 					fmt.Fprintf(o.Progress, "    %v\n", err)
+					failed[m.title+p.name] = true
 					r.note("%s: %s: %v", p.name, m.title, err)
 				}
 			}

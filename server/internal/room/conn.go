@@ -231,7 +231,7 @@ func (c *Conn) endLocked(text string) *Session {
 func (c *Conn) detachLocked(code, text string) {
 	m := wire.Errorf("-", code, "%s", text).Message()
 	c.finishLocked(append(m.AppendServer(nil), bye("the session can be resumed")...))
-	c.session = nil
+	c.session, c.at = nil, cursor{} // which would keep all in memory that is said until the connection has ended
 }
 
 func (c *Conn) finishLocked(final []byte) {

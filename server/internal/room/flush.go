@@ -128,6 +128,7 @@ func (c *Conn) doneLocked() {
 	if s := c.session; s != nil && s.conn != c {
 		s.inbox.drop() // the session ended with this connection
 	}
+	c.at = cursor{} // which holds all that was said since
 	close(c.done)
 	if c.broken {
 		c.nc.SetReadDeadline(time.Now()) // for a reader that has not noticed
