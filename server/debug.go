@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"time"
 
 	"parley/server/internal/room"
@@ -14,6 +15,7 @@ import (
 // serveDebug shows a running server from inside until stop is called: profiles as net/http/pprof has them, and counters
 // as expvar does. The handlers are not those that the packages register, which all servers of a process would share.
 func serveDebug(listener net.Listener, stats func() room.Stats) (stop func()) {
+	runtime.SetMutexProfileFraction(100) // one wait in a hundred, which costs nothing to speak of
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // which knows most others by their names
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

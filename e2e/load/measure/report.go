@@ -21,7 +21,7 @@ type Report struct {
 type Peer struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
-	Lifted  string `json:"lifted"` // its own limits that were lifted
+	Lifted  string `json:"lifted"` // how it was set up, its own limits lifted
 }
 
 // A Row is one thing that was measured of every peer.
@@ -60,7 +60,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// WriteTable writes the medians for people to read.
+// WriteTable writes the medians for people to read, how the servers were set up, and what went wrong.
 func (r *Report) WriteTable(w io.Writer) error {
 	fmt.Fprintln(w, r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -81,6 +81,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for _, p := range r.Peers {
+		fmt.Fprintf(w, "%s: %s\n", p.Name, p.Lifted)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintln(w, n)

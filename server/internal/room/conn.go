@@ -95,27 +95,28 @@ type Post struct {
 func (c *Conn) Post(posts []Post) (n int, err error) {
 	c.room.mu.Lock()
 	defer c.room.mu.Unlock()
+	now := uint64(time.Now().UnixMilli())
 	for ; n < len(posts); n++ {
 		if !c.speaksLocked() { // not any more, perhaps: what the posts are answered with may be too much
 			return n, ErrEnded
 		}
 		c.session.handled++
 		if p := &posts[n]; p.To == nil {
-			c.room.sayLocked(c.session, p)
+			c.room.sayLocked(c.session, p, now)
 		} else {
-			c.room.tellLocked(c.session, p)
+			c.room.tellLocked(c.session, p, now)
 		}
 	}
 	return n, nil
 }
 
-func (r *Room) sayLocked(s *Session, p *Post) {
+func (r *Room) sayLocked(s *Session, p *Post, now uint64) {
 	r.stats.Messages++
 	r.stats.Deliveries += uint64(r.here - 1)
-	p.Seq = r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: p.Text}, s, wire.OK)
+	p.Seq = r.eventLocked(&wire.Message{Verb: wire.Said, Time: now, Name: s.wireName, Text: p.Text}, s, wire.OK)
 }
 
-func (r *Room) tellLocked(s *Session, p *Post) {
+func (r *Room) tellLocked(s *Session, p *Post, now uint64) {
 	r.seq++
 	p.Seq = r.seq
 	peer, refused := r.peerLocked(s, p.To)
@@ -127,7 +128,7 @@ func (r *Room) tellLocked(s *Session, p *Post) {
 	r.stats.Deliveries++
 	p.Peer = peer.name
 	r.putLocked(s, &wire.Message{Verb: wire.OK, Seq: p.Seq})
-	r.putLocked(peer, &wire.Message{Verb: wire.Told, Seq: p.Seq, Time: uint64(time.Now().UnixMilli()), Name: s.wireName, Text: p.Text})
+	r.putLocked(peer, &wire.Message{Verb: wire.Told, Seq: p.Seq, Time: now, Name: s.wireName, Text: p.Text})
 }
 
 // peerLocked returns the session that a unicast from s to name goes to.

@@ -106,7 +106,7 @@ func New(cfg Config) *Room {
 // the one session that does not see the line but, unless that is empty, instead.
 func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) uint64 {
 	r.seq++
-	m.Seq, m.Time = r.seq, uint64(time.Now().UnixMilli())
+	m.Seq = r.seq
 	s, rolled := r.log.append(m)
 	if hide != nil {
 		i := item{pos: s.pos(), seq: m.Seq, skip: s.to - s.from}
@@ -252,7 +252,7 @@ func (r *Room) connectLocked(s *Session, c *Conn, at cursor) {
 }
 
 func (r *Room) announceLocked(s *Session) {
-	r.eventLocked(&wire.Message{Verb: wire.Joined, Name: s.wireName}, nil, "")
+	r.eventLocked(&wire.Message{Verb: wire.Joined, Time: uint64(time.Now().UnixMilli()), Name: s.wireName}, nil, "")
 	r.cfg.Joined(s.name, s.conn.nc.RemoteAddr())
 }
 
@@ -262,7 +262,7 @@ func (r *Room) leaveLocked(s *Session, reason string, forever bool) {
 	if forever {
 		hide = nil // its stream has ended
 	}
-	r.eventLocked(&wire.Message{Verb: wire.Left, Name: s.wireName, Text: []byte(reason)}, hide, "")
+	r.eventLocked(&wire.Message{Verb: wire.Left, Time: uint64(time.Now().UnixMilli()), Name: s.wireName, Text: []byte(reason)}, hide, "")
 	r.cfg.Left(s.name, reason)
 	switch {
 	case forever:

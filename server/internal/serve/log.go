@@ -17,11 +17,11 @@ type entry struct {
 
 // logPost adds the line of a message to what flushLog writes. It looks as slog would write it; but slog takes longer for
 // the line than the room for the message.
-func (c *client) logPost(p *room.Post) {
+func (c *client) logPost(p *room.Post, now time.Time) {
 	if c.entry == nil {
 		c.entry = new(entry)
 	}
-	e, now := c.entry, time.Now()
+	e := c.entry
 	if at := now.UnixMilli(); at != e.at {
 		e.at, e.stamp = at, now.AppendFormat(e.stamp[:0], "2006-01-02T15:04:05.000Z07:00")
 	}

@@ -126,11 +126,12 @@ func (c *client) post() error {
 		return nil
 	}
 	n, err := c.conn.Post(c.posts)
+	now := time.Now()
 	for _, p := range c.posts[:n] {
 		if p.Refused != nil {
 			c.log().Info("refused", "code", p.Refused.Code, "to", string(p.To))
 		} else {
-			c.logPost(&p)
+			c.logPost(&p, now)
 		}
 	}
 	c.flushLog()
