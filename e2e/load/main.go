@@ -20,7 +20,7 @@ import (
 
 const usage = `usage: go run ./e2e/load [-rounds N] [-time TIME] [-only TEXT] [-among WORDS] [-flags FLAGS]
                           [-json FILE] [-svg FILE]
-       go run ./e2e/load -soak TIME [-seed N]
+       go run ./e2e/load -soak TIME [-seed N] [-flags FLAGS]
 
 Builds the server and the client into a temporary folder and runs them.
 

@@ -193,7 +193,7 @@ Bun.serve({
 // bunWithPresence is Bun's server where everyone is told of everyone who joins. Only that is measured of it.
 func bunWithPresence() *peer {
 	p := bunPeer()
-	p.name, p.lifted, p.presence, p.say, p.tell = "the same with presence", "the same", true, nil, nil
+	p.name, p.lifted, p.presence, p.say, p.tell = "Bun with presence", "the same", true, nil, nil
 	p.config = func(dir string, port int, _ string) ([]string, error) {
 		script := strings.Replace(bunScript, `ws.send("welcome");`, `ws.send("welcome"); ws.publish("room", "joined " + ws.data);`, 1)
 		return withConfig(dir, "server.js", script, "run", fmt.Sprint(port))
