@@ -27,49 +27,46 @@ type Config struct {
 	Person bool   // someone reads along: show what was said before, and one's own messages when they are taken
 }
 
+// A stage is how far a chat has come.
+type stage int
+
+const (
+	talking stage = iota
+	leaving       // we said QUIT, which the server answers after all that was sent before
+	over          // Run returns
+)
+
 // A Chat is one user's view of the conversation. All of it is owned by the goroutine of Run.
 type Chat struct {
-	cfg     Config
-	face    Face
-	status  Status          // as the face has it
-	ctx     context.Context // ends with Run
-	work    sync.WaitGroup  // what goes on beside Run
-	posts   chan func()     // what Run is to do for that
+	cfg      Config
+	face     Face
+	ctx      context.Context // ends with Run
+	work     sync.WaitGroup  // what goes on beside Run
+	posts    chan func()     // what Run is to do for that
+	stage    stage
+	patience <-chan time.Time // when to go without the server's goodbye
+	failed   bool             // the exit status says so
+
 	session link.Session
 	conn    *link.Conn // nil while the connection is lost
 	losses  int        // of connections on which nothing came
 	retry   time.Time  // when the next attempt to come back begins
-	cut     bool       // this connection will end, but not the session
+	joined  bool       // that we joined was shown
 
-	to     string // whom plain lines go to; everyone when empty
-	here   bool   // that we joined was shown
-	quiet  bool   // who comes and goes is not shown
-	names  names  // who is here; nil while that is not known
-	ignore names  // whose messages are not shown
-	known  []Line // the newest messages
-	asked  []*ask // questions without a complete answer
+	to     string            // whom plain lines go to; everyone when empty
+	quiet  bool              // who comes and goes is not shown
+	ignore map[string]string // whose messages are not shown, by the keys of the names
+	known  []Line            // the newest messages
+	lists  map[wire.Verb]*list
 	get    getting
-	files  []wire.Message   // what FILES said
-	asOf   time.Time        // when it did
-	leave  <-chan time.Time // when to go without the server's goodbye; nil while we stay
-	failed bool             // the exit status says so
-	over   bool             // Run returns
-}
-
-// An ask is a WHO or FILES on its way.
-type ask struct {
-	verb wire.Verb
-	get  bool           // for a /get
-	head wire.Message   // the first line of the answer
-	rows []wire.Message // the others, as far as they have come
-	then func(head wire.Message, rows []wire.Message)
 }
 
 // Run chats over conn, on which the server said welcome, until the session is over. It closes conn and returns the exit
 // status. Input from a pipe is done when all that it asked for is.
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), conn: conn, ignore: make(names)}
+	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string)}
+	c.lists = map[wire.Verb]*list{wire.Who: {}, wire.Files: {}}
 	defer func() {
 		cancel()
 		if c.conn != nil {
@@ -77,60 +74,57 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 		}
 		c.work.Wait()
 	}()
-	c.attach(conn, welcome)
-	for !c.over {
-		if input == nil && (cfg.Person || c.session.Waiting() == 0 && len(c.asked) == 0 && len(c.get.queue) == 0) {
-			c.quit()
-			if c.over {
-				break
-			}
-		}
-		lines := input
-		if c.leave != nil || !cfg.Person && c.session.Waiting() >= maxWaiting {
-			lines = nil
-		}
+	c.session.Attach(welcome)
+	c.use(conn)
+	c.show("%s", welcome.Text)
+	for c.stage != over {
 		var come <-chan wire.Message
 		if c.conn != nil {
 			come = c.conn.Lines()
 		}
-		if len(come) == 0 {
-			c.showStatus()
-			if face.Flush() != nil {
-				return 1
-			}
+		if len(come) == 0 && face.Flush(c.status()) != nil {
+			return 1
+		}
+		typed := input
+		if c.stage == leaving || !cfg.Person && c.session.Waiting() >= maxWaiting {
+			typed = nil
 		}
 		select {
-		case m, ok := <-come:
-			if ok {
-				c.line(m)
-				if c.leave != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
-					c.leave = time.After(goodbye) // the server comes to QUIT after what was sent before
-				}
-			} else {
-				c.lost(c.conn.Close())
-			}
+		case m := <-come:
+			c.line(m)
 		case f := <-c.posts:
 			f()
-		case in, ok := <-lines:
-			if !ok {
+		case in, ok := <-typed:
+			if ok {
+				c.enter(in)
+			} else {
 				input = nil
-				continue
 			}
-			c.enter(in)
 		case <-signals:
-			c.over = c.leave != nil // the second one
+			if c.stage == leaving { // the second one
+				c.stage = over
+			}
 			c.quit()
-		case <-c.leave:
-			c.over = true
+		case <-c.patience:
+			c.stage = over
+		}
+		if input == nil && (cfg.Person || c.idle()) {
+			c.quit()
 		}
 	}
 	c.unfinished(c.session.Tried(), "message", "without an answer: not known whether sent")
 	c.unfinished(c.session.Waiting()-c.session.Tried(), "message", "not sent")
 	c.unfinished(len(c.get.queue), "download", "not finished: /get goes on with it")
-	if face.Flush() != nil || c.failed {
+	if face.Flush(c.status()) != nil || c.failed {
 		return 1
 	}
 	return 0
+}
+
+// idle reports whether all that was asked for is done.
+func (c *Chat) idle() bool {
+	asked := c.lists[wire.Who].then != nil || c.lists[wire.Files].then != nil
+	return c.session.Waiting() == 0 && !asked && len(c.get.queue) == 0
 }
 
 // unfinished says what was left undone, and how often.
@@ -143,9 +137,8 @@ func (c *Chat) unfinished(n int, what, how string) {
 	}
 }
 
-// background does work beside Run, and has Run do what that returns. A panic becomes one of Run, whose caller gives the
-// terminal back.
-func (c *Chat) background(work func() func()) {
+// background does work beside Run. A panic becomes one of Run, whose caller gives the terminal back.
+func (c *Chat) background(work func()) {
 	c.work.Go(func() {
 		defer func() {
 			if r := recover(); r != nil {
@@ -153,7 +146,7 @@ func (c *Chat) background(work func() func()) {
 				c.post(func() { panic(why) })
 			}
 		}()
-		c.post(work())
+		work()
 	})
 }
 
@@ -172,58 +165,80 @@ func (c *Chat) ask(m wire.Message) {
 	}
 }
 
+// quit says that we leave, unless that was said.
 func (c *Chat) quit() {
-	if c.leave == nil {
-		c.leave = time.After(goodbye)
-		c.ask(wire.Message{Verb: wire.Quit})
-		c.over = c.over || c.conn == nil
+	switch {
+	case c.stage != talking:
+	case c.conn == nil:
+		c.stage = over
+	default:
+		c.stage, c.patience = leaving, time.After(goodbye)
+		c.conn.Send(wire.Message{Verb: wire.Quit})
 	}
 }
 
 // end ends the session for a reason that is not ours.
 func (c *Chat) end(format string, args ...any) {
 	c.fail(format, args...)
-	c.failed, c.over = true, true
+	c.failed, c.stage = true, over
 }
 
-// lost begins to come back after the connection broke by err.
-func (c *Chat) lost(err error) {
-	c.conn = nil
-	if wrong, ok := errors.AsType[*wire.ProtocolError](err); ok && c.leave == nil {
-		c.end("the server does not follow %s: %s", wire.Version, wrong.Text)
-	}
-	if c.over = c.over || c.leave != nil; c.over {
-		return
-	}
-	if c.cfg.Reconnect > 0 {
-		c.show(Answer, "connection lost, reconnecting…")
-	}
-	resume, losses, cfg := c.session.Resume(), c.losses, c.cfg.Config
-	cfg.Retry = func(at time.Time) { c.post(func() { c.retry = at }) }
-	c.losses++
-	c.background(func() func() {
-		conn, answer, err := link.Return(c.ctx, cfg, resume, err, losses)
-		if err != nil {
-			return func() { c.end("%v", err) }
-		}
-		return func() { c.attach(conn, answer) }
+// use begins to read and write conn.
+func (c *Chat) use(conn *link.Conn) {
+	c.conn = conn
+	c.background(conn.Transmit)
+	c.background(func() {
+		err := conn.Receive()
+		c.post(func() {
+			for c.conn == conn && len(conn.Lines()) > 0 { // what came before
+				c.line(<-conn.Lines())
+			}
+			if c.conn == conn {
+				c.lost(err)
+			}
+		})
 	})
 }
 
-// attach goes on over conn, on which the server said welcome or that we are back.
-func (c *Chat) attach(conn *link.Conn, answer wire.Message) {
-	first := c.conn != nil
-	c.conn, c.cut = conn, false
-	send, unsure := c.session.Attach(answer)
+// lost gives the connection up, and begins to come back, because of err.
+func (c *Chat) lost(err error) {
+	c.conn.Close()
+	wrong, bad := errors.AsType[*wire.ProtocolError](err)
 	switch {
-	case first:
-		c.show(Answer, "%s", answer.Text)
+	case c.stage != talking:
+		c.stage = over
 		return
-	case answer.Verb == wire.Resumed:
-		c.show(Answer, "back, nothing missed")
-	default:
-		c.here, c.names = false, nil
-		c.show(Answer, "the session is gone: joined afresh, some messages may be missing")
+	case bad:
+		c.end("the server does not follow %s: %s", wire.Version, wrong.Text)
+		return
+	case c.cfg.Reconnect > 0:
+		c.show("connection lost, reconnecting…")
+	}
+	c.conn = nil
+	resume, losses, cfg := c.session.Resume(), c.losses, c.cfg.Config
+	cfg.Retry = func(at time.Time) { c.post(func() { c.retry = at }) }
+	c.losses++
+	c.background(func() {
+		conn, answer, err := link.Return(c.ctx, cfg, resume, err, losses)
+		c.post(func() {
+			if err != nil {
+				c.end("%v", err)
+			} else {
+				c.back(conn, answer)
+			}
+		})
+	})
+}
+
+// back goes on over conn, on which the server said that we are back, or welcome.
+func (c *Chat) back(conn *link.Conn, answer wire.Message) {
+	c.use(conn)
+	send, unsure := c.session.Attach(answer)
+	if answer.Verb == wire.Resumed {
+		c.show("back, nothing missed")
+	} else {
+		c.joined, c.lists[wire.Who].asOf = false, time.Time{}
+		c.show("the session is gone: joined afresh, some messages may be missing")
 	}
 	for _, m := range unsure {
 		c.fail("not known whether sent: %s", m.Text)
@@ -231,27 +246,24 @@ func (c *Chat) attach(conn *link.Conn, answer wire.Message) {
 	for _, m := range send {
 		conn.Send(m)
 	}
-	for _, a := range c.asked { // the lost connection did not answer
-		conn.Send(wire.Message{Verb: a.verb})
+	for verb, l := range c.lists {
+		if l.then != nil { // the lost connection did not answer
+			conn.Send(wire.Message{Verb: verb})
+		}
 	}
 	c.getNext()
 }
 
-// showStatus tells the face when something in it has changed.
-func (c *Chat) showStatus() {
-	now := Status{To: Escape(c.to), Away: c.conn == nil, Retry: c.retry, Waiting: c.session.Waiting(), Getting: c.get.now}
-	if now.Getting.Name != "" {
-		now.Getting.More = len(c.get.queue) - 1
-	}
-	if now != c.status {
-		c.status = now
-		c.face.Status(now)
-	}
+// status returns how things are now.
+func (c *Chat) status() Status {
+	s := Status{To: Escape(c.to), Away: c.conn == nil, Retry: c.retry, Waiting: c.session.Waiting(), Getting: c.get.now}
+	s.Getting.More = max(len(c.get.queue)-1, 0)
+	return s
 }
 
 // show and fail are, with hear, the only ways to the screen, so that nothing gets there unescaped.
-func (c *Chat) show(kind Kind, format string, args ...any) {
-	c.face.Show(Line{Kind: kind, Text: Escape(fmt.Sprintf(format, args...))})
+func (c *Chat) show(format string, args ...any) {
+	c.face.Show(Line{Text: Escape(fmt.Sprintf(format, args...))})
 }
 
 // fail says what went wrong, which a script learns by the exit status, too.

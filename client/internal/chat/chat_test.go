@@ -205,8 +205,19 @@ func TestChat(t *testing.T) {
 			< USER bobby
 			< JOINED 11 0 Bo
 			? bo
+			> WHO
+			< USERS 4
+			< USER alice
+			< USER Bob
+			< USER bobby
+			< USER Bo
 			< LEFT 12 0 bobby
 			? /w bo
+			> WHO
+			< USERS 3
+			< USER alice
+			< USER Bob
+			< USER Bo
 			? say hi to b
 			? /get n
 			> FILES

@@ -2,7 +2,9 @@ package chat
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,7 +109,7 @@ func (c *Chat) do(command, argument string) {
 	case "/all":
 		c.talkTo("")
 	case "/to":
-		if name, ok := c.other(command, argument); ok {
+		if name, ok := c.name(command, argument); ok {
 			c.talkTo(name)
 		}
 	case "/tell":
@@ -116,10 +118,12 @@ func (c *Chat) do(command, argument string) {
 			c.send(name, text)
 		}
 	case "/who":
-		c.names = nil // the server knows best
-		c.withNames(func() { c.show(Answer, "%d here: %s", len(c.names), strings.Join(c.names.list(), ", ")) })
+		c.with(wire.Who, 0, func() {
+			names := c.lists[wire.Who].names()
+			c.show("%d here: %s", len(names), strings.Join(names, ", "))
+		})
 	case "/files":
-		c.withFiles(0, c.showFiles)
+		c.with(wire.Files, 0, c.showFiles)
 	case "/get":
 		c.want(argument)
 	case "/cancel":
@@ -130,7 +134,7 @@ func (c *Chat) do(command, argument string) {
 		c.toggleIgnore(argument)
 	case "/quiet":
 		c.quiet = !c.quiet
-		c.show(Answer, "who comes and goes is %s", map[bool]string{true: "not shown any more", false: "shown again"}[c.quiet])
+		c.show("who comes and goes is %s", map[bool]string{true: "not shown any more", false: "shown again"}[c.quiet])
 	case "/help":
 		c.help(argument)
 	case "/quit":
@@ -148,9 +152,9 @@ func (c *Chat) help(typed string) {
 		}
 	}
 	for _, h := range shown {
-		c.show(Answer, "%-16s %s", strings.TrimSpace(h.name()+" "+h.Argument), h.Help)
+		c.show("%-16s %s", strings.TrimSpace(h.name()+" "+h.Argument), h.Help)
 		if typed != "" {
-			c.show(Answer, "for example:     %s", h.Example)
+			c.show("for example:     %s", h.Example)
 		}
 	}
 }
@@ -158,44 +162,39 @@ func (c *Chat) help(typed string) {
 // talkTo has plain lines go to one, or to all when name is empty. Who is not here may come back, so that changes nothing.
 func (c *Chat) talkTo(name string) {
 	if c.to = name; name == "" {
-		c.show(Answer, "talking to all")
+		c.show("talking to all")
 		return
 	}
-	c.withNames(func() {
-		note := ""
-		if !c.names.has(name) {
-			note = ", who is not here"
+	c.with(wire.Who, 0, func() {
+		note := ", who is not here"
+		for _, here := range c.lists[wire.Who].names() {
+			if wire.NameKey(here) == wire.NameKey(name) {
+				note = ""
+			}
 		}
-		c.show(Answer, "talking to %s%s", name, note)
+		c.show("talking to %s%s", name, note)
 	})
 }
 
 // toggleIgnore shows what someone says no more, or again; without a name it says whose messages are not shown.
 func (c *Chat) toggleIgnore(argument string) {
 	if argument == "" {
-		c.show(Answer, "ignored: %s", cmp.Or(strings.Join(c.ignore.list(), ", "), "nobody"))
-	} else if name, ok := c.other("/ignore", argument); ok && c.ignore.has(name) {
-		c.ignore.remove(name)
-		c.show(Answer, "what %s says is shown again", name)
+		c.show("ignored: %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
+	} else if name, ok := c.name("/ignore", argument); ok && c.ignore[wire.NameKey(name)] != "" {
+		delete(c.ignore, wire.NameKey(name))
+		c.show("what %s says is shown again", name)
 	} else if ok {
-		c.ignore.add(name)
-		c.show(Answer, "what %s says is not shown any more", name)
+		c.ignore[wire.NameKey(name)] = name
+		c.show("what %s says is not shown any more", name)
 	}
 }
 
-// other returns the name of another user that a command was given.
-func (c *Chat) other(command, s string) (string, bool) {
-	name, ok := c.name(command, s)
-	if ok && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
-		c.fail("%s: that is you: choose someone else", command)
-		ok = false
-	}
-	return name, ok
-}
-
-// name returns the user's name that a command was given.
+// name returns the name of another user that a command was given. To tell oneself something is for the server to refuse.
 func (c *Chat) name(command, s string) (string, bool) {
 	name, err := wire.CheckName(s)
+	if err == nil && command != "/tell" && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
+		err = errors.New("that is you: choose someone else")
+	}
 	if err != nil {
 		c.fail("%s: %v", command, err)
 	}
@@ -223,19 +222,20 @@ func (c *Chat) send(to, text string) {
 }
 
 // showFiles shows a row for each file. The name, which may be long and may hold spaces, is last.
-func (c *Chat) showFiles(head wire.Message, files []wire.Message) {
-	c.show(Answer, "%s", head.Text)
+func (c *Chat) showFiles() {
+	files := c.lists[wire.Files]
+	c.show("%s", files.head.Text)
 	digits := 1
-	for _, f := range files {
+	for _, f := range files.rows {
 		digits = max(digits, len(fmt.Sprint(f.Size)))
 	}
-	for _, f := range files {
+	for _, f := range files.rows {
 		here := ""
 		if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
 			here = "here"
 		}
 		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
-		c.show(Answer, "%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
+		c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
 	}
 }
 
@@ -249,7 +249,7 @@ func (c *Chat) showKnown(argument string) {
 		}
 	}
 	if len(c.known) == 0 {
-		c.show(Answer, "nothing was said yet")
+		c.show("nothing was said yet")
 	}
 	for _, l := range c.known[max(0, len(c.known)-n):] {
 		l.Kind = Earlier

@@ -3,15 +3,12 @@ package chat
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"parley/server/wire"
 )
 
-const (
-	fresh      = time.Minute // how long a list of files serves to complete their names
-	maxOffered = 100         // words to choose from: more than a row shows
-)
+// maxOffered is the words to choose from: more than a row shows.
+const maxOffered = 100
 
 // A Completion says how a line may go on.
 type Completion struct {
@@ -36,21 +33,15 @@ func (c *Chat) complete(line string) {
 	case argument == "[COMMAND]":
 		c.offer(line, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", commandNames())
 	case argument == "FILE":
-		c.withFiles(fresh, func(_ wire.Message, files []wire.Message) {
-			var names []string
-			for _, f := range files {
-				names = append(names, string(f.Name))
-			}
-			c.offer(line, first+" ", rest, "", names)
-		})
+		c.with(wire.Files, fresh, func() { c.offer(line, first+" ", rest, "", c.lists[wire.Files].names()) })
 	case strings.Contains(argument, "NAME"), argument == "TEXT":
 		before, after := line[:strings.LastIndex(line, " ")+1], " "
 		if before == "" {
 			after = ": "
 		}
-		c.withNames(func() {
+		c.with(wire.Who, fresh, func() {
 			own := func(name string) bool { return name == c.cfg.Name }
-			c.offer(line, before, line[len(before):], after, slices.DeleteFunc(c.names.list(), own))
+			c.offer(line, before, line[len(before):], after, slices.DeleteFunc(c.lists[wire.Who].names(), own))
 		})
 	default:
 		c.face.Complete(Completion{Line: line, Longer: line})
@@ -80,16 +71,4 @@ func (c *Chat) offer(line, before, typed, after string, words []string) {
 		answer.Longer += after
 	}
 	c.face.Complete(answer)
-}
-
-// withFiles does then with a list of the files that is younger than age, for which the server may have to be asked.
-func (c *Chat) withFiles(age time.Duration, then func(head wire.Message, files []wire.Message)) {
-	if time.Since(c.asOf) < age {
-		then(wire.Message{}, c.files)
-		return
-	}
-	c.question(wire.Files, func(head wire.Message, files []wire.Message) {
-		c.files, c.asOf = files, time.Now()
-		then(head, files)
-	})
 }

@@ -19,9 +19,10 @@ var errLost = errors.New("connection lost")
 
 // getting is the downloads, one at a time.
 type getting struct {
-	queue  []string           // names of the present one and those that come after
-	cancel context.CancelFunc // stops the present one; nil when there is none under way
-	now    Progress           // of the present one
+	patterns []string           // whose files the server was asked for
+	queue    []string           // names of the present one and those that come after
+	cancel   context.CancelFunc // stops the present one; nil when there is none under way
+	now      Progress           // of the present one
 }
 
 // progressEvery is how often a download says how far it is.
@@ -38,25 +39,27 @@ func (c *Chat) want(name string) {
 	case err != nil:
 		c.fail("%s is not a pattern: a [ needs its ]", name)
 	default:
-		c.withFiles(0, func(_ wire.Message, files []wire.Message) { c.wantMatches(name, files) })
-		c.asked[len(c.asked)-1].get = true
+		c.get.patterns = append(c.get.patterns, name)
+		c.with(wire.Files, 0, c.wantMatches)
 	}
 }
 
 // wantMatches queues the files that match: by their whole path, or by their last element if the pattern is of one.
-func (c *Chat) wantMatches(pattern string, files []wire.Message) {
-	before := len(c.get.queue)
-	for _, f := range files {
-		name := string(f.Name)
-		whole, _ := path.Match(pattern, name)
-		last, _ := path.Match(pattern, path.Base(name))
-		if whole || last && !strings.Contains(pattern, "/") || name == pattern {
-			c.get.queue = append(c.get.queue, name)
+func (c *Chat) wantMatches() {
+	for _, pattern := range c.get.patterns {
+		before := len(c.get.queue)
+		for _, name := range c.lists[wire.Files].names() {
+			whole, _ := path.Match(pattern, name)
+			last, _ := path.Match(pattern, path.Base(name))
+			if whole || last && !strings.Contains(pattern, "/") || name == pattern {
+				c.get.queue = append(c.get.queue, name)
+			}
+		}
+		if len(c.get.queue) == before {
+			c.fail("no file matches %s: /files shows them", pattern)
 		}
 	}
-	if len(c.get.queue) == before {
-		c.fail("no file matches %s: /files shows them", pattern)
-	}
+	c.get.patterns = nil
 	c.getNext()
 }
 
@@ -69,44 +72,44 @@ func (c *Chat) getNext() {
 	ctx, cancel := context.WithCancel(c.ctx)
 	g.cancel = cancel
 	name, conn := g.queue[0], c.conn
-	c.background(func() func() {
+	c.background(func() {
 		saved, err := c.fetch(ctx, conn, name)
-		return func() {
+		c.post(func() {
 			stopped := ctx.Err() != nil
 			cancel()
 			g.cancel, g.now = nil, Progress{}
 			if !stopped && errors.Is(err, errLost) {
-				c.getNext()
+				if c.conn != conn { // over which it goes on
+					c.getNext()
+				}
 				return
 			}
 			g.queue = g.queue[1:]
 			switch {
 			case err == nil:
-				c.show(Answer, "%s: %s", name, saved)
+				c.show("%s: %s", name, saved)
 			case stopped:
-				c.show(Answer, "%s: stopped", name)
+				c.show("%s: stopped", name)
 			default:
 				c.fail("%s: %v", name, err)
 			}
 			c.getNext()
-		}
+		})
 	})
 }
 
 // fetch downloads a file over conn, from what is here of it, and says where it is then. It runs beside Run.
 func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved string, err error) {
 	part, err := download.Open(c.cfg.Folder, name)
-	if err = cmp.Or(err, ctx.Err()); err != nil {
+	if err != nil {
 		return "", err
 	}
 	defer part.Close()
 	pieces := conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version), Name: []byte(name)})
-	if ctx.Err() != nil { // what cancel sent may have come too early
-		conn.Send(wire.Message{Verb: wire.Stop})
-	}
+	stop := func() { conn.Send(wire.Message{Verb: wire.Stop}) }
+	defer context.AfterFunc(ctx, stop)()
 	var told time.Time
 	for p := range pieces {
-		before := err
 		switch last := p.Verb == wire.Sent || p.Verb == wire.Error; {
 		case last && err != nil:
 			return "", err
@@ -116,6 +119,7 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 			path, note, err := part.Save(p.Size, string(p.Digest))
 			return fmt.Sprintf("%d bytes, saved as %s%s, SHA-256 verified: %s", p.Size, path, inBrackets(note), p.Digest), err
 		case err != nil: // comes until the server has stopped
+			continue
 		case p.Verb == wire.Sending:
 			how := fmt.Sprintf("downloading %d bytes", p.Size)
 			if p.Offset > 0 {
@@ -123,7 +127,7 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 			}
 			now := Progress{Name: Escape(name), Have: p.Offset, Size: p.Size, From: p.Offset, Began: time.Now()}
 			c.post(func() {
-				c.show(Answer, "%s: %s", name, how)
+				c.show("%s: %s", name, how)
 				c.get.now = now
 			})
 			err = part.Begin(p.Size, p.Offset, string(p.Version))
@@ -134,8 +138,8 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 				c.post(func() { c.get.now.Have = have })
 			}
 		}
-		if before == nil && err != nil {
-			conn.Send(wire.Message{Verb: wire.Stop})
+		if err != nil {
+			stop()
 		}
 	}
 	return "", cmp.Or(err, errLost)
@@ -144,23 +148,16 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 // cancel stops the present download and forgets the others.
 func (c *Chat) cancel() {
 	g := &c.get
-	asked := false
-	for _, a := range c.asked {
-		if asked = asked || a.get; a.get {
-			a.then = func(wire.Message, []wire.Message) {} // its answer still comes
-		}
-	}
+	waiting := append(g.queue, g.patterns...)
+	g.patterns = nil
 	switch {
-	case len(g.queue) == 0 && asked:
-		c.show(Answer, "stopped")
-	case len(g.queue) == 0:
+	case len(waiting) == 0:
 		c.fail("no download to stop")
-	case g.cancel == nil: // it waits for a connection
-		c.show(Answer, "%s: stopped", g.queue[0])
+	case g.cancel == nil: // it waits for a connection, or to know which files match
 		g.queue = nil
+		c.show("%s: stopped", waiting[0])
 	default:
 		g.queue = g.queue[:1]
 		g.cancel()
-		c.ask(wire.Message{Verb: wire.Stop})
 	}
 }

@@ -31,7 +31,7 @@ func (r *record) Show(l Line) {
 	r.lines = append(r.lines, l.String())
 }
 
-func (r *record) Status(s Status) {
+func (r *record) Flush(s Status) error {
 	mode := "[" + cmp.Or(s.To, "all") + "]"
 	if s.Away {
 		mode = "[" + cmp.Or(s.To, "all") + ", away]"
@@ -40,13 +40,12 @@ func (r *record) Status(s Status) {
 		r.lines = append(r.lines, mode)
 	}
 	r.mode = mode
+	return nil
 }
 
 func (r *record) Complete(c Completion) {
 	r.lines = append(r.lines, "? "+c.Longer+"| "+strings.Join(c.Words, " "))
 }
-
-func (r *record) Flush() error { return nil }
 
 // play runs a chat in which the test is the server and the user. Each step begins when all that came before is done:
 //

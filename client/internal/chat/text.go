@@ -27,26 +27,20 @@ type Line struct {
 	Text     string
 }
 
-// Names returns what stands before the text: who said it, and to whom.
-func (l Line) Names() []string {
+// Head returns what stands before the text of what someone said: who, and to whom, each name as look shows it.
+func (l Line) Head(look func(name string) string) string {
 	switch {
 	case l.From == "":
-		return nil
+		return ""
 	case l.To == "":
-		return []string{l.From}
+		return look(l.From) + ": "
 	}
-	return []string{l.From, l.To}
+	return look(l.From) + " → " + look(l.To) + ": "
 }
-
-// To stands between who said something and who was told it.
-const To = " → "
 
 // String returns the line as plain text.
 func (l Line) String() string {
-	text := l.Text
-	if l.From != "" {
-		text = strings.Join(l.Names(), To) + ": " + text
-	}
+	text := l.Head(func(name string) string { return name }) + l.Text
 	if l.Kind == Earlier {
 		text = "(earlier) " + text
 	}
@@ -80,10 +74,9 @@ type Progress struct {
 
 // A Face shows the chat to whoever uses it.
 type Face interface {
-	Show(Line)             // shows a line
-	Status(Status)         // says what has changed
-	Complete(c Completion) // answers partial input
-	Flush() error          // puts on the screen what is not there yet
+	Show(Line)           // shows a line
+	Complete(Completion) // answers partial input
+	Flush(Status) error  // puts on the screen what is not there yet, and how things are now
 }
 
 // Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop, and what

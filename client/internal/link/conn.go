@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,21 +30,19 @@ type Piece struct {
 	Bytes []byte
 }
 
-// A Conn is a connection on which the server has granted HELLO or RESUME.
+// A Conn is a connection on which the server has granted HELLO or RESUME. Whoever has it runs Receive and Transmit, each
+// once and in a goroutine of its own.
 type Conn struct {
 	// set at construction, never changed
-	net        net.Conn
-	r          *wire.Reader
-	idle       time.Duration
-	ctx        context.Context // its end closes net, and ends both goroutines
-	cancel     context.CancelFunc
-	goroutines sync.WaitGroup
-	lines      chan wire.Message
-	file       chan Piece
-	wake       chan struct{} // there is something to write
+	net    net.Conn
+	r      *wire.Reader
+	idle   time.Duration
+	ctx    context.Context // its end closes net, which ends Receive and Transmit
+	cancel context.CancelFunc
+	lines  chan wire.Message
+	file   chan Piece
+	wake   chan struct{} // there is something to write
 
-	err     error         // what ended reading; set before lines is closed
-	panics  chan string   // what a goroutine died of, if one did
 	getting atomic.Bool   // a GET is not answered to its end
 	seen    atomic.Uint64 // seq up to which the stream was handled
 	handled int           // lines of the stream
@@ -56,7 +53,7 @@ type Conn struct {
 
 // newConn returns a Conn over nc that lasts until ctx ends.
 func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
-	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1), panics: make(chan string, 2)}
+	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1)}
 	c.lines, c.file = make(chan wire.Message, queued), make(chan Piece)
 	c.r = wire.NewReader(c, wire.MaxServerLine, maxBuffer)
 	c.ctx, c.cancel = context.WithCancel(ctx)
@@ -64,30 +61,7 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 	return c
 }
 
-// start begins to read and write.
-func (c *Conn) start() {
-	c.goroutines.Go(func() {
-		defer c.catch()
-		c.write()
-	})
-	c.goroutines.Go(func() {
-		defer close(c.lines)
-		defer close(c.file)
-		defer c.cancel()
-		defer c.catch()
-		c.err = c.read()
-	})
-}
-
-// catch keeps a panic for Close, and ends the connection.
-func (c *Conn) catch() {
-	if r := recover(); r != nil {
-		c.panics <- fmt.Sprintf("%v\n%s", r, debug.Stack())
-		c.cancel()
-	}
-}
-
-// Lines returns what the server sends, in order, but for downloads. The channel is closed when the connection is.
+// Lines returns what the server sends, in order, but for downloads.
 func (c *Conn) Lines() <-chan wire.Message { return c.lines }
 
 // Get sends a GET and returns what the server sends for it, which must be received up to SENT or ERROR. The channel is
@@ -119,21 +93,8 @@ func (c *Conn) Seen(seq uint64) {
 	}
 }
 
-// Close ends the connection, waits until all that it started has ended, and returns what broke it before, if anything: a
-// *wire.ProtocolError when the server does not follow the protocol. A panic in what it started goes on here, where the
-// caller's deferred functions can put the terminal right.
-func (c *Conn) Close() error {
-	c.cancel()
-	for range c.lines {
-	}
-	c.goroutines.Wait()
-	select {
-	case why := <-c.panics:
-		panic(why)
-	default:
-		return c.err
-	}
-}
+// Close ends the connection.
+func (c *Conn) Close() { c.cancel() }
 
 // Read fails when nothing comes for the idle time. Time in which nobody reads does not count.
 func (c *Conn) Read(p []byte) (int, error) {
@@ -141,17 +102,23 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.net.Read(p)
 }
 
+// next returns the next line, and what it says.
+func (c *Conn) next() (line []byte, m wire.Message, err error) {
+	line, err = c.r.ReadLine()
+	if line = bytes.Clone(line); err == nil {
+		m, err = wire.ParseServer(line)
+	}
+	return line, m, err
+}
+
 // exchange sends the line that must be first and returns what grants it. A refusal is a *wire.ProtocolError.
-func (c *Conn) exchange(ctx context.Context, m wire.Message) (answer wire.Message, err error) {
+func (c *Conn) exchange(ctx context.Context, m wire.Message) (wire.Message, error) {
 	defer context.AfterFunc(ctx, c.cancel)()
 	if _, err := c.net.Write(m.AppendClient(nil)); err != nil {
 		return m, err
 	}
 	for {
-		line, err := c.r.ReadLine()
-		if err == nil {
-			answer, err = wire.ParseServer(bytes.Clone(line))
-		}
+		line, answer, err := c.next()
 		switch _, bad := errors.AsType[*wire.ProtocolError](err); {
 		case ctx.Err() != nil:
 			return answer, context.Cause(ctx)
@@ -169,9 +136,9 @@ func (c *Conn) exchange(ctx context.Context, m wire.Message) (answer wire.Messag
 	}
 }
 
-// write sends what there is to send until it fails: reading ends by itself, after what the server has said last. It is
-// never quiet for long, so that the server knows that this side is alive, and has something to answer.
-func (c *Conn) write() {
+// Transmit sends what there is to send until the connection is closed: reading ends by itself, after what the server has
+// said last. It is never quiet for long, so that the server knows that this side is alive, and has something to answer.
+func (c *Conn) Transmit() {
 	ping := time.NewTicker(min(c.idle/3, heartbeat))
 	defer ping.Stop()
 	for {
@@ -193,15 +160,14 @@ func (c *Conn) write() {
 	}
 }
 
-// read hands on what comes until the connection breaks.
-func (c *Conn) read() error {
+// Receive hands on what comes until the connection breaks, and returns why it did: a *wire.ProtocolError when the server
+// does not follow the protocol.
+func (c *Conn) Receive() error {
+	defer close(c.file)
+	defer c.cancel()
 	var pieces [2][]byte // one is filled while the other is in use
 	for {
-		line, err := c.r.ReadLine()
-		var m wire.Message
-		if err == nil {
-			m, err = wire.ParseServer(bytes.Clone(line))
-		}
+		_, m, err := c.next()
 		bad, _ := errors.AsType[*wire.ProtocolError](err)
 		switch {
 		case bad != nil && bad.Code == wire.CodeUnknownVerb: // a newer server's

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,8 +41,21 @@ func (n *network) config() Config {
 	return Config{Address: "chat:12000", Name: "alice", History: 2, Idle: 45 * time.Second, Reconnect: 2 * time.Minute, Dial: n.dial}
 }
 
+// A client is a connection that is used.
+type client struct {
+	*Conn
+	broke chan error // by what, in the end
+}
+
+func use(c *Conn) *client {
+	used := &client{c, make(chan error, 1)}
+	go c.Transmit()
+	go func() { used.broke <- c.Receive() }()
+	return used
+}
+
 // join joins with a HELLO that is answered.
-func (n *network) join() (*Conn, *peer) {
+func (n *network) join() (*client, *peer) {
 	n.t.Helper()
 	served := make(chan *peer)
 	go func() {
@@ -57,7 +71,7 @@ func (n *network) join() (*Conn, *peer) {
 	if diff := cmp.Diff("WELCOME tok 10 hi\n", string(welcome.AppendServer(nil))); diff != "" {
 		n.t.Errorf("(-want +got):\n%s", diff)
 	}
-	return c, <-served
+	return use(c), <-served
 }
 
 // A peer is the server's end of a connection.
@@ -90,13 +104,10 @@ func (p *peer) send(lines ...string) {
 }
 
 // want checks the next lines.
-func want(t *testing.T, c *Conn, lines ...string) {
+func want(t *testing.T, c *client, lines ...string) {
 	t.Helper()
 	for _, want := range lines {
-		m, ok := <-c.Lines()
-		if !ok {
-			t.Fatalf("no more lines, want %q", want)
-		}
+		m := <-c.Lines()
 		if diff := cmp.Diff(want+"\n", string(m.AppendServer(nil))); diff != "" {
 			t.Fatalf("next line (-want +got):\n%s", diff)
 		}
@@ -265,8 +276,8 @@ func TestHeartbeat(t *testing.T) {
 		p.send("PONG")
 		p.expect("PING 10", "PING 10") // which nobody answers
 		want(t, c, "PONG")
-		if _, ok := <-c.Lines(); ok {
-			t.Error("a line from nowhere")
+		if err := <-c.broke; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a dead connection broke by: %v", err)
 		}
 		if diff := cmp.Diff(15*time.Second+45*time.Second, time.Since(start)); diff != "" {
 			t.Errorf("a dead connection was noticed after (-want +got):\n%s", diff)
@@ -347,12 +358,12 @@ func TestOutOfStep(t *testing.T) {
 			bubble(t, func(t *testing.T, n *network) {
 				c, p := n.join()
 				go io.WriteString(p, line+"\n")
-				for range c.Lines() {
-					t.Error("a line from nowhere")
-				}
-				var bad *wire.ProtocolError
-				if err := c.Close(); !errors.As(err, &bad) {
+				err := <-c.broke
+				if _, ok := errors.AsType[*wire.ProtocolError](err); !ok {
 					t.Errorf("after %.20q: %v", line, err)
+				}
+				if n := len(c.Lines()); n > 0 {
+					t.Errorf("%d lines from nowhere", n)
 				}
 			})
 		})
@@ -375,10 +386,11 @@ func FuzzServer(f *testing.F) {
 		}()
 		cfg := Config{Address: "x:1", Name: "alice", Idle: time.Minute,
 			Dial: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
-		c, welcome, err := Join(t.Context(), cfg)
+		joined, welcome, err := Join(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c := use(joined)
 		var s Session
 		s.Attach(welcome)
 		s.Add(say("x"), true)
@@ -387,10 +399,14 @@ func FuzzServer(f *testing.F) {
 			for range pieces {
 			}
 		}()
-		for m := range c.Lines() {
-			s.Take(m)
-			c.Seen(s.Seq())
+		for {
+			select {
+			case m := <-c.Lines():
+				s.Take(m)
+				c.Seen(s.Seq())
+			case <-c.broke:
+				return
+			}
 		}
-		c.Close()
 	})
 }

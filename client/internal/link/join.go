@@ -110,7 +110,6 @@ func attempt(ctx, life context.Context, cfg Config, first ...wire.Message) (c *C
 		c.cancel()
 		return nil, answer, err
 	}
-	c.start()
 	return c, answer, nil
 }
 

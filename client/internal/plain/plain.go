@@ -31,14 +31,11 @@ func (f *Face) Show(l chat.Line) {
 	}
 }
 
-// Status does nothing: there is no one to prompt.
-func (f *Face) Status(chat.Status) {}
-
 // Complete does nothing: nobody asks for it.
 func (f *Face) Complete(chat.Completion) {}
 
-// Flush writes what was not written yet.
-func (f *Face) Flush() error {
+// Flush writes what was not written yet. How things are is for a prompt, which there is not.
+func (f *Face) Flush(chat.Status) error {
 	err := f.out.Flush()
 	if err != nil {
 		fmt.Fprintln(f.errs, chat.Complaint(fmt.Sprintf("cannot write what happens: %v", err)))

@@ -43,7 +43,7 @@ func TestOrder(t *testing.T) {
 	f.Show(chat.Line{Text: "one"})
 	f.Show(chat.Line{Kind: chat.Failure, Text: "two"})
 	f.Show(chat.Line{Text: "three"})
-	if err := f.Flush(); err != nil {
+	if err := f.Flush(chat.Status{}); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff("one\ntwo\nthree\n", both.String()); diff != "" {
@@ -59,7 +59,7 @@ func TestCannotWrite(t *testing.T) {
 	var errs bytes.Buffer
 	f := New(full{}, &errs)
 	f.Show(chat.Line{Text: "one"})
-	if f.Flush() == nil {
+	if f.Flush(chat.Status{}) == nil {
 		t.Error("no error")
 	}
 	if diff := cmp.Diff("client: cannot write what happens: no space left\n", errs.String()); diff != "" {

@@ -28,8 +28,8 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	case name == "ctrl+c" && hint == onceMore, name == "ctrl+d" && p.line.Value() == "":
 		p.hangUp()
 	case name == "ctrl+c":
-		p.queue, p.at, p.draft, p.hint = nil, len(p.past), "", onceMore
-		p.line.Reset()
+		p.queue, p.hint = nil, onceMore
+		p.renew()
 	case name == "ctrl+z" && stoppable():
 		cmd = tea.Suspend
 	case name == "ctrl+z":
@@ -40,7 +40,7 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 		p.ask()
 	case name == "up" && p.at > 0:
 		p.recall(p.at - 1)
-	case name == "down" && p.at < len(p.past):
+	case name == "down" && p.at < len(p.past)-1:
 		p.recall(p.at + 1)
 	case name == "left", name == "ctrl+b":
 		p.line.SetCursor(p.left())
@@ -105,23 +105,25 @@ func (p *prompt) enter() {
 		return
 	}
 	p.queue = append(p.queue, chat.Input{Text: line})
-	if p.past = append(p.past, line); len(p.past) > maxPast {
+	p.past[len(p.past)-1] = line
+	if p.past = append(p.past, ""); len(p.past) > maxPast {
 		p.past = p.past[1:]
 	}
-	p.at, p.draft = len(p.past), ""
+	p.renew()
+}
+
+// renew begins a new line.
+func (p *prompt) renew() {
+	p.at = len(p.past) - 1
+	p.past[p.at] = ""
 	p.line.Reset()
 }
 
-// recall puts a line that was typed before in place of the present one, which is kept if it is new.
+// recall puts a line that was typed before in place of the present one, which is kept.
 func (p *prompt) recall(at int) {
-	if p.at == len(p.past) {
-		p.draft = p.line.Value()
-	}
-	if p.at = at; at < len(p.past) {
-		p.set(p.past[at])
-	} else {
-		p.set(p.draft)
-	}
+	p.past[p.at] = p.line.Value()
+	p.at = at
+	p.set(p.past[at])
 }
 
 // paste takes a text as if it were typed, but for this: what has several lines is never a command, and its lines are sent

@@ -45,7 +45,7 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 		calls = p.own.MatchString(text)
 		text = p.own.ReplaceAllString(text, "${1}"+called.Render("${2}")+"${3}")
 	}
-	switch text = names(l) + text; l.Kind {
+	switch text = l.Head(look) + text; l.Kind {
 	case chat.Presence, chat.Earlier:
 		text = dim.Render(ansi.Strip(text))
 	case chat.Failure:
@@ -77,20 +77,12 @@ func clock(at, now time.Time) string {
 	return at.Format("15:04")
 }
 
-// names returns what stands before the text of a message, each name in its own colour.
-func names(l chat.Line) string {
-	if l.From == "" {
-		return ""
+// look returns a name in its own colour, and the user in bold.
+func look(name string) string {
+	if name == chat.User {
+		return bold.Render(name)
 	}
-	var painted []string
-	for _, name := range l.Names() {
-		style := bold
-		if name != chat.User {
-			style = lipgloss.NewStyle().Foreground(lipgloss.Color(shade(name)))
-		}
-		painted = append(painted, style.Render(name))
-	}
-	return strings.Join(painted, chat.To) + ": "
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(shade(name))).Render(name)
 }
 
 // shade returns the colour of a name, which is the same on every screen.

@@ -154,9 +154,9 @@ func FuzzPaint(f *testing.F) {
 		for _, row := range rows {
 			check(t, row, width-1)
 		}
-		p := newPrompt("al", nil, func(bool) news { return news{status: chat.Status{To: chat.Escape(to)}} })
+		p := newPrompt("al", nil)
 		p.Update(tea.WindowSizeMsg{Width: width, Height: 9})
-		p.Update(print{})
+		p.Update(news{status: chat.Status{To: chat.Escape(to)}})
 		p.set(text)
 		p.hint = chat.Escape(from)
 		view := p.View()

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,43 +14,43 @@ import (
 )
 
 const (
-	maxPast  = 100 // lines that the up key goes back
-	atOnce   = 10  // pasted lines that are sent without a question
-	maxAhead = 100 // messages without an answer before pasted lines wait: the server takes that many in a second
+	frame    = 50 * time.Millisecond // from one print to the next
+	readable = 100                   // messages printed in a frame, the newest: more than anyone reads
+	maxPast  = 100                   // lines that the up key goes back
+	atOnce   = 10                    // pasted lines that are sent without a question
+	maxAhead = 100                   // messages without an answer before pasted lines wait: the server takes that many in a second
 	onceMore = "once more to leave"
 )
 
-// print has the prompt print what there is.
-type print struct{}
-
-// A news is what the prompt has not shown yet.
+// A news is what has happened.
 type news struct {
-	lines  []chat.Line
-	missed int // messages that came before these and are not shown
+	lines  []chat.Line // to be printed
 	status chat.Status
-	since  time.Time // of the oldest message that the server has not taken
-	more   bool      // it changes with time, or is to be followed by more
-	closed bool      // nothing comes any more
+	last   bool // nothing comes any more
 }
+
+// A tick says that a frame is over.
+type tick struct{}
 
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
 	painter
 	line          textinput.Model
 	typed         chan<- chat.Input // nil after it was closed
-	take          func(queued bool) news
-	width, height int          // of the screen
-	queue         []chat.Input // what the chat could not take yet
-	past          []string     // lines that were typed before
-	draft         string       // the line when the up key was pressed
-	at            int          // which of past the line is; len(past) is a new one
-	killed        string       // what was cut out last
-	pasted        *paste       // lines that wait for an answer
-	hint          string       // what is said below the line until the next key
-	news                       // as taken last
-	earlier       bool         // the line printed last is of the history
-	views         int          // how often it was drawn
-	rang          time.Time    // when the bell rang last
+	width, height int               // of the screen
+	queue         []chat.Input      // what the chat could not take yet
+	past          []string          // lines that were typed before; the last one is new
+	at            int               // which of past the line is
+	killed        string            // what was cut out last
+	pasted        *paste            // lines that wait for an answer
+	hint          string            // what is said below the line until the next key
+	news                            // the lines that are not printed yet, and how things are now
+	missed        int               // messages before these that are not printed
+	since         time.Time         // of the oldest message that the server has not taken
+	ticking       bool              // a tick will come
+	earlier       bool              // the line printed last is of the history
+	views         int               // how often it was drawn
+	rang          time.Time         // when the bell rang last
 }
 
 // A paste is a text of several lines.
@@ -58,8 +59,8 @@ type paste struct {
 	rest  string       // what is on the line then
 }
 
-func newPrompt(name string, typed chan<- chat.Input, take func(queued bool) news) *prompt {
-	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, take: take, width: 80, height: 24}
+func newPrompt(name string, typed chan<- chat.Input) *prompt {
+	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, past: []string{""}, width: 80, height: 24}
 	p.line.KeyMap.Paste.SetEnabled(false) // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.Focus()
 	return p
@@ -72,7 +73,11 @@ func (p *prompt) Init() tea.Cmd { return nil }
 func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
-	case print:
+	case news:
+		if p.take(msg); !p.ticking {
+			cmd = p.print()
+		}
+	case tick:
 		cmd = p.print()
 	case tea.WindowSizeMsg:
 		p.width, p.height = max(msg.Width, 4), max(msg.Height, 2)
@@ -91,14 +96,39 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, cmd
 }
 
-// print takes what there is and prints it above the prompt, and looks again after a frame when more is to be expected.
-// What is printed at once must fit on the screen, or the lines that scroll out of it would be lost.
+// take adds what is new to what is to be printed, and of too many messages and comings and goings counts the oldest instead.
+func (p *prompt) take(n news) {
+	if p.status.Waiting == 0 {
+		p.since = time.Now()
+	}
+	p.news = news{append(p.lines, n.lines...), n.status, n.last}
+	live := func(l chat.Line) bool { return l.Kind == chat.Message || l.Kind == chat.Presence }
+	over := -readable
+	for _, l := range p.lines {
+		if live(l) {
+			over++
+		}
+	}
+	p.lines = slices.DeleteFunc(p.lines, func(l chat.Line) bool {
+		if over <= 0 || !live(l) {
+			return false
+		}
+		over--
+		p.missed++
+		return true
+	})
+}
+
+// print prints what there is above the prompt, and looks again after a frame when more is to be expected. What is printed
+// at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
-	p.news = p.take(len(p.queue) > 0)
 	rows, calls := p.paintAll()
-	if len(rows) == 0 && p.closed {
+	if len(rows) == 0 && p.last {
+		p.ticking = false
 		return tea.Quit
 	}
+	s := p.status
+	p.ticking = len(rows)+len(p.queue) > 0 || s.Away || s.Waiting > 0 || s.Getting.Name != ""
 	var cmds []tea.Cmd
 	for most := max(1, p.height-len(p.below())-1); len(rows) > 0; {
 		n := min(len(rows), most)
@@ -108,8 +138,8 @@ func (p *prompt) print() tea.Cmd {
 	if calls && time.Since(p.rang) > time.Second { // not at each of a flood
 		p.rang, cmds = time.Now(), append(cmds, tea.Raw("\a"))
 	}
-	if p.more {
-		cmds = append(cmds, tea.Tick(frame, func(time.Time) tea.Msg { return print{} }))
+	if p.ticking {
+		cmds = append(cmds, tea.Tick(frame, func(time.Time) tea.Msg { return tick{} }))
 	}
 	return tea.Sequence(cmds...)
 }
@@ -128,6 +158,7 @@ func (p *prompt) paintAll() (rows []string, calls bool) {
 		painted, calling := p.paint(l, p.width-1, now)
 		rows, calls = append(rows, painted...), calls || calling
 	}
+	p.lines, p.missed = nil, 0
 	return rows, calls
 }
 

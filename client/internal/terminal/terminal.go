@@ -5,17 +5,11 @@ package terminal
 import (
 	"os"
 	"sync"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"golang.org/x/term"
 
 	"parley/client/internal/chat"
-)
-
-const (
-	frame    = 50 * time.Millisecond // from one print to the next
-	readable = 100                   // messages printed in a frame, the newest: more than anyone reads
 )
 
 // A Face is a terminal.
@@ -25,18 +19,15 @@ type Face struct {
 	typed   chan chat.Input
 	running sync.WaitGroup
 
-	mu   sync.Mutex // guards the following fields
-	news            // to be taken by the prompt
-	live int        // of the lines, the messages and who came and went
-	due  bool       // a print is on its way
-	err  error      // what ended the program
+	news news  // what the prompt was not told yet, and the status that it was told last
+	err  error // what ended the program; set before running is done
 }
 
 // New takes the terminal over, until Close, for the user of that name. On Windows Bubble Tea has the console understand
 // sequences, both ways, and the os package reads and writes it in UTF-16, whatever its code page: nothing is left to do.
 func New(in, out *os.File, name string) *Face {
 	f := &Face{typed: make(chan chat.Input, readable)}
-	p := newPrompt(name, f.typed, f.take)
+	p := newPrompt(name, f.typed)
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.Update(sized(nil, tea.WindowSizeMsg{Width: w, Height: h}))
 	}
@@ -61,78 +52,32 @@ func (f *Face) Input() <-chan chat.Input { return f.typed }
 
 // Close prints what is left and gives the terminal back as it was.
 func (f *Face) Close() error {
-	f.change(func() { f.closed = true })
+	f.news.last = true
+	f.tell()
 	f.running.Wait()
 	return f.err
 }
 
-// Show has a line printed with the next frame.
+// Show has a line printed with what else there is.
 func (f *Face) Show(l chat.Line) {
-	f.change(func() {
-		f.lines = append(f.lines, l)
-		if live(l) {
-			f.live++
-		}
-		if f.live > 10*readable { // so that a flood between two frames costs no memory
-			f.thinLocked()
-		}
-	})
-}
-
-// Status has what is said beside the line changed.
-func (f *Face) Status(s chat.Status) {
-	f.change(func() {
-		if f.status.Waiting == 0 {
-			f.since = time.Now()
-		}
-		f.status = s
-	})
+	if f.news.lines = append(f.news.lines, l); len(f.news.lines) == readable { // a flood costs no memory
+		f.tell()
+	}
 }
 
 // Complete completes the line that is typed.
 func (f *Face) Complete(c chat.Completion) { f.program.Send(c) }
 
-// Flush does nothing: a frame is soon enough.
-func (f *Face) Flush() error { return nil }
-
-// change does what do says, and has the outcome printed.
-func (f *Face) change(do func()) {
-	f.mu.Lock()
-	do()
-	wake := !f.due && f.program != nil
-	f.due = true
-	f.mu.Unlock()
-	if wake {
-		f.program.Send(print{})
+// Flush tells the prompt what there is.
+func (f *Face) Flush(s chat.Status) error {
+	if len(f.news.lines) > 0 || s != f.news.status {
+		f.news.status = s
+		f.tell()
 	}
+	return nil
 }
 
-// live reports whether a line may be counted instead of printed when there are too many.
-func live(l chat.Line) bool { return l.Kind == chat.Message || l.Kind == chat.Presence }
-
-// thinLocked takes out and counts the live lines that nobody could read.
-func (f *Face) thinLocked() {
-	kept := f.lines[:0]
-	for _, l := range f.lines {
-		if live(l) && f.live > readable {
-			f.live--
-			f.missed++
-			continue
-		}
-		kept = append(kept, l)
-	}
-	f.lines = kept
-}
-
-// take returns what is new, and forgets what is to be shown once. It is called again after a frame if it says that there
-// may be more then, as when the prompt has something queued.
-func (f *Face) take(queued bool) news {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.thinLocked()
-	n, s := f.news, f.status
-	f.due = queued || len(n.lines)+n.missed > 0 || s.Away || s.Waiting > 0 || s.Getting.Name != ""
-	f.lines, f.missed, f.live = nil, 0, 0
-	n.more = f.due
-	return n
+func (f *Face) tell() {
+	f.program.Send(f.news)
+	f.news.lines = nil
 }

@@ -33,8 +33,6 @@ func keys(p *prompt, names ...string) {
 	}
 }
 
-func idle(bool) news { return news{} }
-
 func TestPrompt(t *testing.T) {
 	eleven := strings.Repeat("x\n", 11)
 	tests := []struct {
@@ -78,7 +76,7 @@ func TestPrompt(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			typed := make(chan chat.Input, 100)
-			p := newPrompt("alice", typed, idle)
+			p := newPrompt("alice", typed)
 			keys(p, tt.keys...)
 			if gone := p.typed == nil; gone != tt.gone {
 				t.Errorf("the end was told: %v, want %v", gone, tt.gone)
@@ -101,15 +99,13 @@ func TestPrompt(t *testing.T) {
 // What the chat cannot take yet is kept in order, and what was pasted waits for the server too.
 func TestPromptFull(t *testing.T) {
 	typed := make(chan chat.Input, 1)
-	busy := news{status: chat.Status{Waiting: maxAhead}}
-	p := newPrompt("alice", typed, func(bool) news { return busy })
+	p := newPrompt("alice", typed)
 	keys(p, "'a\nb\nc", "enter")
-	p.Update(print{})
+	p.Update(news{status: chat.Status{Waiting: maxAhead}})
 	var got []string
 	for range 3 {
 		got = append(got, (<-typed).Text, fmt.Sprint(len(p.queue)))
-		busy.status.Waiting = 0
-		p.Update(print{})
+		p.Update(news{})
 	}
 	want := []string{"a", "2", "b", "1", "c", "0"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -131,7 +127,7 @@ func TestComplete(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPrompt("alice", nil, idle)
+			p := newPrompt("alice", nil)
 			p.set(tt.line)
 			p.Update(tt.answer)
 			if diff := cmp.Diff([]string{tt.before, tt.hint}, []string{p.before(), p.hint}); diff != "" {
@@ -142,24 +138,24 @@ func TestComplete(t *testing.T) {
 }
 
 func TestThin(t *testing.T) {
-	f := &Face{due: true}
-	f.Show(chat.Line{Kind: chat.Answer, Text: "answer"})
+	p := newPrompt("alice", nil)
+	p.ticking = true
+	p.Update(news{lines: []chat.Line{{Kind: chat.Answer, Text: "answer"}}})
 	for i := range 100_000 {
-		f.Show(chat.Line{Kind: chat.Message, Text: fmt.Sprint(i)})
-		if len(f.lines) > 10*readable+1 {
-			t.Fatalf("%d lines are kept", len(f.lines))
+		p.Update(news{lines: []chat.Line{{Kind: chat.Message, Text: fmt.Sprint(i)}}})
+		if len(p.lines) > readable+1 {
+			t.Fatalf("%d lines are kept", len(p.lines))
 		}
 	}
-	got := f.take(false)
 	want := []chat.Line{{Kind: chat.Answer, Text: "answer"}}
 	for i := range readable {
 		want = append(want, chat.Line{Kind: chat.Message, Text: fmt.Sprint(100_000 - readable + i)})
 	}
-	if diff := cmp.Diff(want, got.lines); diff != "" {
+	if diff := cmp.Diff(want, p.lines); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
-	if want := 100_000 - readable; got.missed != want {
-		t.Errorf("%d were counted, want %d", got.missed, want)
+	if want := 100_000 - readable; p.missed != want {
+		t.Errorf("%d were counted, want %d", p.missed, want)
 	}
 }
 
@@ -183,9 +179,9 @@ func TestView(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPrompt("alice", nil, func(bool) news { return news{status: tt.status} })
+			p := newPrompt("alice", nil)
 			p.Update(tea.WindowSizeMsg{Width: tt.width, Height: 3})
-			p.Update(print{})
+			p.Update(news{status: tt.status})
 			p.set(tt.line)
 			view := p.View()
 			x, row := view.Cursor.X, ansi.Strip(view.Content)
