@@ -97,7 +97,7 @@ func parse(args []string) (cfg chat.Config, err error) {
 	}
 	cfg.Folder = filepath.Join(cfg.Folder, cfg.Name)
 	host, port := strings.Trim(flags.Arg(1), "[]"), flags.Arg(2) // as in [::1]
-	cfg.Address = net.JoinHostPort(host, port)
+	cfg.Address, cfg.Dial = net.JoinHostPort(host, port), new(net.Dialer).DialContext
 	switch n, err := strconv.ParseUint(port, 10, 16); {
 	case err != nil || n == 0:
 		return cfg, fmt.Errorf("port %q is not a number from 1 to 65535", port)

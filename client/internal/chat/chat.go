@@ -215,11 +215,12 @@ func (c *Chat) lost(err error) {
 		c.show("connection lost, reconnecting…")
 	}
 	c.conn = nil
-	resume, losses, cfg := c.session.Resume(), c.losses, c.cfg.Config
-	cfg.Retry = func(at time.Time) { c.post(func() { c.retry = at }) }
+	resume, losses := c.session.Resume(), c.losses
 	c.losses++
 	c.background(func() {
-		conn, answer, err := link.Return(c.ctx, cfg, resume, err, losses)
+		conn, answer, err := link.Return(c.ctx, c.cfg.Config, resume, err, losses, func(at time.Time) {
+			c.post(func() { c.retry = at })
+		})
 		c.post(func() {
 			if err != nil {
 				c.end("%v", err)

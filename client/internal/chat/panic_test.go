@@ -14,6 +14,26 @@ import (
 
 // A panic in what goes on beside Run comes out of Run, whose caller can give the terminal back then.
 func TestPanic(t *testing.T) {
+	t.Run("dialing", func(t *testing.T) { testPanic(t, func(c net.Conn) net.Conn { return c }) })
+	t.Run("reading", func(t *testing.T) { testPanic(t, func(c net.Conn) net.Conn { return &panicking{Conn: c} }) })
+}
+
+// panicking is a connection that can be read from once, for the server's welcome.
+type panicking struct {
+	net.Conn
+	read bool
+}
+
+func (p *panicking) Read(b []byte) (int, error) {
+	if p.read {
+		panic("out of cheese")
+	}
+	p.read = true
+	return p.Conn.Read(b)
+}
+
+// testPanic has the chat find that the connection breaks, and panic when it dials again, unless it panicked before.
+func testPanic(t *testing.T, conn func(net.Conn) net.Conn) {
 	dials := 0
 	cfg := Config{Config: link.Config{Name: "alice", Idle: time.Hour, Reconnect: time.Minute}}
 	cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
@@ -27,17 +47,17 @@ func TestPanic(t *testing.T) {
 			server.Write([]byte("WELCOME tok 10 hi\n"))
 			server.Close()
 		}()
-		return client, nil
+		return conn(client), nil
 	}
-	conn, welcome, err := link.Join(t.Context(), cfg.Config)
+	joined, welcome, err := link.Join(t.Context(), cfg.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if why, _ := recover().(string); !strings.HasPrefix(why, "out of cheese\n") || !strings.Contains(why, "TestPanic") {
+		if why, _ := recover().(string); !strings.HasPrefix(why, "out of cheese\n") || !strings.Contains(why, "testPanic") && !strings.Contains(why, "panicking") {
 			t.Errorf("Run panics with %q", why)
 		}
 	}()
-	Run(cfg, new(record), conn, welcome, make(chan Input), make(chan os.Signal))
+	Run(cfg, new(record), joined, welcome, make(chan Input), make(chan os.Signal))
 	t.Error("Run returns")
 }

@@ -199,7 +199,7 @@ func TestCannotJoin(t *testing.T) {
 // back comes back after a connection broke by io.EOF, and returns the server's answer or what went wrong.
 func (n *network) back(cfg Config) (*Conn, string) {
 	resume := wire.Message{Verb: wire.Resume, Token: []byte("tok"), Seq: 12}
-	c, answer, err := Return(n.t.Context(), cfg, resume, io.EOF, 0)
+	c, answer, err := Return(n.t.Context(), cfg, resume, io.EOF, 0, func(time.Time) {})
 	if err != nil {
 		return nil, err.Error()
 	}

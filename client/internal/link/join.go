@@ -27,9 +27,6 @@ type Config struct {
 	Idle      time.Duration // a connection on which nothing comes for so long is lost
 	Reconnect time.Duration // how long to try to come back; 0 is not at all
 
-	// Retry, if any, is told when the next attempt to come back will begin.
-	Retry func(time.Time)
-
 	// Dial is net.Dialer's DialContext, or stands for it.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -54,8 +51,10 @@ func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 
 // Return comes back to a session whose connection broke by lost: it says resume, and where the session is gone joins
 // afresh. It returns the server's RESUMED or WELCOME. It tries ever more seldom, as if it had tried so often before, and
-// gives up after the time configured or when the name is taken. The end of ctx ends the connection, too.
-func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tried int) (*Conn, wire.Message, error) {
+// gives up after the time configured or when the name is taken. It says when the next attempt will be. The end of ctx ends
+// the connection, too.
+func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tried int, next func(time.Time)) (
+	*Conn, wire.Message, error) {
 	why, _ := reason(lost)
 	if cfg.Reconnect == 0 {
 		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
@@ -66,9 +65,7 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 		// The wait is random, so that the clients of a server that comes back do not come back all at once.
 		most := min(backoff<<min(tried, 16), maxBackoff)
 		wait := most/2 + rand.N(most/2)
-		if cfg.Retry != nil {
-			cfg.Retry(time.Now().Add(wait))
-		}
+		next(time.Now().Add(wait))
 		select {
 		case <-time.After(wait):
 		case <-trying.Done():
@@ -91,11 +88,7 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 func attempt(ctx, life context.Context, cfg Config, first ...wire.Message) (c *Conn, answer wire.Message, err error) {
 	ctx, done := context.WithTimeout(ctx, joinTime)
 	defer done()
-	dial := cfg.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	nc, err := dial(ctx, "tcp", cfg.Address)
+	nc, err := cfg.Dial(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return nil, answer, err
 	}

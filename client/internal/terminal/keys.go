@@ -64,19 +64,23 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	return cmd
 }
 
+// split returns what stands before the cursor and what after it.
+func (p *prompt) split() (before, after string) {
+	value := []rune(p.line.Value())
+	return string(value[:p.line.Position()]), string(value[p.line.Position():])
+}
+
 // left and right return where the cursor is after a step over what is one character to the eye, of however many runes.
 func (p *prompt) left() int {
-	before := string([]rune(p.line.Value())[:p.line.Position()])
 	last := ""
-	for before != "" {
+	for before, _ := p.split(); before != ""; before = before[len(last):] {
 		last, _ = ansi.FirstGraphemeCluster(before, ansi.GraphemeWidth)
-		before = before[len(last):]
 	}
 	return p.line.Position() - utf8.RuneCountInString(last)
 }
 
 func (p *prompt) right() int {
-	after := string([]rune(p.line.Value())[p.line.Position():])
+	_, after := p.split()
 	next, _ := ansi.FirstGraphemeCluster(after, ansi.GraphemeWidth)
 	return p.line.Position() + utf8.RuneCountInString(next)
 }
@@ -130,8 +134,7 @@ func (p *prompt) recall(at int) {
 // as they are. The last one stays on the line when it has no end. Where a command is typed, all goes on its line.
 func (p *prompt) paste(text string) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
-	value, at := []rune(p.line.Value()), p.line.Position()
-	before, after := string(value[:at]), string(value[at:])
+	before, after := p.split()
 	command := strings.HasPrefix(before, "/") && !strings.HasPrefix(before, "//")
 	if one := strings.TrimRight(text, "\n"); command || !strings.Contains(one, "\n") {
 		p.insert(one)
@@ -163,20 +166,14 @@ func (p *prompt) decide(send bool) {
 
 // ask asks how what stands before the cursor may go on.
 func (p *prompt) ask() {
-	if line := p.before(); line != "" && p.typed != nil {
-		select {
-		case p.typed <- chat.Input{Text: line, Partial: true}:
-		default: // it has enough to do
-		}
+	if before, _ := p.split(); before != "" && p.typed != nil {
+		p.queue = append(p.queue, chat.Input{Text: before, Partial: true})
 	}
 }
 
-// before returns what stands before the cursor.
-func (p *prompt) before() string { return string([]rune(p.line.Value())[:p.line.Position()]) }
-
 // complete does what the answer to ask says, unless the line is another by now.
 func (p *prompt) complete(c chat.Completion) {
-	if c.Line != p.before() {
+	if before, _ := p.split(); c.Line != before {
 		return
 	}
 	p.cut(0, p.line.Position())

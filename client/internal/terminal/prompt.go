@@ -18,7 +18,7 @@ const (
 	readable = 100                   // messages printed in a frame, the newest: more than anyone reads
 	maxPast  = 100                   // lines that the up key goes back
 	atOnce   = 10                    // pasted lines that are sent without a question
-	maxAhead = 100                   // messages without an answer before pasted lines wait: the server takes that many in a second
+	maxAhead = 100                   // messages without an answer before pasted lines wait: what the server takes in a second
 	onceMore = "once more to leave"
 )
 
@@ -96,7 +96,7 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, cmd
 }
 
-// take adds what is new to what is to be printed, and of too many messages and comings and goings counts the oldest instead.
+// take adds what is new to what is to be printed. Of too many messages, comings and goings the oldest are only counted.
 func (p *prompt) take(n news) {
 	if p.status.Waiting == 0 {
 		p.since = time.Now()
