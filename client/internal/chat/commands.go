@@ -118,9 +118,8 @@ func (c *Chat) do(command, argument string) {
 			c.send(name, text)
 		}
 	case "/who":
-		c.with(wire.Who, 0, func() {
-			names := c.lists[wire.Who].names()
-			c.show("%d here: %s", len(names), strings.Join(names, ", "))
+		c.with(wire.Who, 0, func(users *list) {
+			c.show("%d here: %s", len(users.rows), strings.Join(users.names(), ", "))
 		})
 	case "/files":
 		c.with(wire.Files, 0, c.showFiles)
@@ -165,9 +164,9 @@ func (c *Chat) talkTo(name string) {
 		c.show("talking to all")
 		return
 	}
-	c.with(wire.Who, 0, func() {
+	c.with(wire.Who, 0, func(users *list) {
 		note := ", who is not here"
-		for _, here := range c.lists[wire.Who].names() {
+		for _, here := range users.names() {
 			if wire.NameKey(here) == wire.NameKey(name) {
 				note = ""
 			}
@@ -222,8 +221,7 @@ func (c *Chat) send(to, text string) {
 }
 
 // showFiles shows a row for each file. The name, which may be long and may hold spaces, is last.
-func (c *Chat) showFiles() {
-	files := c.lists[wire.Files]
+func (c *Chat) showFiles(files *list) {
 	c.show("%s", files.head.Text)
 	digits := 1
 	for _, f := range files.rows {

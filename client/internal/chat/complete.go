@@ -33,15 +33,15 @@ func (c *Chat) complete(line string) {
 	case argument == "[COMMAND]":
 		c.offer(line, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", commandNames())
 	case argument == "FILE":
-		c.with(wire.Files, fresh, func() { c.offer(line, first+" ", rest, "", c.lists[wire.Files].names()) })
+		c.with(wire.Files, fresh, func(files *list) { c.offer(line, first+" ", rest, "", files.names()) })
 	case strings.Contains(argument, "NAME"), argument == "TEXT":
 		before, after := line[:strings.LastIndex(line, " ")+1], " "
 		if before == "" {
 			after = ": "
 		}
-		c.with(wire.Who, fresh, func() {
+		c.with(wire.Who, fresh, func(users *list) {
 			own := func(name string) bool { return name == c.cfg.Name }
-			c.offer(line, before, line[len(before):], after, slices.DeleteFunc(c.lists[wire.Who].names(), own))
+			c.offer(line, before, line[len(before):], after, slices.DeleteFunc(users.names(), own))
 		})
 	default:
 		c.face.Complete(Completion{Line: line, Longer: line})

@@ -45,10 +45,10 @@ func (c *Chat) want(name string) {
 }
 
 // wantMatches queues the files that match: by their whole path, or by their last element if the pattern is of one.
-func (c *Chat) wantMatches() {
+func (c *Chat) wantMatches(files *list) {
 	for _, pattern := range c.get.patterns {
 		before := len(c.get.queue)
-		for _, name := range c.lists[wire.Files].names() {
+		for _, name := range files.names() {
 			whole, _ := path.Match(pattern, name)
 			last, _ := path.Match(pattern, path.Base(name))
 			if whole || last && !strings.Contains(pattern, "/") || name == pattern {

@@ -107,16 +107,16 @@ type list struct {
 	head wire.Message   // the first line
 	rows []wire.Message // the others, as far as they have come
 	asOf time.Time      // when all had; zero when it may be another by now
-	then []func()       // what waits for the answer that is under way; nil when none is
+	then []func(*list)  // what waits for the answer that is under way; nil when none is
 }
 
 // with does then when the list that verb asks for is here and younger than age, for which the server may have to be asked.
-func (c *Chat) with(verb wire.Verb, age time.Duration, then func()) {
+func (c *Chat) with(verb wire.Verb, age time.Duration, then func(*list)) {
 	l := c.lists[verb]
 	switch {
 	case l.then != nil: // it was asked already
 	case time.Since(l.asOf) < age:
-		then()
+		then(l)
 		return
 	default:
 		*l = list{}
@@ -139,7 +139,7 @@ func (c *Chat) answer(l *list, m wire.Message) {
 		waiting := l.then
 		l.asOf, l.then = time.Now(), nil
 		for _, then := range waiting {
-			then()
+			then(l)
 		}
 	}
 }

@@ -25,8 +25,29 @@ const (
 // A news is what has happened.
 type news struct {
 	lines  []chat.Line // to be printed
+	missed int         // messages before these that are not printed
 	status chat.Status
 	last   bool // nothing comes any more
+}
+
+// add adds later news. Of too many messages, comings and goings the oldest are only counted.
+func (n *news) add(later news) {
+	*n = news{append(n.lines, later.lines...), n.missed + later.missed, later.status, later.last}
+	live := func(l chat.Line) bool { return l.Kind == chat.Message || l.Kind == chat.Presence }
+	over := -readable
+	for _, l := range n.lines {
+		if live(l) {
+			over++
+		}
+	}
+	n.lines = slices.DeleteFunc(n.lines, func(l chat.Line) bool {
+		if over <= 0 || !live(l) {
+			return false
+		}
+		over--
+		n.missed++
+		return true
+	})
 }
 
 // A tick says that a frame is over.
@@ -45,7 +66,6 @@ type prompt struct {
 	pasted        *paste            // lines that wait for an answer
 	hint          string            // what is said below the line until the next key
 	news                            // the lines that are not printed yet, and how things are now
-	missed        int               // messages before these that are not printed
 	since         time.Time         // of the oldest message that the server has not taken
 	ticking       bool              // a tick will come
 	earlier       bool              // the line printed last is of the history
@@ -74,7 +94,10 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case news:
-		if p.take(msg); !p.ticking {
+		if p.status.Waiting == 0 {
+			p.since = time.Now()
+		}
+		if p.add(msg); !p.ticking {
 			cmd = p.print()
 		}
 	case tick:
@@ -94,29 +117,6 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	}
 	p.feed()
 	return p, cmd
-}
-
-// take adds what is new to what is to be printed. Of too many messages, comings and goings the oldest are only counted.
-func (p *prompt) take(n news) {
-	if p.status.Waiting == 0 {
-		p.since = time.Now()
-	}
-	p.news = news{append(p.lines, n.lines...), n.status, n.last}
-	live := func(l chat.Line) bool { return l.Kind == chat.Message || l.Kind == chat.Presence }
-	over := -readable
-	for _, l := range p.lines {
-		if live(l) {
-			over++
-		}
-	}
-	p.lines = slices.DeleteFunc(p.lines, func(l chat.Line) bool {
-		if over <= 0 || !live(l) {
-			return false
-		}
-		over--
-		p.missed++
-		return true
-	})
 }
 
 // print prints what there is above the prompt, and looks again after a frame when more is to be expected. What is printed

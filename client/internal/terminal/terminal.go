@@ -17,16 +17,17 @@ type Face struct {
 	// set at construction, never changed
 	program *tea.Program
 	typed   chan chat.Input
+	told    chan news // for the prompt, which takes its time when the terminal is slow
 	running sync.WaitGroup
 
-	news news  // what the prompt was not told yet, and the status that it was told last
+	news news  // to be told, and the status that was told last
 	err  error // what ended the program; set before running is done
 }
 
 // New takes the terminal over, until Close, for the user of that name. On Windows Bubble Tea has the console understand
 // sequences, both ways, and the os package reads and writes it in UTF-16, whatever its code page: nothing is left to do.
 func New(in, out *os.File, name string) *Face {
-	f := &Face{typed: make(chan chat.Input, readable)}
+	f := &Face{typed: make(chan chat.Input, readable), told: make(chan news, 1)}
 	p := newPrompt(name, f.typed)
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.Update(sized(nil, tea.WindowSizeMsg{Width: w, Height: h}))
@@ -35,6 +36,11 @@ func New(in, out *os.File, name string) *Face {
 	f.running.Go(func() {
 		_, f.err = f.program.Run()
 		p.hangUp()
+	})
+	f.running.Go(func() {
+		for n := range f.told {
+			f.program.Send(n)
+		}
 	})
 	return f
 }
@@ -54,6 +60,7 @@ func (f *Face) Input() <-chan chat.Input { return f.typed }
 func (f *Face) Close() error {
 	f.news.last = true
 	f.tell()
+	close(f.told)
 	f.running.Wait()
 	return f.err
 }
@@ -68,7 +75,7 @@ func (f *Face) Show(l chat.Line) {
 // Complete completes the line that is typed.
 func (f *Face) Complete(c chat.Completion) { f.program.Send(c) }
 
-// Flush tells the prompt what there is.
+// Flush has the prompt told what there is.
 func (f *Face) Flush(s chat.Status) error {
 	if len(f.news.lines) > 0 || s != f.news.status {
 		f.news.status = s
@@ -77,7 +84,14 @@ func (f *Face) Flush(s chat.Status) error {
 	return nil
 }
 
+// tell has the prompt told the news, together with those that it could not take yet. It never waits.
 func (f *Face) tell() {
-	f.program.Send(f.news)
+	var n news
+	select {
+	case n = <-f.told:
+	default:
+	}
+	n.add(f.news)
+	f.told <- n
 	f.news.lines = nil
 }

@@ -138,25 +138,27 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-func TestThin(t *testing.T) {
+// What comes while the terminal takes nothing costs no memory: of the messages the newest are kept, and the others counted.
+func TestFlood(t *testing.T) {
+	f := &Face{told: make(chan news, 1)}
+	f.Show(chat.Line{Kind: chat.Answer, Text: "answer"})
+	for i := range 100_000 {
+		f.Show(chat.Line{Kind: chat.Message, Text: fmt.Sprint(i)})
+	}
+	f.Flush(chat.Status{Waiting: 1})
+	told := <-f.told
 	p := newPrompt("alice", nil)
 	p.ticking = true
-	p.Update(news{lines: []chat.Line{{Kind: chat.Answer, Text: "answer"}}})
-	for i := range 100_000 {
-		p.Update(news{lines: []chat.Line{{Kind: chat.Message, Text: fmt.Sprint(i)}}})
-		if len(p.lines) > readable+1 {
-			t.Fatalf("%d lines are kept", len(p.lines))
-		}
+	for _, n := range []news{{lines: told.lines[:50]}, {lines: told.lines[50:], missed: told.missed, status: told.status}} {
+		p.Update(n)
 	}
-	want := []chat.Line{{Kind: chat.Answer, Text: "answer"}}
+	want := news{missed: 100_000 - readable, status: chat.Status{Waiting: 1}}
+	want.lines = append(want.lines, chat.Line{Kind: chat.Answer, Text: "answer"})
 	for i := range readable {
-		want = append(want, chat.Line{Kind: chat.Message, Text: fmt.Sprint(100_000 - readable + i)})
+		want.lines = append(want.lines, chat.Line{Kind: chat.Message, Text: fmt.Sprint(100_000 - readable + i)})
 	}
-	if diff := cmp.Diff(want, p.lines); diff != "" {
-		t.Errorf("kept (-want +got):\n%s", diff)
-	}
-	if want := 100_000 - readable; p.missed != want {
-		t.Errorf("%d were counted, want %d", p.missed, want)
+	if diff := cmp.Diff(want, p.news, cmp.AllowUnexported(news{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
