@@ -141,26 +141,25 @@ func (p *prompt) paste(text string) {
 		return
 	}
 	lines := strings.Split(strings.TrimPrefix(before, "/")+text, "\n")
-	in := &paste{rest: lines[len(lines)-1] + after}
+	p.pasted, p.rest = nil, lines[len(lines)-1]+after
 	for _, line := range lines[:len(lines)-1] {
 		if strings.TrimSpace(line) != "" {
-			in.lines = append(in.lines, chat.Input{Text: line, Pasted: true})
+			p.pasted = append(p.pasted, chat.Input{Text: line, Pasted: true})
 		}
 	}
-	p.pasted = in
-	if len(in.lines) <= atOnce {
+	if len(p.pasted) <= atOnce {
 		p.decide(true)
 	}
 }
 
 // decide sends what was pasted, or forgets it.
 func (p *prompt) decide(send bool) {
-	if !send {
-		p.pasted, p.hint = nil, "not sent"
-		return
+	if send {
+		p.queue = append(p.queue, p.pasted...)
+		p.set(p.rest)
+	} else {
+		p.hint = "not sent"
 	}
-	p.queue = append(p.queue, p.pasted.lines...)
-	p.set(p.pasted.rest)
 	p.pasted = nil
 }
 

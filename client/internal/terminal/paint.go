@@ -136,7 +136,7 @@ func (p *prompt) head(now time.Time) string {
 		to = "to " + p.status.To
 	}
 	if p.pasted != nil {
-		return p.columns.Truncate(fmt.Sprintf("send %d lines, [%s]? y/n ", len(p.pasted.lines), to), p.width-2, "… ")
+		return p.columns.Truncate(fmt.Sprintf("send %d lines, [%s]? y/n ", len(p.pasted), to), p.width-2, "… ")
 	}
 	parts := []string{to}
 	if wait := math.Ceil(p.status.Retry.Sub(now).Seconds()); p.status.Away && wait > 0 {

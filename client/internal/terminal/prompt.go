@@ -63,7 +63,8 @@ type prompt struct {
 	past          []string          // lines that were typed before; the last one is new
 	at            int               // which of past the line is
 	killed        string            // what was cut out last
-	pasted        *paste            // lines that wait for an answer
+	pasted        []chat.Input      // lines that wait for an answer
+	rest          string            // what is on the line when they are sent
 	hint          string            // what is said below the line until the next key
 	news                            // the lines that are not printed yet, and how things are now
 	since         time.Time         // of the oldest message that the server has not taken
@@ -71,12 +72,6 @@ type prompt struct {
 	earlier       bool              // the line printed last is of the history
 	views         int               // how often it was drawn
 	rang          time.Time         // when the bell rang last
-}
-
-// A paste is a text of several lines.
-type paste struct {
-	lines []chat.Input // to be sent
-	rest  string       // what is on the line then
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
