@@ -26,6 +26,7 @@ func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
 		return nil, err
 	}
 	t := &terminal{pty: file, screen: newScreen(cols, rows, file)}
+	io.WriteString(t.screen, "$ client "+name+"\r\n") // what the shell left there
 	a := &actor{name: name, cmd: cmd, in: file, out: newStream(), term: t, done: make(chan struct{})}
 	go func() {
 		_, _ = io.Copy(io.MultiWriter(t.screen, a.out), file) // fails when the program ends, which Wait tells better

@@ -24,11 +24,19 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	movement, cutting := cuts[name]
 	switch {
 	case p.pasted != nil:
-		p.decide(strings.EqualFold(name, "y"))
-	case name == "ctrl+c" && hint == onceMore, name == "ctrl+d" && p.line.Value() == "":
+		switch name {
+		case "y", "Y", "shift+y":
+			p.decide(true)
+		case "n", "N", "shift+n", "esc", "ctrl+c":
+			p.decide(false)
+		}
+	case name == "ctrl+c" && strings.HasSuffix(hint, onceMore), name == "ctrl+d" && p.line.Value() == "":
 		p.hangUp()
 	case name == "ctrl+c":
-		p.queue, p.hint = nil, onceMore
+		if p.hint = onceMore; len(p.queue) > 0 {
+			p.hint = notSent(len(p.queue)) + "; " + onceMore
+		}
+		p.queue = nil
 		p.renew()
 	case name == "ctrl+z" && stoppable():
 		cmd = tea.Suspend
@@ -108,7 +116,7 @@ func (p *prompt) enter() {
 	if line == "" || p.typed == nil {
 		return
 	}
-	p.queue = append(p.queue, chat.Input{Text: line})
+	p.put(chat.Input{Text: line})
 	p.past[len(p.past)-1] = line
 	if p.past = append(p.past, ""); len(p.past) > maxPast {
 		p.past = p.past[1:]
@@ -134,20 +142,22 @@ func (p *prompt) recall(at int) {
 // as they are. The last one stays on the line when it has no end. Where a command is typed, all goes on its line.
 func (p *prompt) paste(text string) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
-	before, after := p.split()
-	command := strings.HasPrefix(before, "/") && !strings.HasPrefix(before, "//")
-	if one := strings.TrimRight(text, "\n"); command || !strings.Contains(one, "\n") {
+	before, _ := p.split()
+	first := p.pasted == nil
+	if one := strings.TrimRight(text, "\n"); first && (command(before) || !strings.Contains(one, "\n")) {
 		p.insert(one)
 		return
+	} else if first {
+		p.rest = strings.TrimPrefix(before, "/")
 	}
-	lines := strings.Split(strings.TrimPrefix(before, "/")+text, "\n")
-	p.pasted, p.rest = nil, lines[len(lines)-1]+after
+	lines := strings.Split(p.rest+text, "\n") // or more of it, while the question is not answered
+	p.rest = lines[len(lines)-1]
 	for _, line := range lines[:len(lines)-1] {
 		if strings.TrimSpace(line) != "" {
 			p.pasted = append(p.pasted, chat.Input{Text: line, Pasted: true})
 		}
 	}
-	if len(p.pasted) <= atOnce {
+	if first && len(p.pasted) <= atOnce {
 		p.decide(true)
 	}
 }
@@ -155,8 +165,9 @@ func (p *prompt) paste(text string) {
 // decide sends what was pasted, or forgets it.
 func (p *prompt) decide(send bool) {
 	if send {
+		_, after := p.split()
 		p.queue = append(p.queue, p.pasted...)
-		p.set(p.rest)
+		p.set(p.rest + after)
 	} else {
 		p.hint = "not sent"
 	}
@@ -166,7 +177,7 @@ func (p *prompt) decide(send bool) {
 // ask asks how what stands before the cursor may go on.
 func (p *prompt) ask() {
 	if before, _ := p.split(); before != "" && p.typed != nil {
-		p.queue = append(p.queue, chat.Input{Text: before, Partial: true})
+		p.put(chat.Input{Text: before, Partial: true})
 	}
 }
 

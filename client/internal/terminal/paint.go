@@ -136,7 +136,7 @@ func (p *prompt) head(now time.Time) string {
 		to = "to " + p.status.To
 	}
 	if p.pasted != nil {
-		return p.columns.Truncate(fmt.Sprintf("send %d lines, [%s]? y/n ", len(p.pasted), to), p.width-2, "… ")
+		return p.columns.Truncate(fmt.Sprintf("send %d lines? y/n [%s] ", len(p.pasted), to), p.width-2, "… ")
 	}
 	parts := []string{to}
 	if wait := math.Ceil(p.status.Retry.Sub(now).Seconds()); p.status.Away && wait > 0 {
@@ -160,7 +160,7 @@ func (p *prompt) below() (rows []string) {
 		rows = append(rows, progress(g, time.Now()))
 	}
 	if p.hint != "" {
-		rows = append(rows, p.hint)
+		rows = append(rows, strings.Split(p.columns.Wrap(p.hint, p.width-1, ""), "\n")...)
 	}
 	return rows[:min(len(rows), p.height-1)]
 }

@@ -60,6 +60,7 @@ type prompt struct {
 	typed         chan<- chat.Input // nil after it was closed
 	width, height int               // of the screen
 	queue         []chat.Input      // what the chat could not take yet
+	fed           int               // lines handed on that the status does not count yet
 	past          []string          // lines that were typed before; the last one is new
 	at            int               // which of past the line is
 	killed        string            // what was cut out last
@@ -81,8 +82,12 @@ func newPrompt(name string, typed chan<- chat.Input) *prompt {
 	return p
 }
 
-// Init is part of tea.Model.
-func (p *prompt) Init() tea.Cmd { return nil }
+// Init is part of tea.Model. What is printed before Bubble Tea has drawn the prompt for the first time erases the screen, so
+// the first print waits for a frame.
+func (p *prompt) Init() tea.Cmd {
+	p.ticking = true
+	return tea.Tick(frame, func(time.Time) tea.Msg { return tick{} })
+}
 
 // Update is part of tea.Model.
 func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -92,6 +97,7 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if p.status.Waiting == 0 {
 			p.since = time.Now()
 		}
+		p.fed = len(p.typed)
 		if p.add(msg); !p.ticking {
 			cmd = p.print()
 		}
@@ -117,6 +123,10 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // print prints what there is above the prompt, and looks again after a frame when more is to be expected. What is printed
 // at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
+	if n := len(p.queue); p.last && n > 0 {
+		p.lines = append(p.lines, chat.Line{Kind: chat.Failure, Text: chat.Complaint(notSent(n))})
+		p.queue = nil
+	}
 	rows, calls := p.paintAll()
 	if len(rows) == 0 && p.last {
 		p.ticking = false
@@ -160,16 +170,36 @@ func (p *prompt) paintAll() (rows []string, calls bool) {
 // feed hands on what was typed and pasted, as far as the chat takes it.
 func (p *prompt) feed() {
 	for len(p.queue) > 0 && p.typed != nil {
-		if p.queue[0].Pasted && p.status.Waiting >= maxAhead {
+		if p.queue[0].Pasted && p.status.Waiting+p.fed >= maxAhead {
 			return
 		}
 		select {
 		case p.typed <- p.queue[0]:
 			p.queue = p.queue[1:]
+			p.fed++
 		default:
 			return
 		}
 	}
+}
+
+// put adds to what is handed on, before pasted lines that wait: a command is not for those who read these.
+func (p *prompt) put(in chat.Input) {
+	at := slices.IndexFunc(p.queue, func(in chat.Input) bool { return in.Pasted })
+	if at < 0 || !in.Partial && !command(in.Text) {
+		at = len(p.queue)
+	}
+	p.queue = slices.Insert(p.queue, at, in)
+}
+
+// command reports whether a line that is typed is a command.
+func command(line string) bool { return strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//") }
+
+func notSent(lines int) string {
+	if lines == 1 {
+		return "1 line not sent"
+	}
+	return fmt.Sprintf("%d lines not sent", lines)
 }
 
 // hangUp tells that the user wants to leave.

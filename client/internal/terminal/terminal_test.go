@@ -68,7 +68,8 @@ func TestPrompt(t *testing.T) {
 		{"pasted commands", []string{"'/quit\n//x\n\n", "y"}, []string{">/quit", ">//x"}, "y", false},
 		{"pasted into a command", []string{"'/tell bob ", "'a\nb\n", "enter"}, []string{"/tell bob a b"}, "", false},
 		{"pasted after //", []string{"'//a ", "'b\nc\n"}, []string{">/a b", ">c"}, "", false},
-		{"much pasted, no", []string{"a", "'" + eleven, "enter", "b"}, nil, "ab", false},
+		{"much pasted, no", []string{"a", "'" + eleven, "enter", "n", "b"}, nil, "ab", false},
+		{"much pasted, twice", []string{"'" + eleven, "'y\nz", "y"}, strings.Split(strings.Repeat(">x,", 11)+">y", ","), "z", false},
 		{"much pasted, dropped", []string{"'" + eleven, "y", "ctrl+c"}, strings.Split(strings.Repeat(">x,", 10)+">x", ","), "", false},
 
 		{"tab", []string{"'/g x", "left", "tab"}, []string{"?/g "}, "/g x", false},
