@@ -31,19 +31,6 @@ type Row struct {
 	Of    map[string][]float64 `json:"of"` // by peer, a figure for each round
 }
 
-func (r *Report) add(peer, title, unit string, figure float64) {
-	i := slices.IndexFunc(r.Rows, func(row *Row) bool { return row.Title == title && row.Unit == unit })
-	if i < 0 {
-		i = len(r.Rows)
-		r.Rows = append(r.Rows, &Row{title, unit, make(map[string][]float64)})
-	}
-	r.Rows[i].Of[peer] = append(r.Rows[i].Of[peer], figure)
-}
-
-func (r *Report) note(format string, args ...any) {
-	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
-}
-
 // Median returns the middle one of a peer's figures, and false if there are none.
 func (r *Row) Median(peer string) (float64, bool) {
 	of := slices.Sorted(slices.Values(r.Of[peer]))

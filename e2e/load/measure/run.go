@@ -135,3 +135,16 @@ func (r *run) add(p *peer, title, unit string, x float64) {
 	fmt.Fprintf(r.Progress, "    %s: %s %s\n", title, figure(x), unit)
 	r.Report.add(p.name, title, unit, x)
 }
+
+func (r *Report) add(peer, title, unit string, figure float64) {
+	i := slices.IndexFunc(r.Rows, func(row *Row) bool { return row.Title == title && row.Unit == unit })
+	if i < 0 {
+		i = len(r.Rows)
+		r.Rows = append(r.Rows, &Row{title, unit, make(map[string][]float64)})
+	}
+	r.Rows[i].Of[peer] = append(r.Rows[i].Of[peer], figure)
+}
+
+func (r *Report) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
