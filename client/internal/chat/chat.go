@@ -17,6 +17,9 @@ import (
 const (
 	maxWaiting = 1000            // messages without an answer: more are refused or, from a pipe, not read yet
 	maxKnown   = wire.MaxHistory // messages that /history can show
+	maxUsers   = 100_000         // in a list: ten times what a server takes unless it is told to take more
+	maxFiles   = 10_000          // in a list: what a server lists at most
+	maxShown   = 1000            // of a list, to a person: more than anyone looks through
 	goodbye    = 5 * time.Second // for the server to answer QUIT
 )
 
@@ -52,6 +55,7 @@ type Chat struct {
 	losses  int        // of connections on which nothing came
 	retry   time.Time  // when the next attempt to come back begins
 	joined  bool       // that we joined was shown
+	older   int        // messages of the history that was asked for and may still come
 
 	to     string            // whom plain lines go to; everyone when empty
 	quiet  bool              // who comes and goes is not shown
@@ -66,7 +70,8 @@ type Chat struct {
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string)}
-	c.lists = map[wire.Verb]*list{wire.Who: {}, wire.Files: {}}
+	c.lists = map[wire.Verb]*list{wire.Who: {most: maxUsers}, wire.Files: {most: maxFiles}}
+	c.older = cfg.History
 	defer func() {
 		cancel()
 		if c.conn != nil {
@@ -238,7 +243,7 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message) {
 	if answer.Verb == wire.Resumed {
 		c.show("back, nothing missed")
 	} else {
-		c.joined, c.lists[wire.Who].asOf = false, time.Time{}
+		c.joined, c.older, c.lists[wire.Who].asOf = false, 0, time.Time{}
 		c.show("the session is gone: joined afresh, some messages may be missing")
 	}
 	for _, m := range unsure {
@@ -262,9 +267,14 @@ func (c *Chat) status() Status {
 	return s
 }
 
-// show and fail are, with hear, the only ways to the screen, so that nothing gets there unescaped.
+// show, told and fail are, with hear, the only ways to the screen, so that nothing gets there unescaped.
 func (c *Chat) show(format string, args ...any) {
 	c.face.Show(Line{Text: Escape(fmt.Sprintf(format, args...))})
+}
+
+// told shows what the server says unasked: of a flood of it, as of messages, a terminal prints what can be read.
+func (c *Chat) told(text []byte) {
+	c.face.Show(Line{Kind: Message, Text: Escape(fmt.Sprintf("server: %s", text))})
 }
 
 // fail says what went wrong, which a script learns by the exit status, too.

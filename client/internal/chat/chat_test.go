@@ -306,6 +306,36 @@ func TestChat(t *testing.T) {
 			interrupt`, `
 			connection lost, reconnecting…
 			[all, away]`, 0},
+		{"more than can be", true, `
+			. /who
+			> WHO
+			< USERS 100001`, `
+			! client: the server does not follow parley/1: 100001 USERS, at most 100000 are allowed`, 1},
+		{"more than was asked for", true, `
+			< SAID 1 0 bob one
+			< SAID 2 0 bob two
+			< SAID 3 0 bob three
+			< ERROR - x something
+			< ERROR WHO x something else
+			. /history`, `
+			(earlier) bob: one
+			(earlier) bob: two
+			server: something
+			server: something else
+			(earlier) bob: one
+			(earlier) bob: two`, 0},
+		{"more than anyone reads", true, `
+			. /who
+			> WHO
+			< USERS 1002
+			` + strings.Repeat("< USER u\n", 1002) + `
+			. /files
+			> FILES
+			< FILES 1002 yes
+			` + strings.Repeat("< FILE 1 0 a\n", 1002), `
+			1002 here: ` + strings.Repeat("u, ", 1000) + `... 2 more
+			yes` + strings.Repeat("\n1 bytes      1 B  1970-01-01 00:00        a", 1000) + `
+			... 2 more`, 0},
 		{"out of step", false, `
 			< OK 11`, `
 			! client: the server does not follow parley/1: OK for a message that was not sent`, 1},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"parley/client/internal/download"
@@ -119,7 +120,9 @@ func (c *Chat) do(command, argument string) {
 		}
 	case "/who":
 		c.with(wire.Who, 0, func(users *list) {
-			c.show("%d here: %s", len(users.rows), strings.Join(users.names(), ", "))
+			names := users.names()
+			most, more := c.shown(len(names))
+			c.show("%d here: %s", len(names), strings.Join(append(names[:most:most], more...), ", "))
 		})
 	case "/files":
 		c.with(wire.Files, 0, c.showFiles)
@@ -224,16 +227,20 @@ func (c *Chat) send(to, text string) {
 func (c *Chat) showFiles(files *list) {
 	c.show("%s", files.head.Text)
 	digits := 1
-	for _, f := range files.rows {
+	most, more := c.shown(len(files.rows))
+	for _, f := range files.rows[:most] {
 		digits = max(digits, len(fmt.Sprint(f.Size)))
 	}
-	for _, f := range files.rows {
+	for _, f := range files.rows[:most] {
 		here := ""
 		if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
 			here = "here"
 		}
 		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
 		c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
+	}
+	for _, text := range more {
+		c.show("%s", text)
 	}
 }
 
@@ -271,9 +278,12 @@ func nearest(typed string) string {
 
 // common returns what two texts both begin with, in upper or lower case.
 func common(a, b string) string {
-	for a != "" && !strings.HasPrefix(strings.ToLower(b), strings.ToLower(a)) {
-		_, n := utf8.DecodeLastRuneInString(a)
-		a = a[:len(a)-n]
+	for i, r := range a {
+		other, n := utf8.DecodeRuneInString(b)
+		if n == 0 || unicode.ToLower(r) != unicode.ToLower(other) {
+			return a[:i]
+		}
+		b = b[n:]
 	}
 	return a
 }

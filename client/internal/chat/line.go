@@ -2,8 +2,10 @@ package chat
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"parley/server/wire"
 )
@@ -29,11 +31,11 @@ func (c *Chat) line(m wire.Message) {
 	case wire.Left:
 		c.presence(m, "has left"+inBrackets(string(m.Text)))
 	case wire.Said:
-		kind := Message
-		if c.session.Earlier(m) {
-			kind = Earlier
+		if !c.session.Earlier(m) {
+			c.hear(Message, m, "")
+		} else if c.older--; c.older >= 0 {
+			c.hear(Earlier, m, "")
 		}
-		c.hear(kind, m, "")
 	case wire.Told:
 		c.hear(Message, m, User)
 	case wire.OK:
@@ -45,7 +47,7 @@ func (c *Chat) line(m wire.Message) {
 	case wire.Files, wire.File:
 		c.answer(c.lists[wire.Files], m)
 	case wire.Notice:
-		c.show("server: %s", m.Text)
+		c.told(m.Text)
 	case wire.Error:
 		c.refused(m)
 	case wire.Bye:
@@ -84,7 +86,9 @@ func (c *Chat) presence(m wire.Message, what string) {
 // refused says why a line was not carried out.
 func (c *Chat) refused(m wire.Message) {
 	verb := wire.Verb(m.Name)
-	if l := c.lists[verb]; l != nil {
+	l := c.lists[verb]
+	asked := l != nil && l.then != nil
+	if asked {
 		l.then, c.get.patterns = nil, nil
 	}
 	switch {
@@ -94,8 +98,11 @@ func (c *Chat) refused(m wire.Message) {
 	case string(m.Code) == wire.CodeTooSlow: // nothing is lost by that
 		c.show("server: %s", m.Text)
 		c.lost(errors.New(string(m.Text)))
-	default:
+	case asked:
 		c.fail("%s", m.Text)
+	default:
+		c.failed = c.failed || !c.cfg.Person
+		c.told(m.Text)
 	}
 }
 
@@ -104,6 +111,7 @@ const fresh = time.Minute
 
 // A list is the server's answer to WHO or FILES.
 type list struct {
+	most uint64         // rows that there may be
 	head wire.Message   // the first line
 	rows []wire.Message // the others, as far as they have come
 	asOf time.Time      // when all had; zero when it may be another by now
@@ -119,7 +127,7 @@ func (c *Chat) with(verb wire.Verb, age time.Duration, then func(*list)) {
 		then(l)
 		return
 	default:
-		*l = list{}
+		*l = list{most: l.most}
 		c.ask(wire.Message{Verb: verb})
 	}
 	l.then = append(l.then, then)
@@ -129,6 +137,12 @@ func (c *Chat) with(verb wire.Verb, age time.Duration, then func(*list)) {
 func (c *Chat) answer(l *list, m wire.Message) {
 	switch {
 	case l.then == nil: // nobody asked
+		return
+	case m.Count > l.most:
+		c.end("the server does not follow %s: %d %s, at most %d are allowed", wire.Version, m.Count, m.Verb, l.most)
+		return
+	case m.Verb == wire.User && len(m.Name) > wire.MaxName*utf8.UTFMax:
+		c.end("the server does not follow %s: a name of %d bytes", wire.Version, len(m.Name))
 		return
 	case m.Verb == wire.Users, m.Verb == wire.Files:
 		l.head, l.rows = m, nil
@@ -142,6 +156,14 @@ func (c *Chat) answer(l *list, m wire.Message) {
 			then(l)
 		}
 	}
+}
+
+// shown returns how many of n rows are shown, and what stands for the others.
+func (c *Chat) shown(n int) (most int, more []string) {
+	if !c.cfg.Person || n <= maxShown {
+		return n, nil
+	}
+	return maxShown, []string{fmt.Sprintf("... %d more", n-maxShown)}
 }
 
 // names returns the names in a list, in order.

@@ -13,7 +13,7 @@ type Kind int
 // The kinds of lines.
 const (
 	Answer   Kind = iota // the server's or the program's own words, and what a command asked for
-	Message              // what someone said just now
+	Message              // what someone, or the server unasked, said just now
 	Presence             // who came and went
 	Earlier              // what someone said before
 	Failure              // what went wrong
