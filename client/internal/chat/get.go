@@ -25,8 +25,10 @@ type getting struct {
 	now      Progress           // of the present one
 }
 
-// progressEvery is how often a download says how far it is.
-const progressEvery = 100 * time.Millisecond
+const (
+	progressEvery = 100 * time.Millisecond // a download says how far it is
+	stopTime      = 10 * time.Second       // for the server to answer STOP: then another connection is the way to stop it
+)
 
 // want queues a file, or asks which there are when name is a pattern.
 func (c *Chat) want(name string) {
@@ -106,9 +108,16 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 	}
 	defer part.Close()
 	pieces := conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version), Name: []byte(name)})
-	stop := func() { conn.Send(wire.Message{Verb: wire.Stop}) }
+	ended, end := context.WithCancel(context.Background())
+	defer end()
+	stop := func() {
+		conn.Send(wire.Message{Verb: wire.Stop})
+		late := time.AfterFunc(stopTime, conn.Close)
+		context.AfterFunc(ended, func() { late.Stop() })
+	}
 	defer context.AfterFunc(ctx, stop)()
 	var told time.Time
+	begun := false
 	for p := range pieces {
 		switch last := p.Verb == wire.Sent || p.Verb == wire.Error; {
 		case last && err != nil:
@@ -120,7 +129,13 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 			return fmt.Sprintf("%d bytes, saved as %s%s, SHA-256 verified: %s", p.Size, path, inBrackets(note), p.Digest), err
 		case err != nil: // comes until the server has stopped
 			continue
+		case p.Verb == wire.Sending && begun:
+			err = errors.New("the server begins a second time")
 		case p.Verb == wire.Sending:
+			if err = part.Begin(p.Size, p.Offset, string(p.Version)); err != nil {
+				break
+			}
+			begun = true
 			how := fmt.Sprintf("downloading %d bytes", p.Size)
 			if p.Offset > 0 {
 				how = fmt.Sprintf("continuing at %d of %d bytes", p.Offset, p.Size)
@@ -130,7 +145,6 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 				c.show("%s: %s", name, how)
 				c.get.now = now
 			})
-			err = part.Begin(p.Size, p.Offset, string(p.Version))
 		default:
 			err = part.Write(p.Bytes)
 			if have := part.Have; time.Since(told) > progressEvery {
@@ -150,6 +164,9 @@ func (c *Chat) cancel() {
 	g := &c.get
 	waiting := append(g.queue, g.patterns...)
 	g.patterns = nil
+	if len(waiting) > 1 {
+		c.show("dropped: %d more that waited", len(waiting)-1)
+	}
 	switch {
 	case len(waiting) == 0:
 		c.fail("no download to stop")

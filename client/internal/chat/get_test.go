@@ -2,6 +2,7 @@ package chat
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -84,6 +85,7 @@ func TestGet(t *testing.T) {
 			< SENT x 5 a
 			< ERROR STOP no-download nothing to stop`, `
 			a: downloading 5 bytes
+			dropped: 1 more that waited
 			a: stopped
 			a: stopped`, 0},
 		{"wrong digest", `
@@ -109,6 +111,27 @@ func TestGet(t *testing.T) {
 			< OK 11`, `
 			a: downloading 1 bytes
 			! client: a: the server sends more than the 1 bytes that it announced`, 1},
+		{"begins where it cannot", `
+			. /get a
+			> GET 0 - a
+			< SENDING 10 500 v1 a
+			> STOP
+			< ERROR GET stopped stopped
+			. /get b
+			> GET 0 - b
+			< SENDING 10 5 v1 b
+			> STOP
+			< ERROR GET stopped stopped
+			. /get c
+			> GET 0 - c
+			< SENDING 10 0 v1 c
+			< SENDING 10 0 v1 c
+			> STOP
+			< ERROR GET stopped stopped`, `
+			! client: a: the server goes on at byte 500 of 10
+			! client: b: the server goes on at byte 5, but 0 bytes are here
+			c: downloading 10 bytes
+			! client: c: the server begins a second time`, 1},
 		{"not asked for", `
 			< SENDING 2 0 v1 a
 			< DATA 2
@@ -127,4 +150,30 @@ func TestGet(t *testing.T) {
 			compare(t, "hi"+tt.want, got, tt.status, status)
 		})
 	}
+}
+
+// A server that does not answer STOP is left, and come back to: later downloads do not wait for it.
+func TestStopNotAnswered(t *testing.T) {
+	got, status := play(t, Config{Folder: t.TempDir()}, `
+		. /get a
+		. /get b
+		. /get c
+		> GET 0 - a
+		. /cancel
+		> STOP
+		. /get d
+		lost
+		> RESUME parley/1 tok 10
+		< RESUMED 0 hi
+		> GET 0 - d
+		< ERROR GET no-file there is no such file`)
+	slices.Sort(got) // that it has stopped is said before or after that the connection is lost
+	compare(t, `! client: d: there is no such file
+		[all, away]
+		[all]
+		a: stopped
+		back, nothing missed
+		connection lost, reconnecting…
+		dropped: 2 more that waited
+		hi`, got, 1, status)
 }

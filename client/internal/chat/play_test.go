@@ -55,6 +55,7 @@ func (r *record) Complete(c Completion) {
 //	, LINE    the user pastes this
 //	? LINE    the user asks how this goes on; _ at the end is a space
 //	cut       the connection breaks, and there is another one
+//	lost      the client gives the connection up, and there is another one
 //	interrupt the user presses Ctrl-C
 //	wait      two minutes pass
 //
@@ -101,8 +102,10 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 				input <- Input{Text: rest, Pasted: true}
 			case "?":
 				input <- Input{Text: strings.TrimSuffix(rest, "_"), Partial: true}
-			case "cut":
-				conn.Close()
+			case "cut", "lost":
+				if verb == "cut" {
+					conn.Close()
+				}
 				conn = <-conns
 				r = bufio.NewReader(conn)
 			case "interrupt":

@@ -100,6 +100,8 @@ func (p *Part) Write(b []byte) error {
 func (p *Part) Begin(size, offset uint64, version string) error {
 	p.size = size
 	switch {
+	case offset > size:
+		return fmt.Errorf("the server goes on at byte %d of %d", offset, size)
 	case p.file != nil && p.Version == version && p.Have == offset:
 		return nil
 	case offset != 0:
