@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,22 +36,25 @@ func (c *Chat) want(name string) {
 	switch _, err := path.Match(name, ""); {
 	case name == "":
 		c.fail("/get needs the name of a file: /files shows them")
-	case !strings.ContainsAny(name, "*?["):
+	case !strings.ContainsAny(name, "*?["), err != nil: // such as a [ without its ]
 		c.get.queue = append(c.get.queue, name)
 		c.getNext()
-	case err != nil:
-		c.fail("%s is not a pattern: a [ needs its ]", name)
 	default:
 		c.get.patterns = append(c.get.patterns, name)
 		c.with(wire.Files, 0, c.wantMatches)
 	}
 }
 
-// wantMatches queues the files that match: by their whole path, or by their last element if the pattern is of one.
+// wantMatches queues the file of this very name, or those that match: by their whole path, or by their last element if
+// the pattern is of one.
 func (c *Chat) wantMatches(files *list) {
 	for _, pattern := range c.get.patterns {
 		before := len(c.get.queue)
-		for _, name := range files.names() {
+		names := files.names()
+		if slices.Contains(names, pattern) {
+			names = []string{pattern}
+		}
+		for _, name := range names {
 			whole, _ := path.Match(pattern, name)
 			last, _ := path.Match(pattern, path.Base(name))
 			if whole || last && !strings.Contains(pattern, "/") || name == pattern {
@@ -93,7 +97,11 @@ func (c *Chat) getNext() {
 			case stopped:
 				c.show("%s: stopped", name)
 			default:
-				c.fail("%s: %v", name, err)
+				if no, ok := errors.AsType[*wire.ProtocolError](err); ok && strings.Contains(no.Text, name) {
+					c.fail("%v", err)
+				} else {
+					c.fail("%s: %v", name, err)
+				}
 			}
 			c.getNext()
 		})
@@ -123,7 +131,7 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 		case last && err != nil:
 			return "", err
 		case p.Verb == wire.Error:
-			return "", errors.New(string(p.Text))
+			return "", &wire.ProtocolError{Verb: wire.Get, Code: string(p.Code), Text: string(p.Text)}
 		case p.Verb == wire.Sent:
 			path, note, err := part.Save(p.Size, string(p.Digest))
 			return fmt.Sprintf("%d bytes, saved as %s%s, SHA-256 verified: %s", p.Size, path, inBrackets(note), p.Digest), err

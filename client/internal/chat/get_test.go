@@ -44,10 +44,23 @@ func TestGet(t *testing.T) {
 			. /get *.gif
 			> FILES
 			< FILES 0 nothing`, `
-			! client: a.png: there is no file a.png
+			! client: there is no file a.png
 			sub/c.png: downloading 0 bytes
 			sub/c.png: 0 bytes, saved as DIR/sub/c.png, SHA-256 verified: ` + sum("") + `
 			! client: no file matches *.gif: /files shows them`, 1},
+		{"named like a pattern", `
+			. /get a[.txt
+			> GET 0 - a[.txt
+			< ERROR GET no-file nothing like this
+			. /get b*
+			> FILES
+			< FILES 2 yes
+			< FILE 1 0 b*
+			< FILE 1 0 bc
+			> GET 0 - b*
+			< ERROR GET no-file there is no file b*`, `
+			! client: a[.txt: nothing like this
+			! client: there is no file b*`, 1},
 		{"over two connections", `
 			. /get a
 			> GET 0 - a

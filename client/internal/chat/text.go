@@ -15,7 +15,8 @@ const (
 	Answer   Kind = iota // the server's or the program's own words, and what a command asked for
 	Message              // what someone, or the server unasked, said just now
 	Presence             // who came and went
-	Earlier              // what someone said before
+	Earlier              // what someone said before the user joined
+	Again                // what was shown before
 	Failure              // what went wrong
 )
 
@@ -41,7 +42,7 @@ func (l Line) Head(look func(name string) string) string {
 // String returns the line as plain text.
 func (l Line) String() string {
 	text := l.Head(func(name string) string { return name }) + l.Text
-	if l.Kind == Earlier {
+	if l.Kind == Earlier || l.Kind == Again {
 		text = "(earlier) " + text
 	}
 	return text

@@ -49,7 +49,7 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 		text = p.own.ReplaceAllString(text, "${1}"+called.Render("${2}")+"${3}")
 	}
 	switch text = l.Head(look) + text; l.Kind {
-	case chat.Presence, chat.Earlier:
+	case chat.Presence, chat.Earlier, chat.Again:
 		text = dim.Render(ansi.Strip(text))
 	case chat.Failure:
 		text = wrong.Render(text)
