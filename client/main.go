@@ -53,7 +53,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		return 1
 	}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
 	ttyIn, ttyOut := terminalOf(in), terminalOf(out)
 	if ttyIn == nil || ttyOut == nil || os.Getenv("TERM") == "dumb" {

@@ -35,7 +35,7 @@
 //	printed NAME FILE [TEXT]      write the lines so far that are such a text, or all, to FILE, with words in capitals for
 //	                              times, ports, tokens and digests
 //	crash NAME                    kill a program, as the power button does
-//	signal NAME INT|TERM|HUP      send a program a signal: INT is Ctrl-C, HUP is the terminal's window closed
+//	signal NAME INT|TERM|HUP|QUIT  send a program a signal: INT is Ctrl-C, HUP is the terminal's window closed
 //	ends NAME STATUS              wait until a program has ended with this exit status
 //	limit SIZE                    from here on, a program that starts can write files up to SIZE only, as on a full disk
 //

@@ -114,9 +114,9 @@ func crash(c *call) {
 }
 
 func signal(c *call) {
-	sig, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[c.args[1]]
+	sig, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}[c.args[1]]
 	if !ok {
-		c.fail("there is no signal %s here, only INT, TERM and HUP", c.args[1])
+		c.fail("there is no signal %s here, only INT, TERM, HUP and QUIT", c.args[1])
 	}
 	c.check(c.program().cmd.Process.Signal(sig))
 }
