@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
@@ -45,8 +46,12 @@ func newPainter(own string) painter {
 func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, calls bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
-		calls = p.own.MatchString(text)
-		text = p.own.ReplaceAllString(text, "${1}"+called.Render("${2}")+"${3}")
+		var before strings.Builder
+		for at := p.own.FindStringSubmatchIndex(text); at != nil; at = p.own.FindStringSubmatchIndex(text) {
+			before.WriteString(text[:at[4]] + called.Render(text[at[4]:at[5]]))
+			text, calls = text[at[5]:], true // what ends the name may stand before the next one
+		}
+		text = before.String() + text
 	}
 	switch text = l.Head(look) + text; l.Kind {
 	case chat.Presence, chat.Earlier, chat.Again:
@@ -62,14 +67,37 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 	if indent == 0 || indent > room/3 {
 		text, stamp, indent = stamp+text, "", min(2, room/2)
 	}
-	// Wrap may exceed the room by a hyphen; the writer keeps a look over the end of a row.
-	text = p.columns.Hardwrap(p.columns.Wrap(text, room-indent, ""), room-indent, true)
 	var b strings.Builder
-	w := lipgloss.NewWrapWriter(&b)
-	io.WriteString(w, text)
+	w := lipgloss.NewWrapWriter(&b) // keeps a look over the end of a row
+	io.WriteString(w, p.wrap(text, room-indent))
 	w.Close()
 	text = strings.ReplaceAll(b.String(), "\n", "\n"+strings.Repeat(" ", indent))
 	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), calls
+}
+
+// wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which have no spaces
+// between them, begins where it is and is broken there.
+func (p painter) wrap(text string, room int) string {
+	var b strings.Builder
+	at := 0 // the column
+	for i, word := range strings.Split(text, " ") {
+		width := p.columns.StringWidth(word)
+		breaks := width > room || width > utf8.RuneCountInString(ansi.Strip(word))
+		if i > 0 && (at+1+width <= room || breaks && at+2 < room) {
+			b.WriteByte(' ')
+			at++
+		} else if i > 0 {
+			b.WriteByte('\n')
+			at = 0
+		}
+		if at+width > room {
+			word = p.columns.Hardwrap(strings.Repeat(" ", at)+word, room, true)[at:]
+			width, at = p.columns.StringWidth(word[strings.LastIndexByte(word, '\n')+1:]), 0
+		}
+		b.WriteString(word)
+		at += width
+	}
+	return b.String()
 }
 
 // clock returns the time of day, and the day when it is not today.
