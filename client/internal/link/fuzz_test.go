@@ -5,9 +5,10 @@ import (
 	"context"
 	"io"
 	"net"
-	"parley/server/wire"
 	"testing"
 	"time"
+
+	"parley/server/wire"
 )
 
 // FuzzServer feeds a Conn what no server should send: it must neither panic nor hang.
