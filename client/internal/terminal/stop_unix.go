@@ -2,7 +2,12 @@
 
 package terminal
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
 
 // stoppable reports whether a shell waits that can continue the client when it is stopped. One with job control has put
 // the client in a process group of its own; without, nobody would wake it again.
@@ -10,3 +15,6 @@ func stoppable() bool {
 	session, err := unix.Getsid(0)
 	return err == nil && session != unix.Getpgrp()
 }
+
+// notifyResumed has c told when the program was stopped and goes on.
+func notifyResumed(c chan<- os.Signal) { signal.Notify(c, unix.SIGCONT) }

@@ -4,6 +4,7 @@ package terminal
 
 import (
 	"os"
+	"os/signal"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
@@ -17,7 +18,8 @@ type Face struct {
 	// set at construction, never changed
 	program *tea.Program
 	typed   chan chat.Input
-	told    chan news // for the prompt, which takes its time when the terminal is slow
+	told    chan news      // for the prompt, which takes its time when the terminal is slow
+	resumed chan os.Signal // the program was stopped from outside and goes on
 	running sync.WaitGroup
 
 	news news  // to be told, and the status that was told last
@@ -27,14 +29,22 @@ type Face struct {
 // New takes the terminal over, until Close, for the user of that name. On Windows Bubble Tea has the console understand
 // sequences, both ways, and the os package reads and writes it in UTF-16, whatever its code page: nothing is left to do.
 func New(in, out *os.File, name string) *Face {
-	f := &Face{typed: make(chan chat.Input, readable), told: make(chan news, 1)}
+	f := &Face{typed: make(chan chat.Input, readable), told: make(chan news, 1), resumed: make(chan os.Signal, 1)}
 	p := newPrompt(name, f.typed)
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.Update(sized(nil, tea.WindowSizeMsg{Width: w, Height: h}))
 	}
-	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(sized))
+	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(f.filter))
+	notifyResumed(f.resumed)
+	f.running.Go(func() {
+		for range f.resumed {
+			f.program.Send(tea.ResumeMsg{})
+		}
+	})
 	f.running.Go(func() {
 		_, f.err = f.program.Run()
+		signal.Stop(f.resumed)
+		close(f.resumed)
 		p.hangUp()
 	})
 	f.running.Go(func() {
@@ -43,6 +53,14 @@ func New(in, out *os.File, name string) *Face {
 		}
 	})
 	return f
+}
+
+// filter takes the terminal over again where the program was stopped and goes on: the shell has put it in a mode of its own.
+func (f *Face) filter(p tea.Model, msg tea.Msg) tea.Msg {
+	if _, ok := msg.(tea.ResumeMsg); ok && f.program.ReleaseTerminal() == nil {
+		f.program.RestoreTerminal() // where it cannot, reading fails, too
+	}
+	return sized(p, msg)
 }
 
 // sized gives a terminal that does not know its size, as some serial lines and containers do not, a usual one.
