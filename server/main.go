@@ -17,14 +17,14 @@ import (
 
 	"parley/server/internal/files"
 	"parley/server/internal/journal"
+	"parley/server/wire"
 )
 
 //go:embed usage.txt
 var usage string // the manual
 
-// most is the largest number of clients, or of lines a second, that can be asked for: beyond any machine, and what is
-// computed from it stays a number.
-const most = 1_000_000
+// most is the largest number of clients, or of lines a second, that can be asked for.
+const most = wire.MaxUsers
 
 // sigttin stops a background job that reads from its terminal on Linux and macOS; on Windows it is nothing.
 const sigttin = syscall.Signal(21)

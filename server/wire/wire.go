@@ -46,9 +46,9 @@
 //	TOLD <seq> <ms> <name> <text>       a unicast to you
 //	OK <seq>                            your SAY or TELL has its place in the order
 //	REFUSED <seq> <code> <text>         your SAY or TELL was not taken
-//	USERS <count>                       the answer to WHO, followed by count lines:
+//	USERS <count>                       the answer to WHO, followed by count lines, at most [MaxUsers]:
 //	USER <name>
-//	FILES <count> <text>                access granted, text says so; followed by count lines:
+//	FILES <count> <text>                access granted, text says so; followed by count lines, at most [MaxFiles]:
 //	FILE <size> <ms> <file name>
 //	SENDING <size> <offset> <version> <file name>   a download begins: the file has size bytes, DATA starts at offset
 //	DATA <n>                            n raw bytes follow the line; other lines may come between pieces
@@ -98,9 +98,11 @@ const Version = "parley/1"
 
 // Limits of the protocol.
 const (
-	MaxLine       = 4096 // bytes of a client's line, its end included: several screens of text, and bounded memory for each reader
-	MaxServerLine = 8192 // bytes of a server's line, its end included: a client's line with seq, time and name before it fits
-	MaxHistory    = 1000 // messages that HELLO can ask for: more than anyone reads back, and a burst of at most 4 MiB
+	MaxLine       = 4096    // bytes of a client's line, its end included: several screens of text, and bounded memory for each reader
+	MaxServerLine = 8192    // bytes of a server's line, its end included: a client's line with seq, time and name before it fits
+	MaxUsers      = 100_000 // USER lines of one answer: more than a server on one machine has, and bounded memory for a client
+	MaxFiles      = 10_000  // FILE lines of one answer: more than a person looks through, and the same
+	MaxHistory    = 1000    // messages that HELLO can ask for: more than anyone reads back, and a burst of at most 4 MiB
 )
 
 // Verb is the first word of a line.

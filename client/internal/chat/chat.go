@@ -17,8 +17,6 @@ import (
 const (
 	maxWaiting = 1000            // messages without an answer: more are refused or, from a pipe, not read yet
 	maxKnown   = wire.MaxHistory // messages that /history can show
-	maxUsers   = 100_000         // in a list: ten times what a server takes unless it is told to take more
-	maxFiles   = 10_000          // in a list: what a server lists at most
 	maxShown   = 1000            // of a list, to a person: more than anyone looks through
 	goodbye    = 5 * time.Second // for the server to answer QUIT
 )
@@ -70,7 +68,7 @@ type Chat struct {
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string)}
-	c.lists = map[wire.Verb]*list{wire.Who: {most: maxUsers}, wire.Files: {most: maxFiles}}
+	c.lists = map[wire.Verb]*list{wire.Who: {most: wire.MaxUsers}, wire.Files: {most: wire.MaxFiles}}
 	c.older = cfg.History
 	defer func() {
 		cancel()

@@ -13,10 +13,7 @@ import (
 	"parley/server/wire"
 )
 
-const (
-	MaxListed  = 10_000 // files in a list: more than a person looks through, in bounded memory
-	maxDigests = 10_000 // digests remembered: a file that is downloaded again is not read twice
-)
+const maxDigests = 10_000 // digests remembered: what is there of a file that is downloaded on is not read again
 
 // A Folder is the shared folder. It is an os.Root: nothing outside of it can be reached, whatever a name, a link or a race
 // says. Its methods may be called from any goroutine.
@@ -53,7 +50,7 @@ func (f *Folder) List() ([]wire.Message, error) {
 			}
 			return nil // a subfolder that may not be read, or a file that just went
 		}
-		if len(list) == MaxListed {
+		if len(list) == wire.MaxFiles {
 			return fs.SkipAll
 		}
 		if entry.IsDir() || checkName(name) != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/wire"
 )
@@ -157,7 +156,7 @@ func (c *client) list() error {
 	}
 	c.log().Info("folder listed", "files", len(list))
 	plural, more := "s", ""
-	if len(list) == files.MaxListed {
+	if len(list) == wire.MaxFiles {
 		more = ", and others that are not listed"
 	}
 	if len(list) == 1 {
