@@ -66,6 +66,9 @@ func (r *run) download(p *peer) error {
 			return fmt.Errorf("to %s: %w", to, err)
 		}
 		took := time.Since(begun)
+		if to != os.DevNull {
+			os.RemoveAll(to) // which takes as long again
+		}
 		where := "to disk"
 		if to == os.DevNull {
 			where = "to /dev/null"
@@ -102,7 +105,6 @@ func (r *run) fetchParley(proc *process, to string) error {
 func (r *run) client(proc *process, dir string) error {
 	cmd := exec.Command(r.Client, "-dir", dir, "fetcher", proc.addr.Addr().String(), fmt.Sprint(proc.addr.Port()))
 	cmd.Stdin = strings.NewReader("/get " + bigName + "\n")
-	defer os.RemoveAll(dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -118,7 +120,6 @@ func fetchCurl(proc *process, to string) error {
 	if to == os.DevNull {
 		return nil
 	}
-	defer os.Remove(to)
 	f, err := os.OpenFile(to, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -144,7 +145,9 @@ func (r *run) chatAndDownload(p *peer, n int) error {
 		stop, ended := make(chan struct{}), make(chan error, 1)
 		go func() {
 			for {
-				err := p.fetch(proc, filepath.Join(r.Dir, "chatting"))
+				to := filepath.Join(r.Dir, "chatting")
+				err := p.fetch(proc, to)
+				os.RemoveAll(to)
 				select {
 				case <-stop:
 					ended <- err
