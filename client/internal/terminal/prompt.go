@@ -53,6 +53,8 @@ func (n *news) add(later news) {
 // A tick says that a frame is over.
 type tick struct{}
 
+func nextFrame() tea.Cmd { return tea.Tick(frame, func(time.Time) tea.Msg { return tick{} }) }
+
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
 	painter
@@ -86,7 +88,7 @@ func newPrompt(name string, typed chan<- chat.Input) *prompt {
 // the first print waits for a frame.
 func (p *prompt) Init() tea.Cmd {
 	p.ticking = true
-	return tea.Tick(frame, func(time.Time) tea.Msg { return tick{} })
+	return nextFrame()
 }
 
 // Update is part of tea.Model.
@@ -144,7 +146,7 @@ func (p *prompt) print() tea.Cmd {
 		p.rang, cmds = time.Now(), append(cmds, tea.Raw("\a"))
 	}
 	if p.ticking {
-		cmds = append(cmds, tea.Tick(frame, func(time.Time) tea.Msg { return tick{} }))
+		cmds = append(cmds, nextFrame())
 	}
 	return tea.Sequence(cmds...)
 }
