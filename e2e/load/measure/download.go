@@ -144,21 +144,19 @@ func (r *run) chatAndDownload(p *peer, n int) error {
 		}
 		stop, ended := make(chan struct{}), make(chan error, 1)
 		go func() {
+			to := filepath.Join(r.Dir, "chatting")
 			for {
-				to := filepath.Join(r.Dir, "chatting")
 				err := p.fetch(proc, to)
 				os.RemoveAll(to)
 				select {
 				case <-stop:
-					ended <- err
-					return
 				default:
+					if err == nil {
+						continue
+					}
 				}
-				if err != nil {
-					<-stop
-					ended <- err
-					return
-				}
+				ended <- err
+				return
 			}
 		}()
 		title := fmt.Sprintf("20 messages/s, %d clients", n)

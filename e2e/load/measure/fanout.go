@@ -68,16 +68,19 @@ func (f *flood) ready(i int) error {
 // to a byte as those who verify.
 func (f *flood) received() int {
 	sample := &f.check[1]
-	bytes := f.members[sample.self].bytes - f.base[sample.self]
 	if sample.seen == 0 {
 		return 0
 	}
+	bytes := f.got(sample.self)
 	least := bytes
 	for i := senders; i < len(f.members); i++ {
-		least = min(least, f.members[i].bytes-f.base[i])
+		least = min(least, f.got(i))
 	}
 	return int(float64(least) / float64(bytes) * float64(sample.seen))
 }
+
+// got returns the bytes that member i has received.
+func (f *flood) got(i int) int64 { return f.members[i].bytes - f.base[i] }
 
 // run sends and receives for the time given, and returns the messages that all receivers got in it.
 func (f *flood) run(d time.Duration) (messages int, err error) {
@@ -111,24 +114,21 @@ func (f *flood) run(d time.Duration) (messages int, err error) {
 // drain waits until everyone has everything.
 func (f *flood) drain() error {
 	complete := func() bool {
-		sample := f.check[1].self
-		return f.check[0].seen == f.total-f.sent[0] &&
-			!slices.ContainsFunc(f.check[1:], func(c checker) bool { return c.seen != f.total }) &&
-			!slices.ContainsFunc(f.ahead(), func(n int64) bool { return n != f.members[sample].bytes-f.base[sample] })
+		if f.check[0].seen != f.total-f.sent[0] ||
+			slices.ContainsFunc(f.check[1:], func(c checker) bool { return c.seen != f.total }) {
+			return false
+		}
+		for i := senders; i < len(f.members); i++ {
+			if f.got(i) != f.got(f.check[1].self) {
+				return false
+			}
+		}
+		return true
 	}
 	if err := f.until("the last messages", patience, complete, f.ready); err != nil {
 		return fmt.Errorf("%w: of %d messages a receiver has %d", err, f.total, f.received())
 	}
 	return nil
-}
-
-// ahead returns the bytes that each receiver got.
-func (f *flood) ahead() []int64 {
-	got := make([]int64, 0, len(f.members))
-	for i := senders; i < len(f.members); i++ {
-		got = append(got, f.members[i].bytes-f.base[i])
-	}
-	return got
 }
 
 // fanout measures a saturated fan-out to n clients.

@@ -177,7 +177,7 @@ func mosquittoPeer() *peer {
 // bunScript is the server that Bun's documentation builds on: publish and subscribe over WebSocket.
 const bunScript = `const names = new Map();
 Bun.serve({
-  hostname: "127.0.0.1", port: +process.argv[2],
+  hostname: "127.0.0.1", port: PORT,
   fetch(req, server) { server.upgrade(req, { data: req.url.split("?")[1] }); },
   websocket: {
     perMessageDeflate: false, idleTimeout: 0, sendPings: false, backpressureLimit: 256 << 20,
@@ -194,11 +194,14 @@ Bun.serve({
 func bunWithPresence() *peer {
 	p := bunPeer()
 	p.name, p.lifted, p.presence, p.say, p.tell = "Bun with presence", "the same", true, nil, nil
-	p.config = func(dir string, port int, _ string) ([]string, error) {
-		script := strings.Replace(bunScript, `ws.send("welcome");`, `ws.send("welcome"); ws.publish("room", "joined " + ws.data);`, 1)
-		return withConfig(dir, "server.js", script, "run", fmt.Sprint(port))
-	}
+	p.config = bunConfig(strings.Replace(bunScript, `ws.send("welcome");`, `ws.send("welcome"); ws.publish("room", "joined " + ws.data);`, 1))
 	return p
+}
+
+func bunConfig(script string) func(dir string, port int, share string) ([]string, error) {
+	return func(dir string, port int, _ string) ([]string, error) {
+		return withConfig(dir, "server.js", strings.Replace(script, "PORT", fmt.Sprint(port), 1), "run")
+	}
 }
 
 func bunPeer() *peer {
@@ -214,9 +217,7 @@ func bunPeer() *peer {
 	return &peer{
 		name: "Bun WebSocket", program: "bun", version: []string{"--version"}, window: 16384, backlog: 256,
 		lifted: "backpressureLimit 256 MB, no compression, no pings",
-		config: func(dir string, port int, _ string) ([]string, error) {
-			return withConfig(dir, "server.js", bunScript, "run", fmt.Sprint(port))
-		},
+		config: bunConfig(bunScript),
 		first: func(i int) []byte {
 			return fmt.Appendf(nil, "GET /?%s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", nick(i))
@@ -252,13 +253,8 @@ http {
 
 func crlf(b, text []byte) []byte { return append(append(b, text...), "\r\n"...) }
 
-// withConfig writes a program's configuration and returns the arguments that name it: args, and its path after the first.
+// withConfig writes a program's configuration and returns the arguments that name it: args, and then its path.
 func withConfig(dir, name, text string, args ...string) ([]string, error) {
 	path := filepath.Join(dir, name)
-	if name == "server.js" {
-		args = []string{args[0], path, args[1]}
-	} else {
-		args = append(args, path)
-	}
-	return args, os.WriteFile(path, []byte(text), 0o644)
+	return append(args, path), os.WriteFile(path, []byte(text), 0o644)
 }

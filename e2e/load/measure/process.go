@@ -19,7 +19,6 @@ import (
 type process struct {
 	cmd  *exec.Cmd
 	addr netip.AddrPort
-	log  string // the file that holds what it printed
 }
 
 // freePort returns a port of this machine that nothing listens on.
@@ -34,8 +33,8 @@ func freePort() (int, error) {
 
 // launch starts a server that listens on port of 127.0.0.1, in dir, and waits until it does.
 func launch(dir string, port int, argv ...string) (*process, error) {
-	p := &process{addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)), log: filepath.Join(dir, "output")}
-	out, err := os.Create(p.log)
+	p := &process{addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))}
+	out, err := os.Create(filepath.Join(dir, "output"))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +51,7 @@ func launch(dir string, port int, argv ...string) (*process, error) {
 		}
 	}
 	p.stop()
-	printed, _ := os.ReadFile(p.log)
+	printed, _ := os.ReadFile(out.Name())
 	return nil, fmt.Errorf("%s does not listen: %s", argv[0], bytes.TrimSpace(printed))
 }
 

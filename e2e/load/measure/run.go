@@ -109,8 +109,8 @@ func (r *run) end(proc *process, dir string) {
 	os.RemoveAll(dir)
 }
 
-// with calls do with a peer that n clients have joined, and which shares a folder where it can.
-func (r *run) with(p *peer, n int, do func(*process, *swarm) error, share ...string) error {
+// empty calls do with a peer that nobody has joined, and which shares a folder where it can.
+func (r *run) empty(p *peer, do func(*process, *swarm) error, share ...string) error {
 	proc, dir, err := r.start(p, share...)
 	if err != nil {
 		return err
@@ -121,13 +121,20 @@ func (r *run) with(p *peer, n int, do func(*process, *swarm) error, share ...str
 		return err
 	}
 	defer s.close()
-	if err := s.join(proc.addr, n, p.backlog, p.first, p.in); err != nil {
-		return err
-	}
-	if _, err := s.settle(time.Second / 2); err != nil {
-		return err
-	}
 	return do(proc, s)
+}
+
+// with calls do with a peer that n clients have joined, and which shares a folder where it can.
+func (r *run) with(p *peer, n int, do func(*process, *swarm) error, share ...string) error {
+	return r.empty(p, func(proc *process, s *swarm) error {
+		if err := s.join(proc.addr, n, p.backlog, p.first, p.in); err != nil {
+			return err
+		}
+		if _, err := s.settle(time.Second / 2); err != nil {
+			return err
+		}
+		return do(proc, s)
+	}, share...)
 }
 
 // add adds a figure of this round.
