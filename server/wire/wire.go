@@ -220,16 +220,22 @@ var serverLayouts = map[Verb]layout{
 	Error: {name, code, text}, Bye: {text},
 }
 
-// verbs holds every verb, so that to find one in a line takes no memory.
-var verbs = func() map[string]Verb {
-	all := make(map[string]Verb)
-	for _, layouts := range []map[Verb]layout{clientLayouts, serverLayouts} {
-		for v := range layouts {
-			all[string(v)] = v
-		}
+// A verbLayout is what one word at the begin of a line means.
+type verbLayout struct {
+	verb   Verb
+	layout layout
+}
+
+// clientVerbs and serverVerbs find the verb in a line without taking memory.
+var clientVerbs, serverVerbs = byWord(clientLayouts), byWord(serverLayouts)
+
+func byWord(layouts map[Verb]layout) map[string]verbLayout {
+	words := make(map[string]verbLayout)
+	for verb, layout := range layouts {
+		words[string(verb)] = verbLayout{verb, layout}
 	}
-	return all
-}()
+	return words
+}
 
 // A ProtocolError says why a line is not carried out. It is what the ERROR or REFUSED that answers the line says.
 type ProtocolError struct {
@@ -251,21 +257,20 @@ func (e *ProtocolError) Message() Message {
 }
 
 // ParseClient takes apart a line that a client sent, without its end. Its error is a *ProtocolError.
-func ParseClient(line []byte) (Message, error) { return parse(clientLayouts, line) }
+func ParseClient(line []byte) (Message, error) { return parse(clientVerbs, line) }
 
 // ParseServer takes apart a line that a server sent, without its end. Its error is a *ProtocolError.
-func ParseServer(line []byte) (Message, error) { return parse(serverLayouts, line) }
+func ParseServer(line []byte) (Message, error) { return parse(serverVerbs, line) }
 
 var space = []byte{' '}
 
-func parse(layouts map[Verb]layout, line []byte) (Message, error) {
+func parse(verbs map[string]verbLayout, line []byte) (Message, error) {
 	word, rest, more := bytes.Cut(line, space)
-	verb, known := verbs[string(word)]
-	fields, takes := layouts[verb]
-	if !known || !takes {
+	known, ok := verbs[string(word)]
+	if !ok {
 		return Message{}, Errorf("-", CodeUnknownVerb, "unknown verb %.20q", word)
 	}
-	m := Message{Verb: verb}
+	m, fields := Message{Verb: known.verb}, known.layout
 	bad := func(format string, args ...any) (Message, error) {
 		return Message{Verb: m.Verb}, Errorf(m.Verb, CodeArguments, format, args...)
 	}

@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -26,6 +27,7 @@ type peer struct {
 	in     string                                                              // what has come to one who has joined
 	say    func(b []byte, text []byte) []byte                                  // appends a broadcast, nil: it has none
 	tell   func(b []byte, to int, text []byte) []byte                          // appends a unicast, nil: it has none
+	ack    func(b []byte, came []byte) []byte                                  // appends what says that this came, nil: it has none
 	fetch  func(proc *process, to string) error                                // gets the big file, nil: it has none
 }
 
@@ -77,7 +79,19 @@ func (r *run) parleyPeer() *peer {
 		tell: func(b []byte, to int, text []byte) []byte {
 			return append(append(fmt.Appendf(b, "TELL %s ", nick(to)), text...), '\n')
 		},
+		ack: ackParley,
 	}
+}
+
+// ackParley says PING with the seq of the last line that came.
+func ackParley(b, came []byte) []byte {
+	came = came[:max(bytes.LastIndexByte(came, '\n'), 0)]
+	line := came[bytes.LastIndexByte(came, '\n')+1:]
+	if _, seq, ok := bytes.Cut(line, []byte(" ")); ok {
+		seq, _, _ = bytes.Cut(seq, []byte(" "))
+		b = append(append(append(b, "PING "...), seq...), '\n')
+	}
+	return b
 }
 
 const bareName = "bare write(2) loop"

@@ -8,7 +8,10 @@ import (
 	"time"
 )
 
-const inFlight = 32 // unicasts on their way from one client to the other
+const (
+	inFlight = 32  // unicasts on their way from one client to the other
+	ackEvery = 256 // lines, of which each unicast makes two: as parley's client does
+)
 
 // unicast measures n clients in pairs who write to each other: each sends on when its partner has all that it sent.
 func (r *run) unicast(p *peer, n int) error {
@@ -18,6 +21,7 @@ func (r *run) unicast(p *peer, n int) error {
 	return r.with(p, n, func(proc *process, s *swarm) error {
 		got, sent := make([]int, n), make([]int, n)
 		check := checker{self: -1, next: make([]int, n)} // of the first client
+		rounds := make([]int, n)
 		var text, batch []byte
 		total, stop := 0, false
 		send := func(i int) error {
@@ -40,10 +44,15 @@ func (r *run) unicast(p *peer, n int) error {
 				n = check.seen - got[0]
 			}
 			total += n
-			if got[i] += n; n > 0 && got[i] == sent[i^1] && !stop {
-				return send(i ^ 1)
+			if got[i] += n; err != nil || n == 0 || got[i] < sent[i^1] || stop {
+				return err
 			}
-			return err
+			if rounds[i]++; p.ack != nil && rounds[i]%(ackEvery/2/inFlight) == 0 {
+				if err := s.send(i, p.ack(nil, b)); err != nil {
+					return err
+				}
+			}
+			return send(i ^ 1)
 		}
 		for i := range n {
 			if err := send(i); err != nil {

@@ -11,7 +11,7 @@ type item struct {
 	pos   uint64 // it comes before the byte of the log at pos
 	seq   uint64 // its own; of a reply, the newest when it was made
 	line  []byte // empty where a line of the log is only hidden
-	skip  int    // bytes of the log from pos on that it replaces
+	skip  int32  // bytes of the log from pos on that it replaces
 	reply bool   // of this connection only, and not resumed
 	log   bool   // line lies in the log: it is history
 }
@@ -50,17 +50,14 @@ func (b *inbox) scarce() bool { return *b.all > maxInboxes }
 
 // encode returns the line of m, in memory that stays.
 func (b *inbox) encode(m *wire.Message) []byte {
-	const block = 512 // bytes: dozens of OKs to an allocation, and little for a session that is idle
+	const block = 4 << 10 // bytes: dozens of messages to an allocation
 	size := atMost(m)
-	if size > block/2 {
-		return m.AppendServer(make([]byte, 0, size))
-	}
 	if size > cap(b.arena)-len(b.arena) {
 		b.arena = make([]byte, 0, max(size, min(2*cap(b.arena), block)))
 	}
 	from := len(b.arena)
 	b.arena = m.AppendServer(b.arena)
-	return b.arena[from:len(b.arena):len(b.arena)]
+	return b.arena[from:]
 }
 
 // peek returns the item that is to be sent next, or nil.
@@ -105,8 +102,8 @@ func (b *inbox) trim(acked, oldest uint64, keep int) {
 	left := copy(b.items, b.items[n:])
 	clear(b.items[left:])
 	b.sent -= n
-	if b.items = b.items[:left]; left == 0 && cap(b.items) > 64 {
-		b.items = nil // a burst is over
+	if b.items = b.items[:left]; left == 0 && n < cap(b.items)/4 {
+		b.items, b.arena = nil, nil // a burst is over
 	}
 }
 
@@ -157,9 +154,9 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 		} else {
 			if i.skip > 0 {
 				c.at.next(c.limit) // into the chunk where the line is
-				c.at.off += i.skip
+				c.at.off += int(i.skip)
 			}
-			bufs, size = append(bufs, i.line), size+len(i.line)
+			bufs, size = join(bufs, i.line), size+len(i.line)
 			box.take()
 			continue
 		}
@@ -179,6 +176,17 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 	c.room.stats.Bytes += uint64(size)
 	c.throttleLocked()
 	return bufs
+}
+
+// join appends b to bufs, or to the last of them if b lies behind it in memory: the kernel takes few long pieces faster.
+func join(bufs [][]byte, b []byte) [][]byte {
+	if n := len(bufs) - 1; n >= 0 && len(b) > 0 && len(b) <= cap(bufs[n])-len(bufs[n]) {
+		if longer := bufs[n][:len(bufs[n])+len(b)]; &longer[len(bufs[n])] == &b[0] {
+			bufs[n] = longer
+			return bufs
+		}
+	}
+	return append(bufs, b)
 }
 
 // throttleLocked has the reader wait while much waits to be sent.

@@ -109,7 +109,7 @@ func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) ui
 	m.Seq = r.seq
 	s, rolled := r.log.append(m)
 	if hide != nil {
-		i := item{pos: s.pos(), seq: m.Seq, skip: s.to - s.from}
+		i := item{pos: s.pos(), seq: m.Seq, skip: int32(s.to - s.from)}
 		if instead != "" {
 			i.line = hide.inbox.encode(&wire.Message{Verb: instead, Seq: m.Seq})
 		}

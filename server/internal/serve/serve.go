@@ -22,7 +22,7 @@ const (
 	helloTime   = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
 	helloTries  = 3                // lines that may fail before
 	maxGets     = 100              // downloads that wait behind the one in progress
-	maxPosts    = 16               // messages that are sent together, when they came together
+	maxPosts    = 64               // messages that are sent together, when they came together
 	replyBatch  = 256              // lines of a long answer that are made before looking whether they are taken
 	readBuffer  = wire.MaxLine     // bytes read at a time
 	burstPeriod = 5                // seconds of the rate that a session may save up: a person who pastes does not wait
