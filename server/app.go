@@ -47,7 +47,9 @@ type app struct {
 	slots    chan struct{} // holds an element for each open connection
 	quit     chan struct{} // closed by /quit on the terminal
 
-	listener    net.Listener   // set by start
+	// set by start
+	listener    net.Listener
+	stopWatch   func()
 	connections sync.WaitGroup // and the accept loop
 }
 
@@ -71,6 +73,10 @@ func newApp(opt options, folder *files.Folder, lines, terminal io.Writer, guard 
 		},
 	})
 	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Lines: lines, Guard: guard, Text: opt.logText, Show: a.show, Idle: opt.idle, Rate: opt.rate}
+	a.serve.Ended = func() {
+		<-a.slots
+		a.connections.Done()
+	}
 	return a
 }
 
@@ -79,7 +85,7 @@ func (a *app) show(line string) { io.WriteString(a.terminal, line+"\n") }
 
 // start begins to accept connections and to read what the operator types.
 func (a *app) start(listener net.Listener, stdin io.Reader, stderr io.Writer) {
-	a.listener = listener
+	a.listener, a.stopWatch = listener, a.serve.Watch()
 	a.log.Info("listening", "addr", listener.Addr().String())
 	a.show("listening on " + listener.Addr().String())
 	a.connections.Go(func() {
@@ -114,11 +120,8 @@ func (a *app) accept() {
 			nc.Close()
 			continue
 		}
-		a.connections.Go(func() {
-			defer a.guard()
-			defer func() { <-a.slots }()
-			a.serve.Serve(nc)
-		})
+		a.connections.Add(1)
+		go a.serve.Serve(nc)
 	}
 }
 
@@ -138,6 +141,7 @@ func (a *app) end(reason string) {
 		a.serve.End()
 		a.room.Close(text)
 		a.connections.Wait()
+		a.stopWatch()
 	}()
 	select {
 	case <-ended:

@@ -51,8 +51,8 @@ func TestDebug(t *testing.T) {
 	if diff := cmp.Diff(room.Stats{Sessions: 3, Messages: 2, Deliveries: 3}, vars.Parley); diff != "" {
 		t.Errorf("counters (-want +got):\n%s", diff)
 	}
-	if goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "serve.(*Server).Serve") {
-		t.Errorf("no session among the goroutines:\n%s", goroutines)
+	if goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "room.(*Room).flush") {
+		t.Errorf("no flusher among the goroutines:\n%s", goroutines)
 	}
 	fmt.Fprintln(p.stdin, "/quit")
 	for _, c := range []*client{alice, bob, carol} {

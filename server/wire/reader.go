@@ -59,6 +59,13 @@ func (r *Reader) ReadLine() ([]byte, error) {
 // More reports whether another line can be returned without reading from the source; the one before it stays valid.
 func (r *Reader) More() bool { return bytes.IndexByte(r.buf[r.r:r.w], '\n') >= 0 }
 
+// Rest lets go of the buffer if nothing is left in it, for a reader that will not be used for a while.
+func (r *Reader) Rest() {
+	if r.r == r.w {
+		r.buf, r.r, r.w = nil, 0, 0
+	}
+}
+
 func (r *Reader) tooLong(n int) error {
 	return Errorf("-", CodeTooLong, "a line of %d or more bytes, at most %d are allowed", n, r.maxLine)
 }

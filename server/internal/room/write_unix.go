@@ -11,8 +11,8 @@ import (
 
 // rawConn returns what writes to nc without blocking, or nil where nc is no socket.
 func rawConn(nc net.Conn) syscall.RawConn {
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		if raw, err := tcp.SyscallConn(); err == nil {
+	if socket, ok := nc.(syscall.Conn); ok {
+		if raw, err := socket.SyscallConn(); err == nil {
 			return raw
 		}
 	}

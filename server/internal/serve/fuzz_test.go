@@ -47,7 +47,7 @@ func FuzzSession(f *testing.F) {
 			MaxSessions: 3, Grace: time.Hour, Idle: time.Hour, Guard: func() {},
 			Joined: func(string, net.Addr) {}, Left: func(string, string) {},
 		})
-		s := &serve.Server{Room: r, Folder: folder, Log: slog.New(slog.DiscardHandler), Lines: io.Discard, Show: func(string) {}, Guard: func() {}, Idle: time.Hour}
+		s := &serve.Server{Room: r, Folder: folder, Log: slog.New(slog.DiscardHandler), Lines: io.Discard, Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour}
 		near, far := net.Pipe()
 		watcher, err := r.Join(near, "bob", 0)
 		if err != nil {

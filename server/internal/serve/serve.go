@@ -37,10 +37,19 @@ type Server struct {
 	Text   bool          // texts of messages go into the log
 	Show   func(string)  // shows the operator a line
 	Guard  func()        // deferred in every goroutine; recovers panics
+	Ended  func()        // called when a connection has ended
 	Idle   time.Duration // silence after which a connection is given up
 	Rate   float64       // lines a second that a session may send in the long run; 0 is any number
 
-	lobby lobby
+	lobby   lobby
+	watcher *watcher // nil before Watch, and where there is none
+}
+
+// Watch lets clients who are quiet wait without a goroutine where the system can, until stop is called, which is to be
+// after all connections have ended.
+func (s *Server) Watch() (stop func()) {
+	s.watcher = newWatcher(s.Guard)
+	return s.watcher.close
 }
 
 // A lobby holds the connections that have not joined. When it is full, a newcomer takes the place of the oldest, so
@@ -92,7 +101,8 @@ func (l *lobby) leave(place int, nc net.Conn) {
 // A client is one connection. Its fields belong to the goroutine that serves it, but for those that say otherwise.
 type client struct {
 	*Server
-	nc    net.Conn
+	rest
+	nc    net.Conn // what is written to
 	src   source
 	lines *wire.Reader
 	conn  *room.Conn // nil until joined
@@ -101,25 +111,41 @@ type client struct {
 	entry *entry      // for the lines that it writes into the log; nil before the first
 }
 
-// Serve serves a connection until it ends, and closes it.
+// Serve serves a connection and closes it when it ends, at once or, when its client is one to rest, later.
 func (s *Server) Serve(nc net.Conn) {
-	defer nc.Close()
 	c := &client{Server: s, nc: nc, src: source{nc: nc, by: time.Now().Add(helloTime)}}
+	if tcp, ok := nc.(*net.TCPConn); ok && s.watcher != nil {
+		c.nc, c.src.rests = watched{tcp, c}, true
+	}
 	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
-	// To join takes a deep stack, which a goroutine that only waits for lines is not to keep.
-	joined := make(chan struct{})
-	go func() {
-		defer close(joined)
-		defer s.Guard()
-		if farewell := c.join(); c.conn == nil {
-			c.dismiss(farewell)
+	c.run()
+}
+
+// run carries out lines until the connection ends, or there are none and the client rests.
+func (c *client) run() {
+	rests := false
+	defer c.Guard()
+	defer func() {
+		if !rests {
+			c.nc.Close()
+			c.Ended()
 		}
 	}()
-	if <-joined; c.conn == nil {
+	if c.conn == nil {
+		if farewell := c.join(); c.conn == nil {
+			c.dismiss(farewell)
+			return
+		}
+		c.src.idle, c.src.done = c.Idle, c.conn.Done()
+	}
+	var reason string
+	if reason, rests = c.talk(); rests {
+		c.pause()
 		return
 	}
-	c.src.idle, c.src.done = s.Idle, c.conn.Done()
-	if reason := c.talk(); reason != "" {
+	c.src.rests = false
+	c.watcher.forget(c)
+	if reason != "" {
 		c.conn.Lost(reason)
 	} else {
 		// It ended in an orderly way. What the client still sends is read, because closing a connection with unread
@@ -131,10 +157,13 @@ func (s *Server) Serve(nc net.Conn) {
 
 // A source reads from a connection with a deadline.
 type source struct {
-	nc   net.Conn
-	by   time.Time       // when reading ends, before joining and after the end
-	idle time.Duration   // after joining: silence
-	done <-chan struct{} // after joining: closed with the end of the writing side
+	nc       net.Conn
+	by       time.Time       // when reading ends: before joining and after the end for good, else because of silence
+	idle     time.Duration   // after joining: silence
+	done     <-chan struct{} // after joining: closed with the end of the writing side
+	rests    bool            // reading may end with errQuiet
+	silent   bool            // it has, so the silence goes on
+	patience time.Duration   // before that: none for who has just joined
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -142,14 +171,27 @@ func (s *source) Read(p []byte) (int, error) {
 		s.nc.SetReadDeadline(s.by)
 		return s.nc.Read(p)
 	}
-	s.nc.SetReadDeadline(time.Now().Add(s.idle))
+	now := time.Now()
+	if !s.silent {
+		s.by = now.Add(s.idle)
+	}
+	by := s.by
+	if soon := now.Add(s.patience); s.rests && soon.Before(by) {
+		by = soon
+	}
+	s.nc.SetReadDeadline(by)
 	select { // after that, because who closes done sets a deadline, too
 	case <-s.done:
-		s.idle, s.by, s.done = 0, time.Now().Add(room.Linger), nil
-		s.nc.SetReadDeadline(s.by)
+		s.idle, s.by, s.done = 0, now.Add(room.Linger), nil
+		return s.Read(p)
 	default:
 	}
-	return s.nc.Read(p)
+	n, err := s.nc.Read(p)
+	s.patience = quiet
+	if s.silent = by != s.by && errors.Is(err, os.ErrDeadlineExceeded); s.silent {
+		err = errQuiet
+	}
+	return n, err
 }
 
 // join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns what BYE says, "" when the

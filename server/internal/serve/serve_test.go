@@ -31,6 +31,7 @@ type server struct {
 	folder  string
 	record  record
 	serving sync.WaitGroup
+	network net.Listener // of a server that does not serve pipes
 }
 
 // A record is a log in memory, without times.
@@ -64,7 +65,7 @@ func start(t testing.TB, change func(*serve.Server)) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&s.record, nil))
-	s.Server = &serve.Server{Folder: folder, Log: log, Lines: &s.record, Text: true, Show: func(string) {}, Guard: func() {}, Idle: time.Hour}
+	s.Server = &serve.Server{Folder: folder, Log: log, Lines: &s.record, Text: true, Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour}
 	if change != nil {
 		change(s.Server)
 	}
@@ -80,10 +81,38 @@ func start(t testing.TB, change func(*serve.Server)) *server {
 	return s
 }
 
-// connect serves one end of a pipe and returns the other, which is closed with the test.
+// overNetwork has s serve TCP connections, whose clients may rest.
+func (s *server) overNetwork() {
+	var err error
+	if s.network, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Ended = s.serving.Done
+	stop := s.Watch()
+	s.t.Cleanup(func() {
+		s.network.Close()
+		s.Room.Close("the test ends")
+		s.serving.Wait()
+		stop()
+	})
+}
+
+// connect serves one end of a connection and returns the other, which is closed with the test.
 func (s *server) connect() net.Conn {
 	near, far := net.Pipe()
-	s.serving.Go(func() { s.Serve(near) })
+	if s.network == nil {
+		s.serving.Go(func() { s.Serve(near) })
+	} else {
+		s.serving.Add(1)
+		var err error
+		if far, err = net.Dial("tcp", s.network.Addr().String()); err == nil {
+			near, err = s.network.Accept()
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		go s.Serve(near)
+	}
 	s.t.Cleanup(func() { far.Close() })
 	return far
 }

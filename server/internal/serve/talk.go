@@ -13,13 +13,16 @@ import (
 	"parley/server/wire"
 )
 
-// talk carries out a session's lines until it ends. It returns why the connection was lost, "" when it ended otherwise.
-func (c *client) talk() (reason string) {
+// talk carries out a session's lines until it ends or the client is one to rest. It returns why the connection was lost,
+// "" when it ended otherwise.
+func (c *client) talk() (reason string, rests bool) {
 	for {
-		// What takes a large frame is in another function, for a goroutine that waits here to have a small stack.
 		line, err := c.lines.ReadLine()
+		if err == errQuiet {
+			return "", true
+		}
 		if reason, ended := c.handle(line, err); ended {
-			return reason
+			return reason, false
 		}
 	}
 }

@@ -1,0 +1,58 @@
+package serve
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// quiet is how long a goroutine waits for a client's next line before it ends and the client rests: long enough for those
+// who talk without a pause, and far below the time between two heartbeats.
+const quiet = 100 * time.Millisecond
+
+// errQuiet tells that nothing came for that time, or from who has just joined.
+var errQuiet = errors.New("nothing to read")
+
+// A rest is how a client waits for its next line without a goroutine.
+type rest struct {
+	socket int         // its number, once it was watched
+	alarm  *time.Timer // ends the rest when the client has been silent for too long; nil before the first one
+	on     atomic.Bool // who sets it to false runs the client
+}
+
+// A watched is a connection whose client may rest.
+type watched struct {
+	*net.TCPConn
+	c *client
+}
+
+// SetReadDeadline wakes the client, as it does who waits in Read.
+func (w watched) SetReadDeadline(t time.Time) error {
+	err := w.TCPConn.SetReadDeadline(t)
+	w.c.wake()
+	return err
+}
+
+// pause lets go of what only a busy client needs, until there is something to do. The caller's goroutine ends.
+func (c *client) pause() {
+	c.lines.Rest()
+	c.posts, c.entry = nil, nil
+	if left := time.Until(c.src.by); c.alarm == nil {
+		c.alarm = time.AfterFunc(left, c.wake)
+	} else {
+		c.alarm.Reset(left)
+	}
+	c.on.Store(true)
+	if err := c.watcher.watch(c); err != nil || c.writingEnded() {
+		c.wake()
+	}
+}
+
+// wake runs the client again if it rests. To wake one for nothing does no harm.
+func (c *client) wake() {
+	if c.on.CompareAndSwap(true, false) {
+		c.alarm.Stop()
+		go c.run()
+	}
+}

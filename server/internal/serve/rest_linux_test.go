@@ -1,0 +1,113 @@
+package serve_test
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/server/internal/serve"
+)
+
+// resting waits until no goroutine serves a connection.
+func resting(t *testing.T) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for begun := time.Now(); time.Since(begun) < patience; runtime.Gosched() {
+		text := string(stacks[:runtime.Stack(stacks, true)])
+		if !strings.Contains(text, "serve.(*client).run(") && !strings.Contains(text, "serve.(*Server).Serve(") {
+			return
+		}
+	}
+	t.Fatal("a quiet client keeps its goroutine")
+}
+
+// Clients who are quiet have no goroutine. They get what is said, and are heard as soon as they say something, even if
+// it is not yet a line.
+func TestRest(t *testing.T) {
+	s := start(t, nil)
+	s.overNetwork()
+	var clients []*client
+	for i := range 20 {
+		c := s.join(fmt.Sprint("u", i))
+		for _, other := range clients {
+			other.expect(fmt.Sprint("JOINED u", i))
+		}
+		clients = append(clients, c)
+	}
+	for range 3 {
+		resting(t)
+		for i, c := range clients {
+			io.WriteString(c.nc, "SAY go")
+			if i%2 == 0 {
+				resting(t) // in the middle of a line
+			}
+			io.WriteString(c.nc, "od morning\n")
+			c.expect("OK")
+			for _, other := range clients {
+				if other != c {
+					other.expect(fmt.Sprintf("SAID u%d good morning", i))
+				}
+			}
+		}
+	}
+}
+
+// Whatever ends a connection does so while its client rests.
+func TestRestEnds(t *testing.T) {
+	s := start(t, nil)
+	s.overNetwork()
+	watcher := s.join("watcher")
+	join := func() *client {
+		c := s.join("alice")
+		watcher.expect("JOINED alice")
+		resting(t)
+		return c
+	}
+
+	kicked := s.dial()
+	kicked.stays = true // so that the server has to close the connection
+	kicked.send("HELLO parley/1 alice 0")
+	kicked.expect("WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
+	watcher.expect("JOINED alice")
+	resting(t)
+	s.Room.Kick("alice")
+	kicked.expectEnd("BYE you were kicked by the server's operator")
+	watcher.expect("LEFT alice kicked")
+
+	lost := join()
+	lost.nc.Close()
+	watcher.expect("LEFT alice connection lost")
+
+	moved := join()
+	again := s.dial()
+	again.send(fmt.Sprintf("RESUME parley/1 %s %d", moved.token, moved.seq))
+	again.expect("RESUMED welcome back, alice: 2 people are here 0")
+	moved.expectEnd("ERROR - moved this session goes on over another connection", "BYE the session can be resumed")
+	resting(t)
+	again.roundTrip()
+
+	s.Room.Close("the end")
+	for _, c := range []*client{watcher, again} {
+		c.expectEnd("NOTICE the end", "BYE the server is closing")
+	}
+	s.serving.Wait()
+}
+
+// A client that rests is given up after the idle time, and not earlier when it has said something.
+func TestRestIdle(t *testing.T) {
+	const idle = 500 * time.Millisecond
+	s := start(t, func(s *serve.Server) { s.Idle = idle })
+	s.overNetwork()
+	c := s.join("silent")
+	resting(t)
+	said := time.Now()
+	c.roundTrip()
+	resting(t)
+	c.expectEnd()
+	if took := c.closed.Sub(said); took < idle {
+		t.Errorf("the connection ended after %v, want %v", took, idle)
+	}
+}

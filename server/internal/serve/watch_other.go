@@ -1,0 +1,16 @@
+//go:build !linux
+
+package serve
+
+import "errors"
+
+// A watcher does not exist here: every client keeps its goroutine.
+type watcher struct{}
+
+func newWatcher(func()) *watcher { return nil }
+
+func (*watcher) close() {}
+
+func (*watcher) watch(*client) error { return errors.ErrUnsupported }
+
+func (*watcher) forget(*client) {}
