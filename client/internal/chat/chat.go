@@ -67,9 +67,8 @@ type Chat struct {
 // status. Input from a pipe is done when all that it asked for is.
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string)}
+	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string), older: cfg.History}
 	c.lists = map[wire.Verb]*list{wire.Who: {most: wire.MaxUsers}, wire.Files: {most: wire.MaxFiles}}
-	c.older = cfg.History
 	defer func() {
 		cancel()
 		if c.conn != nil {

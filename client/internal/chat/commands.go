@@ -16,9 +16,6 @@ import (
 	"parley/server/wire"
 )
 
-// showEarlier is the messages that /history shows without a number: a screen of them.
-const showEarlier = 20
-
 // A command is one that the user may type.
 type command struct {
 	Names                   string // the first is its own, the others are what people know it as from elsewhere
@@ -168,13 +165,8 @@ func (c *Chat) talkTo(name string) {
 		return
 	}
 	c.with(wire.Who, 0, func(users *list) {
-		note := ", who is not here"
-		for _, here := range users.names() {
-			if wire.NameKey(here) == wire.NameKey(name) {
-				note = ""
-			}
-		}
-		c.show("talking to %s%s", name, note)
+		here := slices.ContainsFunc(users.names(), func(user string) bool { return wire.NameKey(user) == wire.NameKey(name) })
+		c.show("talking to %s%s", name, map[bool]string{false: ", who is not here"}[here])
 	})
 }
 
@@ -232,10 +224,7 @@ func (c *Chat) showFiles(files *list) {
 		digits = max(digits, len(fmt.Sprint(f.Size)))
 	}
 	for _, f := range files.rows[:most] {
-		here := ""
-		if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
-			here = "here"
-		}
+		here := map[bool]string{true: "here"}[download.Here(c.cfg.Folder, string(f.Name), f.Size)]
 		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
 		c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
 	}
@@ -245,13 +234,10 @@ func (c *Chat) showFiles(files *list) {
 }
 
 func (c *Chat) showKnown(argument string) {
-	n := showEarlier
-	if argument != "" {
-		var err error
-		if n, err = strconv.Atoi(argument); err != nil || n < 1 || n > maxKnown {
-			c.fail("/history takes a number from 1 to %d, not %q", maxKnown, argument)
-			return
-		}
+	n, err := strconv.Atoi(cmp.Or(argument, "20")) // a screen of them
+	if err != nil || n < 1 || n > maxKnown {
+		c.fail("/history takes a number from 1 to %d, not %q", maxKnown, argument)
+		return
 	}
 	if len(c.known) == 0 {
 		c.show("nothing was said yet")
@@ -264,13 +250,8 @@ func (c *Chat) showKnown(argument string) {
 
 // nearest says what may have been meant: the command that begins most like what was typed.
 func nearest(typed string) string {
-	best := "/"
-	for _, name := range commandNames() {
-		if len(common(name, typed)) > len(common(best, typed)) {
-			best = name
-		}
-	}
-	if best == "/" {
+	best := slices.MaxFunc(commandNames(), func(a, b string) int { return len(common(a, typed)) - len(common(b, typed)) })
+	if len(common(best, typed)) <= len("/") {
 		return "/help shows all"
 	}
 	return "did you mean " + best + "?"

@@ -91,17 +91,15 @@ func (c *Chat) getNext() {
 				return
 			}
 			g.queue = g.queue[1:]
-			switch {
+			switch no, _ := errors.AsType[*wire.ProtocolError](err); {
 			case err == nil:
 				c.show("%s: %s", name, saved)
 			case stopped:
 				c.show("%s: stopped", name)
+			case no != nil && strings.Contains(no.Text, name):
+				c.fail("%v", err)
 			default:
-				if no, ok := errors.AsType[*wire.ProtocolError](err); ok && strings.Contains(no.Text, name) {
-					c.fail("%v", err)
-				} else {
-					c.fail("%s: %v", name, err)
-				}
+				c.fail("%s: %v", name, err)
 			}
 			c.getNext()
 		})

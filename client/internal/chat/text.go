@@ -106,13 +106,9 @@ func Escape(s string) string {
 
 // obeyed reports whether r does something other than to show itself.
 func obeyed(r rune) bool {
-	switch {
-	case r >= ' ' && r < 0x7f:
-		return false
-	case unicode.Is(unicode.Prepended_Concatenation_Mark, r): // signs that some scripts show around a number
-		return false
-	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
+	return (r < ' ' || r >= 0x7f) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) && // signs that some scripts show around a number
+		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // joined reports whether r may stand beside a joiner.

@@ -101,9 +101,8 @@ func attempt(ctx, life context.Context, cfg Config, first ...wire.Message) (c *C
 	}
 	if err != nil {
 		c.cancel()
-		return nil, answer, err
 	}
-	return c, answer, nil
+	return c, answer, err
 }
 
 // reason says in a few words why a connection failed, without the addresses that the net package puts before it, and what

@@ -66,8 +66,7 @@ func (s *Session) Take(m wire.Message) (own wire.Message, err error) {
 		if s.tried == 0 {
 			return own, fmt.Errorf("%s for a message that was not sent", m.Verb)
 		}
-		own = s.pending[0]
-		s.pending = s.pending[1:]
+		own, s.pending = s.pending[0], s.pending[1:]
 		s.tried--
 		s.answered++
 		s.seq = m.Seq

@@ -23,6 +23,8 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	p.hint = ""
 	movement, cutting := cuts[name]
 	switch {
+	case name == "ctrl+space": // is no key: what older consoles of Windows send for Ctrl or Shift alone
+		p.hint = hint
 	case p.pasted != nil:
 		switch name {
 		case "y", "Y", "shift+y":
@@ -141,7 +143,7 @@ func (p *prompt) recall(at int) {
 // paste takes a text as if it were typed, but for this: what has several lines is never a command, and its lines are sent
 // as they are. The last one stays on the line when it has no end. Where a command is typed, all goes on its line.
 func (p *prompt) paste(text string) {
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "").Replace(text)
 	before, _ := p.split()
 	first := p.pasted == nil
 	if one := strings.TrimRight(text, "\n"); first && (command(before) || !strings.Contains(one, "\n")) {

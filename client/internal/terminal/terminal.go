@@ -27,14 +27,14 @@ type Face struct {
 }
 
 // New takes the terminal over, until Close, for the user of that name. On Windows Bubble Tea has the console understand
-// sequences, both ways, and the os package reads and writes it in UTF-16, whatever its code page: nothing is left to do.
+// sequences, both ways, and it is read and written in UTF-16, whatever its code page; patched does the rest.
 func New(in, out *os.File, name string) *Face {
 	f := &Face{typed: make(chan chat.Input, readable), told: make(chan news, 1), resumed: make(chan os.Signal, 1)}
 	p := newPrompt(name, f.typed)
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.Update(sized(nil, tea.WindowSizeMsg{Width: w, Height: h}))
 	}
-	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(f.filter))
+	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(patched(in, out, f.filter)))
 	notifyResumed(f.resumed)
 	f.running.Go(func() {
 		for range f.resumed {

@@ -51,6 +51,7 @@ func TestPrompt(t *testing.T) {
 		{"clear", []string{"a", "ctrl+c", "b"}, nil, "b", false},
 		{"leave", []string{"a", "ctrl+c", "ctrl+c"}, nil, "", true},
 		{"stay", []string{"ctrl+c", "a", "ctrl+c"}, nil, "", false},
+		{"leave, with Ctrl let go", []string{"ctrl+c", "ctrl+ ", "ctrl+c"}, nil, "", true},
 		{"end of input", []string{"a", "left", "ctrl+d", "ctrl+d"}, nil, "", true},
 		{"after the end", []string{"ctrl+c", "ctrl+c", "a", "enter"}, nil, "a", true},
 
@@ -63,6 +64,7 @@ func TestPrompt(t *testing.T) {
 		{"cut to the begin", []string{"'ab", "left", "ctrl+u"}, nil, "b", false},
 
 		{"pasted words", []string{"a", "'b c\n", "d"}, nil, "ab cd", false},
+		{"pasted with Shift", []string{"'\x00B\x00b"}, nil, "Bb", false},
 		{"pasted lines", []string{"a", "'b\r\nc\rd", "enter"}, []string{">ab", ">c", "d"}, "", false},
 		{"pasted before the end", []string{"'ad", "left", "'b\nc"}, []string{">ab"}, "cd", false},
 		{"pasted commands", []string{"'/quit\n//x\n\n", "y"}, []string{">/quit", ">//x"}, "y", false},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 
+	tea "charm.land/bubbletea/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,3 +19,8 @@ func stoppable() bool {
 
 // notifyResumed has c told when the program was stopped and goes on.
 func notifyResumed(c chan<- os.Signal) { signal.Notify(c, unix.SIGCONT) }
+
+// patched returns filter: nothing is lacking.
+func patched(_, _ *os.File, filter func(tea.Model, tea.Msg) tea.Msg) func(tea.Model, tea.Msg) tea.Msg {
+	return filter
+}
