@@ -117,7 +117,7 @@ func (c *Conn) landLocked() {
 	case c.broken || c.last:
 		c.doneLocked()
 	case c.pendingLocked():
-		c.room.queue.push(c)
+		c.room.queue.push(&c.room.queue.due, c)
 	default:
 		c.room.queue.rest(c)
 	}

@@ -71,17 +71,48 @@ func TestQueueUnderLoad(t *testing.T) {
 	q.epoch = 1
 	conns := make([]Conn, 10)
 	for i := range conns {
-		q.push(&conns[i])
+		q.push(&q.due, &conns[i])
 	}
 	for i := range 1_000_000 {
 		c := q.take()
 		if c != &conns[i%len(conns)] {
 			t.Fatal("not the one that has been due for longest")
 		}
-		q.push(c)
+		q.push(&q.due, c)
 	}
-	if n := cap(q.due); n > 1000 {
+	if n := cap(q.due.conns); n > 1000 {
 		t.Errorf("room for %d connections, with %d in it", n, len(conns))
+	}
+}
+
+// Who gets something of their own does not wait for all who are told what concerns everyone, nor do these for all of those.
+func TestQueueTurns(t *testing.T) {
+	var q queue
+	q.epoch = 1
+	conns := make([]Conn, 9)
+	for i := range conns {
+		q.rest(&conns[i])
+	}
+	q.readyAll()
+	own := make([]Conn, 3)
+	for i := range own {
+		q.rest(&own[i])
+		q.ready(&own[i])
+	}
+	taken := make(map[*Conn]int)
+	for i := range len(conns) + len(own) {
+		taken[q.take()] = i
+	}
+	for i := range own {
+		if at := taken[&own[i]]; at > 2*i+1 {
+			t.Errorf("connection %d with something of its own was taken after %d others", i, at)
+		}
+	}
+	if at := taken[&conns[len(own)-1]]; at > 2*len(own) {
+		t.Errorf("connection %d of the others was taken after %d", len(own)-1, at)
+	}
+	if q.take() != nil || len(taken) != len(conns)+len(own) {
+		t.Error("not each was taken once")
 	}
 }
 

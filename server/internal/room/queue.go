@@ -7,11 +7,18 @@ import "sync"
 type queue struct {
 	wake  sync.Cond // there are due connections, or the room is closed
 	idle  []*Conn
-	due   []*Conn // first in, first out, from next on
-	next  int
+	own   fifo   // due for something of their own, a unicast or a welcome, which does not wait for all of the others
+	due   fifo   // due for what concerns everyone, or once more
+	turn  bool   // to take from own rather than from due
 	busy  int    // flushers that do not wait, or are about to be woken
 	most  int    // flushers that there are
 	epoch uint64 // counts how often all idle connections became due, which touches none of them
+}
+
+// A fifo holds connections, first in, first out.
+type fifo struct {
+	conns []*Conn // from next on
+	next  int
 }
 
 // A place tells whether and where a connection is idle. Otherwise it is due, or someone writes to it.
@@ -20,10 +27,10 @@ type place struct {
 	index int    // in idle, then
 }
 
-// push adds a connection that has something to be sent.
-func (q *queue) push(c *Conn) {
+// push adds a connection that has something to be sent to one of the fifos.
+func (q *queue) push(f *fifo, c *Conn) {
 	c.place = place{}
-	q.due = append(q.due, c)
+	f.conns = append(f.conns, c)
 	q.start()
 }
 
@@ -58,12 +65,12 @@ func (q *queue) ready(c *Conn) {
 	q.idle[c.place.index] = q.idle[last]
 	q.idle[last].place.index = c.place.index
 	q.idle = q.idle[:last]
-	q.push(c)
+	q.push(&q.own, c)
 }
 
 // readyAll makes all idle connections due.
 func (q *queue) readyAll() {
-	q.due = append(q.due, q.idle...)
+	q.due.conns = append(q.due.conns, q.idle...)
 	q.idle = q.idle[:0]
 	q.epoch++
 	if q.waiting() > 0 {
@@ -72,18 +79,29 @@ func (q *queue) readyAll() {
 }
 
 // waiting returns how many connections are due.
-func (q *queue) waiting() int { return len(q.due) - q.next }
+func (q *queue) waiting() int { return q.own.len() + q.due.len() }
 
-// take removes and returns the connection that has been due for longest, or nil.
+// take removes and returns a connection that is due, or nil: in turn from those that have something of their own and from
+// the others.
 func (q *queue) take() *Conn {
-	if q.next > len(q.due)/2 || q.next == len(q.due) { // so that the room before next is used again
-		n := copy(q.due, q.due[q.next:])
-		clear(q.due[n:])
-		q.due, q.next = q.due[:n], 0
+	if q.turn = !q.turn; q.own.len() > 0 && (q.turn || q.due.len() == 0) {
+		return q.own.take()
 	}
-	if len(q.due) == 0 {
+	return q.due.take()
+}
+
+func (f *fifo) len() int { return len(f.conns) - f.next }
+
+// take removes and returns the first connection, or nil.
+func (f *fifo) take() *Conn {
+	if f.next > len(f.conns)/2 || f.next == len(f.conns) { // so that the room before next is used again
+		n := copy(f.conns, f.conns[f.next:])
+		clear(f.conns[n:])
+		f.conns, f.next = f.conns[:n], 0
+	}
+	if len(f.conns) == 0 {
 		return nil
 	}
-	q.next++
-	return q.due[q.next-1]
+	f.next++
+	return f.conns[f.next-1]
 }

@@ -248,7 +248,7 @@ func (r *Room) connectLocked(s *Session, c *Conn, at cursor) {
 	s.conn, c.at = c, at
 	r.here++
 	r.open.Add(1)
-	r.queue.push(c)
+	r.queue.push(&r.queue.own, c)
 }
 
 func (r *Room) announceLocked(s *Session) {
