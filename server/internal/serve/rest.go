@@ -16,7 +16,7 @@ var errQuiet = errors.New("nothing to read")
 
 // A rest is how a client waits for its next line without a goroutine.
 type rest struct {
-	socket int         // its number, once it was watched
+	socket int         // what to watch, set at construction; 0 where nothing can be, and the client never rests
 	alarm  *time.Timer // ends the rest when the client has been silent for too long; nil before the first one
 	on     atomic.Bool // who sets it to false runs the client
 }
@@ -43,7 +43,7 @@ func (c *client) pause() {
 	} else {
 		c.alarm.Reset(left)
 	}
-	c.on.Store(true)
+	c.on.Store(true) // from here on, who wakes c owns its fields
 	if err := c.watcher.watch(c); err != nil || c.writingEnded() {
 		c.wake()
 	}

@@ -114,8 +114,8 @@ type client struct {
 // Serve serves a connection and closes it when it ends, at once or, when its client is one to rest, later.
 func (s *Server) Serve(nc net.Conn) {
 	c := &client{Server: s, nc: nc, src: source{nc: nc, by: time.Now().Add(helloTime)}}
-	if tcp, ok := nc.(*net.TCPConn); ok && s.watcher != nil {
-		c.nc, c.src.rests = watched{tcp, c}, true
+	if c.socket = s.watcher.socket(nc); c.socket > 0 {
+		c.nc, c.src.rests = watched{nc.(*net.TCPConn), c}, true
 	}
 	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
 	c.run()
@@ -143,8 +143,10 @@ func (c *client) run() {
 		c.pause()
 		return
 	}
-	c.src.rests = false
-	c.watcher.forget(c)
+	if c.src.rests {
+		c.src.rests = false
+		c.watcher.forget(c)
+	}
 	if reason != "" {
 		c.conn.Lost(reason)
 	} else {

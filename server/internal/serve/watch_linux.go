@@ -58,28 +58,28 @@ func (w *watcher) run() {
 	}
 }
 
-// watch wakes c once, when something has come for it or its connection has ended. The socket stays open meanwhile: only
-// who runs c closes it.
-func (w *watcher) watch(c *client) error {
-	op := unix.EPOLL_CTL_MOD
-	if c.socket == 0 {
-		raw, err := c.src.nc.(*net.TCPConn).SyscallConn()
-		if err == nil {
-			err = raw.Control(func(fd uintptr) { c.socket = int(fd) })
-		}
-		if err != nil {
-			return err
-		}
-		op = unix.EPOLL_CTL_ADD
-		w.clients.Store(c.socket, c)
+// socket returns the number of nc, or 0 where it cannot be watched.
+func (w *watcher) socket(nc net.Conn) (number int) {
+	tcp, ok := nc.(*net.TCPConn)
+	if w == nil || !ok {
+		return 0
 	}
-	const what = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT
-	return unix.EpollCtl(w.epoll, op, c.socket, &unix.EpollEvent{Events: what, Fd: int32(c.socket)})
+	if raw, err := tcp.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { number = int(fd) })
+	}
+	return number
+}
+
+// watch wakes c once, when something has come for it or its connection has ended.
+func (w *watcher) watch(c *client) error {
+	event := &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(c.socket)}
+	err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_MOD, c.socket, event)
+	if err == unix.ENOENT { // the first time
+		w.clients.Store(c.socket, c)
+		err = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, c.socket, event)
+	}
+	return err
 }
 
 // forget is called before the socket of c is closed, whose number another one may have then.
-func (w *watcher) forget(c *client) {
-	if c.socket != 0 {
-		w.clients.Delete(c.socket)
-	}
-}
+func (w *watcher) forget(c *client) { w.clients.Delete(c.socket) }

@@ -2,7 +2,10 @@
 
 package serve
 
-import "errors"
+import (
+	"errors"
+	"net"
+)
 
 // A watcher does not exist here: every client keeps its goroutine.
 type watcher struct{}
@@ -10,6 +13,8 @@ type watcher struct{}
 func newWatcher(func()) *watcher { return nil }
 
 func (*watcher) close() {}
+
+func (*watcher) socket(net.Conn) int { return 0 }
 
 func (*watcher) watch(*client) error { return errors.ErrUnsupported }
 
