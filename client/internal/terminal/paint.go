@@ -33,13 +33,12 @@ var (
 
 // A painter gives lines their look. It adds nothing to their texts but sequences of its own.
 type painter struct {
-	own     *regexp.Regexp // the user's own name as a word
-	columns ansi.Method    // how the terminal counts them
+	own *regexp.Regexp // the user's own name as a word
 }
 
 func newPainter(own string) painter {
 	const edge = `(^|$|[^\pL\pM\pN])`
-	return painter{regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(own)) + `)` + edge), ansi.WcWidth}
+	return painter{regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(own)) + `)` + edge)}
 }
 
 // paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user.
@@ -69,7 +68,7 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 	}
 	var b strings.Builder
 	w := lipgloss.NewWrapWriter(&b) // keeps a look over the end of a row
-	io.WriteString(w, p.wrap(text, room-indent))
+	io.WriteString(w, wrap(text, room-indent))
 	w.Close()
 	text = strings.ReplaceAll(b.String(), "\n", "\n"+strings.Repeat(" ", indent))
 	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), calls
@@ -77,11 +76,11 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 
 // wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which have no spaces
 // between them, begins where it is and is broken there.
-func (p painter) wrap(text string, room int) string {
+func wrap(text string, room int) string {
 	var b strings.Builder
 	at := 0 // the column
 	for i, word := range strings.Split(text, " ") {
-		width := p.columns.StringWidth(word)
+		width := extent(word)
 		breaks := width > room || width > utf8.RuneCountInString(ansi.Strip(word))
 		if i > 0 && (at+1+width <= room || breaks && at+2 < room) {
 			b.WriteByte(' ')
@@ -91,14 +90,19 @@ func (p painter) wrap(text string, room int) string {
 			at = 0
 		}
 		if at+width > room {
-			word = p.columns.Hardwrap(strings.Repeat(" ", at)+word, room, true)[at:]
-			width, at = p.columns.StringWidth(word[strings.LastIndexByte(word, '\n')+1:]), 0
+			word = ansi.HardwrapWc(strings.Repeat(" ", at)+word, room, true)
+			word = ansi.Hardwrap(word, room, true)[at:]
+			width, at = extent(word[strings.LastIndexByte(word, '\n')+1:]), 0
 		}
 		b.WriteString(word)
 		at += width
 	}
 	return b.String()
 }
+
+// extent returns how many columns text takes at most, in any terminal. A row that is longer than Bubble Tea or the terminal
+// count would push the prompt away.
+func extent(text string) int { return max(ansi.StringWidth(text), ansi.StringWidthWc(text)) }
 
 // clock returns the time of day, and the day when it is not today.
 func clock(at, now time.Time) string {

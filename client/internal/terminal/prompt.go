@@ -61,6 +61,7 @@ type prompt struct {
 	line          textinput.Model
 	typed         chan<- chat.Input // nil after it was closed
 	width, height int               // of the screen
+	columns       ansi.Method       // how the terminal and Bubble Tea count those of a text
 	queue         []chat.Input      // what the chat could not take yet
 	fed           int               // lines handed on that the status does not count yet
 	past          []string          // lines that were typed before; the last one is new
@@ -153,17 +154,20 @@ func (p *prompt) print() tea.Cmd {
 
 // paintAll returns the rows of all lines that are to be printed, and whether one calls the user.
 func (p *prompt) paintAll() (rows []string, calls bool) {
-	if p.missed > 0 {
-		rows = append(rows, fmt.Sprintf("... %d messages not shown", p.missed))
-	}
 	now := time.Now()
-	for _, l := range p.lines {
-		if p.earlier && l.Kind != chat.Earlier {
-			rows = append(rows, dim.Render("--- new from here"))
-		}
-		p.earlier = l.Kind == chat.Earlier
+	add := func(l chat.Line) {
 		painted, calling := p.paint(l, p.width-1, now)
 		rows, calls = append(rows, painted...), calls || calling
+	}
+	if p.missed > 0 {
+		add(chat.Line{Text: fmt.Sprintf("... %d messages not shown", p.missed)})
+	}
+	for _, l := range p.lines {
+		if p.earlier && l.Kind != chat.Earlier {
+			add(chat.Line{Kind: chat.Presence, Text: "--- new from here"})
+		}
+		p.earlier = l.Kind == chat.Earlier
+		add(l)
 	}
 	p.lines, p.missed = nil, 0
 	return rows, calls
