@@ -142,20 +142,21 @@ func (p *prompt) View() tea.View {
 		before, after = chat.Escape(before), chat.Escape(after)
 	}
 	head := p.head(time.Now())
-	room := p.width - 1 - p.columns.StringWidth(head)
+	room := p.size.Width - 1 - p.columns.StringWidth(head)
 	if over := p.columns.StringWidth(before) - room; over > 0 { // scroll by half of what fits
 		half := max(room/2, 1)
 		before = p.columns.TruncateLeft(before, (over/half+1)*half, "")
 	}
-	rows := []string{p.columns.Truncate(head+before+after, p.width-1, "")}
+	rows := []string{p.columns.Truncate(head+before+after, p.size.Width-1, "")}
 	for _, row := range p.below() {
-		rows = append(rows, dim.Render(p.columns.Truncate(row, p.width-1, "…")))
+		rows = append(rows, dim.Render(p.columns.Truncate(row, p.size.Width-1, "…")))
 	}
 	// Bubble Tea leaves the cursor where it printed above the view if that is equal to the one before, so none is: what
 	// follows the rows is the colour of nothing.
 	p.views++
+	p.drawn = head + before
 	view := tea.NewView(strings.Join(rows, "\n") + fmt.Sprintf("\x1b[38;5;%dm\x1b[m", p.views%256))
-	x := min(p.columns.StringWidth(head+before), p.width-1)
+	x := min(p.columns.StringWidth(p.drawn), p.size.Width-1)
 	// A shape that Bubble Tea does not know leaves the cursor as the user has set it.
 	view.Cursor = &tea.Cursor{Position: tea.Position{X: x}, Shape: -1}
 	return view
@@ -168,7 +169,7 @@ func (p *prompt) head(now time.Time) string {
 		to = "to " + p.status.To
 	}
 	if p.pasted != nil {
-		return p.columns.Truncate(fmt.Sprintf("send %d lines? y/n [%s] ", len(p.pasted), to), p.width-2, "… ")
+		return p.columns.Truncate(fmt.Sprintf("send %d lines? y/n [%s] ", len(p.pasted), to), p.size.Width-2, "… ")
 	}
 	parts := []string{to}
 	if wait := math.Ceil(p.status.Retry.Sub(now).Seconds()); p.status.Away && wait > 0 {
@@ -183,7 +184,11 @@ func (p *prompt) head(now time.Time) string {
 	if waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d waiting", waiting))
 	}
-	return p.columns.Truncate("["+strings.Join(parts, ", "), max(p.width*2/3-2, 1), "…") + "] "
+	most := p.size.Width*2/3 - 3
+	if most < 2 { // not even a letter and a … have room beside the line
+		return ""
+	}
+	return p.columns.Truncate("["+strings.Join(parts, ", "), most, "…") + "] "
 }
 
 // below returns the rows under the line: how far the download is, and the hint.
@@ -192,9 +197,9 @@ func (p *prompt) below() (rows []string) {
 		rows = append(rows, progress(g, time.Now()))
 	}
 	if p.hint != "" {
-		rows = append(rows, strings.Split(p.columns.Wrap(p.hint, p.width-1, ""), "\n")...)
+		rows = append(rows, strings.Split(p.columns.Wrap(p.hint, p.size.Width-1, ""), "\n")...)
 	}
-	return rows[:min(len(rows), p.height-1)]
+	return rows[:min(len(rows), p.size.Height-1)]
 }
 
 // progress says how far a download is: the numbers first, as a long name may be cut off.

@@ -150,7 +150,7 @@ func FuzzPaint(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, from, to, text string, kind, width int) {
-		width = min(max(width, 4), 200)
+		width = min(max(width, 2), 200)
 		kind = kind & 7 % 5
 		l := chat.Line{Kind: chat.Kind(kind), At: fresh, From: chat.Escape(from), To: chat.Escape(to), Text: chat.Escape(text)}
 		rows, _ := newPainter("al").paint(l, width-1, noon)
@@ -158,7 +158,7 @@ func FuzzPaint(f *testing.F) {
 			check(t, row, extent, width-1)
 		}
 		p := newPrompt("al", nil)
-		p.Update(tea.WindowSizeMsg{Width: width, Height: 9})
+		p.resize(tea.WindowSizeMsg{Width: width, Height: 9})
 		p.Update(news{status: chat.Status{To: chat.Escape(to)}})
 		p.set(text)
 		p.hint = chat.Escape(from)

@@ -58,28 +58,31 @@ func nextFrame() tea.Cmd { return tea.Tick(frame, func(time.Time) tea.Msg { retu
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
 	painter
-	line          textinput.Model
-	typed         chan<- chat.Input // nil after it was closed
-	width, height int               // of the screen
-	columns       ansi.Method       // how the terminal and Bubble Tea count those of a text
-	queue         []chat.Input      // what the chat could not take yet
-	fed           int               // lines handed on that the status does not count yet
-	past          []string          // lines that were typed before; the last one is new
-	at            int               // which of past the line is
-	killed        string            // what was cut out last
-	pasted        []chat.Input      // lines that wait for an answer
-	rest          string            // what is on the line when they are sent
-	hint          string            // what is said below the line until the next key
-	news                            // the lines that are not printed yet, and how things are now
-	since         time.Time         // of the oldest message that the server has not taken
-	ticking       bool              // a tick will come
-	earlier       bool              // the line printed last is of the history
-	views         int               // how often it was drawn
-	rang          time.Time         // when the bell rang last
+	line     textinput.Model
+	typed    chan<- chat.Input // nil after it was closed
+	size     tea.WindowSizeMsg // of the screen
+	columns  ansi.Method       // how the terminal and Bubble Tea count those of a text
+	queue    []chat.Input      // what the chat could not take yet
+	fed      int               // lines handed on that the status does not count yet
+	past     []string          // lines that were typed before; the last one is new
+	at       int               // which of past the line is
+	killed   string            // what was cut out last
+	pasted   []chat.Input      // lines that wait for an answer
+	rest     string            // what is on the line when they are sent
+	hint     string            // what is said below the line until the next key
+	news                       // the lines that are not printed yet, and how things are now
+	since    time.Time         // of the oldest message that the server has not taken
+	ticking  bool              // a tick will come
+	printing bool              // lines may be on their way to the terminal
+	earlier  bool              // the line printed last is of the history
+	views    int               // how often it was drawn
+	drawn    string            // what stood before the cursor then
+	pieces   []string          // rows that the terminal may have broken drawn into; nil when nothing is to be done about it
+	rang     time.Time         // when the bell rang last
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
-	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, past: []string{""}, width: 80, height: 24}
+	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, past: []string{""}, size: tea.WindowSizeMsg{Width: 80, Height: 24}}
 	p.line.KeyMap.Paste.SetEnabled(false) // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.Focus()
 	return p
@@ -106,8 +109,6 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tick:
 		cmd = p.print()
-	case tea.WindowSizeMsg:
-		p.width, p.height = max(msg.Width, 4), max(msg.Height, 2)
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value.IsReset() || msg.Value.IsSet()) {
 			p.columns = ansi.GraphemeWidth // which Bubble Tea has it use then
@@ -123,6 +124,30 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, cmd
 }
 
+// resize takes the size of the window, unless the terminal does not know it, as some serial lines and containers do not. It
+// reports whether to ask where the cursor is. When a window becomes narrower than what stands before the cursor, most
+// terminals break the row, and the cursor is in a later one than the prompt begins in; others cut it off at the edge.
+func (p *prompt) resize(size tea.WindowSizeMsg) (ask bool) {
+	if size.Width > 0 && size.Height > 0 {
+		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}
+	}
+	p.pieces = nil
+	if !p.printing {
+		p.pieces = strings.Split(p.columns.Hardwrap(p.drawn, p.size.Width, true), "\n")
+	}
+	return len(p.pieces) > 1
+}
+
+// broken takes the answer, the column of the cursor, and returns how many rows above it the prompt begins. It is 0 unless the
+// answer can mean nothing else, and nothing was printed meanwhile: a message must never be taken for a piece of the prompt.
+func (p *prompt) broken(column int) (up int) {
+	if n := len(p.pieces); n > 1 && column == p.columns.StringWidth(p.pieces[n-1]) && column != p.size.Width-1 {
+		up = n - 1
+	}
+	p.pieces = nil
+	return up
+}
+
 // print prints what there is above the prompt, and looks again after a frame when more is to be expected. What is printed
 // at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
@@ -135,10 +160,13 @@ func (p *prompt) print() tea.Cmd {
 		p.ticking = false
 		return tea.Quit
 	}
+	if p.printing = len(rows) > 0; p.printing {
+		p.pieces = nil
+	}
 	s := p.status
 	p.ticking = len(rows)+len(p.queue) > 0 || s.Away || s.Waiting > 0 || s.Getting.Name != ""
 	var cmds []tea.Cmd
-	for most := max(1, p.height-len(p.below())-1); len(rows) > 0; {
+	for most := max(1, p.size.Height-len(p.below())-1); len(rows) > 0; {
 		n := min(len(rows), most)
 		cmds = append(cmds, tea.Println(strings.Join(rows[:n], "\n")))
 		rows = rows[n:]
@@ -156,7 +184,7 @@ func (p *prompt) print() tea.Cmd {
 func (p *prompt) paintAll() (rows []string, calls bool) {
 	now := time.Now()
 	add := func(l chat.Line) {
-		painted, calling := p.paint(l, p.width-1, now)
+		painted, calling := p.paint(l, p.size.Width-1, now)
 		rows, calls = append(rows, painted...), calls || calling
 	}
 	if p.missed > 0 {
