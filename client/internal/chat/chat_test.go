@@ -97,6 +97,8 @@ func TestChat(t *testing.T) {
 			. /fils
 			. /
 			. /h
+			. /e
+			. /QUI
 			. /help nonsense
 			. /to
 			. /to a b
@@ -109,6 +111,8 @@ func TestChat(t *testing.T) {
 			! client: unknown command /fils: did you mean /files?
 			! client: the name of a command is missing: /help shows them
 			! client: /h could be /history or /help: type more of it
+			! client: /e is not enough to leave: type /quit
+			! client: /QUI could be /quiet or /quit: type more of it
 			! client: unknown command /nonsense: /help shows all
 			! client: /to: the name is empty: use 1 to 32 letters or digits
 			! client: /to: "a b" cannot be a name: use letters and digits, without spaces

@@ -100,6 +100,8 @@ func (c *Chat) resolve(typed, argument string) {
 		c.fail("unknown command %.40s: %s", typed, nearest(typed))
 	case len(found) > 1:
 		c.fail("%s could be %s or %s: type more of it", typed, found[0].name(), found[1].name())
+	case found[0].name() == "/quit" && !slices.Contains(strings.Fields(found[0].Names), strings.ToLower(typed)):
+		c.fail("%s is not enough to leave: type /quit", typed)
 	default:
 		c.do(found[0].name(), argument)
 	}
