@@ -19,9 +19,9 @@ var cuts = map[string]tea.Key{
 }
 
 func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
-	name, hint := key.String(), p.hint
-	p.hint = ""
+	name, hint, again := key.String(), p.hint, p.cutting
 	movement, cutting := cuts[name]
+	p.hint, p.cutting = "", cutting
 	switch {
 	case p.pasted != nil:
 		switch name {
@@ -63,8 +63,15 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	case cutting:
 		from := p.line.Position()
 		p.line, cmd = p.line.Update(tea.KeyPressMsg(movement))
-		if killed := p.cut(min(from, p.line.Position()), max(from, p.line.Position())); killed != "" {
+		to := p.line.Position()
+		switch killed := p.cut(min(from, to), max(from, to)); {
+		case killed == "":
+		case !again:
 			p.killed = killed
+		case to < from:
+			p.killed = killed + p.killed
+		default:
+			p.killed += killed
 		}
 	default:
 		p.line, cmd = p.line.Update(key)
@@ -141,6 +148,7 @@ func (p *prompt) recall(at int) {
 // paste takes a text as if it were typed, but for this: what has several lines is never a command, and its lines are sent
 // as they are. The last one stays on the line when it has no end. Where a command is typed, all goes on its line.
 func (p *prompt) paste(text string) {
+	p.cutting = false
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	before, _ := p.split()
 	first := p.pasted == nil

@@ -66,7 +66,8 @@ type prompt struct {
 	fed      int               // lines handed on that the status does not count yet
 	past     []string          // lines that were typed before; the last one is new
 	at       int               // which of past the line is
-	killed   string            // what was cut out last
+	killed   string            // what was cut out last, by several keys when nothing came between them
+	cutting  bool              // the last key cut something out
 	pasted   []chat.Input      // lines that wait for an answer
 	rest     string            // what is on the line when they are sent
 	hint     string            // what is said below the line until the next key
