@@ -73,8 +73,8 @@ func (c *Chat) enter(in Input) {
 	text := strings.ReplaceAll(strings.TrimSuffix(in.Text, "\r"), "\t", " ")
 	err := wire.CheckText([]byte(text))
 	switch {
-	case in.Partial:
-		c.complete(in.Text)
+	case in.Complete != nil:
+		c.complete(in)
 	case len(text) > wire.MaxLine:
 		c.fail("not sent: a line of %d or more bytes, at most %d are allowed", len(text), wire.MaxLine)
 	case err != nil:

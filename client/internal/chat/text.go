@@ -50,9 +50,9 @@ func (l Line) String() string {
 
 // Input is a line that the user typed, which may be a command.
 type Input struct {
-	Text    string
-	Pasted  bool // it is to be sent, whatever it begins with
-	Partial bool // it is not done: say what may stand at its end
+	Text     string
+	Pasted   bool             // it is to be sent, whatever it begins with
+	Complete func(Completion) // not nil when it is not done: takes how it may go on, perhaps later
 }
 
 // A Status is what a user wants to know all the time.
@@ -75,9 +75,8 @@ type Progress struct {
 
 // A Face shows the chat to whoever uses it.
 type Face interface {
-	Show(Line)           // shows a line
-	Complete(Completion) // answers partial input
-	Flush(Status) error  // puts on the screen what is not there yet, and how things are now
+	Show(Line)          // shows a line
+	Flush(Status) error // puts on the screen what is not there yet, and how things are now
 }
 
 // Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop, and what

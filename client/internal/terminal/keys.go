@@ -185,7 +185,7 @@ func (p *prompt) decide(send bool) {
 // ask asks how what stands before the cursor may go on.
 func (p *prompt) ask() {
 	if before, _ := p.split(); before != "" && p.typed != nil {
-		p.put(chat.Input{Text: before, Partial: true})
+		p.put(chat.Input{Text: before, Complete: func(c chat.Completion) { p.send(c) }})
 	}
 }
 

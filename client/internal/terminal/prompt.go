@@ -60,6 +60,7 @@ type prompt struct {
 	painter
 	line     textinput.Model
 	typed    chan<- chat.Input // nil after it was closed
+	send     func(tea.Msg)     // has Update called with a message
 	size     tea.WindowSizeMsg // of the screen
 	columns  ansi.Method       // how the terminal and Bubble Tea count those of a text
 	queue    []chat.Input      // what the chat could not take yet
@@ -221,7 +222,7 @@ func (p *prompt) feed() {
 // put adds to what is handed on, before pasted lines that wait: a command is not for those who read these.
 func (p *prompt) put(in chat.Input) {
 	at := slices.IndexFunc(p.queue, func(in chat.Input) bool { return in.Pasted })
-	if at < 0 || !in.Partial && !command(in.Text) {
+	if at < 0 || in.Complete == nil && !command(in.Text) {
 		at = len(p.queue)
 	}
 	p.queue = slices.Insert(p.queue, at, in)

@@ -20,34 +20,36 @@ type Face struct {
 	// set at construction, never changed
 	program *tea.Program
 	out     *os.File
-	typed   chan chat.Input
-	told    chan news      // for the prompt, which takes its time when the terminal is slow
-	resumed chan os.Signal // the program was stopped from outside and goes on
+	told    chan news // for the prompt, which takes its time when the terminal is slow
 	running sync.WaitGroup
 
 	news news  // to be told, and the status that was told last
 	err  error // what ended the program; set before running is done
 }
 
-// New takes the terminal over, until Close, for the user of that name. On Windows Bubble Tea has the console understand
-// sequences, both ways, and the os package reads and writes it in UTF-16, whatever its code page: nothing is left to do.
-func New(in, out *os.File, name string) *Face {
-	f := &Face{out: out, typed: make(chan chat.Input, readable), told: make(chan news, 1), resumed: make(chan os.Signal, 1)}
-	p := newPrompt(name, f.typed)
+// New takes the terminal over, until Close, for the user of that name. It returns the lines that are typed, too, which end
+// when that person wants to leave. On Windows Bubble Tea has the console understand sequences, both ways, and the os package
+// reads and writes it in UTF-16, whatever its code page: nothing is left to do.
+func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
+	f := &Face{out: out, told: make(chan news, 1)}
+	typed := make(chan chat.Input, readable)
+	p := newPrompt(name, typed)
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
 	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(f.filter))
-	notifyResumed(f.resumed)
+	p.send = f.program.Send
+	resumed := make(chan os.Signal, 1) // the program was stopped from outside and goes on
+	notifyResumed(resumed)
 	f.running.Go(func() {
-		for range f.resumed {
+		for range resumed {
 			f.program.Send(tea.ResumeMsg{})
 		}
 	})
 	f.running.Go(func() {
 		_, f.err = f.program.Run()
-		signal.Stop(f.resumed)
-		close(f.resumed)
+		signal.Stop(resumed)
+		close(resumed)
 		p.hangUp()
 	})
 	f.running.Go(func() {
@@ -55,7 +57,7 @@ func New(in, out *os.File, name string) *Face {
 			f.program.Send(n)
 		}
 	})
-	return f
+	return f, typed
 }
 
 // filter is called before Bubble Tea heeds a message. What Bubble Tea draws begins in the row of the cursor, so where the
@@ -81,9 +83,6 @@ func (f *Face) filter(m tea.Model, msg tea.Msg) tea.Msg {
 	return msg
 }
 
-// Input returns the lines that are typed. It is closed when the person wants to leave.
-func (f *Face) Input() <-chan chat.Input { return f.typed }
-
 // Close prints what is left and gives the terminal back as it was.
 func (f *Face) Close() error {
 	f.news.last = true
@@ -99,9 +98,6 @@ func (f *Face) Show(l chat.Line) {
 		f.tell()
 	}
 }
-
-// Complete completes the line that is typed.
-func (f *Face) Complete(c chat.Completion) { f.program.Send(c) }
 
 // Flush has the prompt told what there is.
 func (f *Face) Flush(s chat.Status) error {

@@ -85,7 +85,7 @@ func TestPrompt(t *testing.T) {
 			p.hangUp()
 			var got []string
 			for in := range typed {
-				got = append(got, map[bool]string{true: ">"}[in.Pasted]+map[bool]string{true: "?"}[in.Partial]+in.Text)
+				got = append(got, map[bool]string{true: ">"}[in.Pasted]+map[bool]string{true: "?"}[in.Complete != nil]+in.Text)
 			}
 			if diff := cmp.Diff(tt.typed, got); diff != "" {
 				t.Errorf("typed (-want +got):\n%s", diff)
