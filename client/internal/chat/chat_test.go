@@ -84,13 +84,16 @@ func TestChat(t *testing.T) {
 			(earlier) you: back`, 1},
 		{"a person", true, `
 			< SAID 3 0 bob old
+			< JOINED 11 0 alice
 			. hello
 			> SAY hello
-			< OK 11
+			< OK 12
 			. /tell bob psst
 			> TELL bob psst
-			< OK 12`, `
+			< OK 13`, `
 			(earlier) bob: old
+			--- new from here
+			alice has joined
 			you: hello
 			you → bob: psst`, 0},
 		{"not understood", false, `

@@ -259,7 +259,7 @@ func (c *Chat) showKnown(argument string) {
 		c.show("nothing was said yet")
 	}
 	for _, l := range c.known[max(0, len(c.known)-n):] {
-		l.Kind = Again
+		l.Kind = Earlier
 		c.face.Show(l)
 	}
 }

@@ -25,6 +25,9 @@ func (c *Chat) line(m wire.Message) {
 	switch m.Verb {
 	case wire.Joined:
 		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
+			if own && c.cfg.Person && len(c.known) > 0 {
+				c.face.Show(Line{Kind: Presence, Text: "--- new from here"})
+			}
 			c.joined = c.joined || own
 			c.presence(m, "has joined")
 		}

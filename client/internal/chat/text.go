@@ -15,8 +15,7 @@ const (
 	Answer   Kind = iota // the server's or the program's own words, and what a command asked for
 	Message              // what someone, or the server unasked, said just now
 	Presence             // who came and went
-	Earlier              // what someone said before the user joined
-	Again                // what was shown before
+	Earlier              // what someone said before the user joined, or what was shown before
 	Failure              // what went wrong
 )
 
@@ -42,7 +41,7 @@ func (l Line) Head(look func(name string) string) string {
 // String returns the line as plain text.
 func (l Line) String() string {
 	text := l.Head(func(name string) string { return name }) + l.Text
-	if l.Kind == Earlier || l.Kind == Again {
+	if l.Kind == Earlier {
 		text = "(earlier) " + text
 	}
 	return text

@@ -53,7 +53,7 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 		text = before.String() + text
 	}
 	switch text = l.Head(look) + text; l.Kind {
-	case chat.Presence, chat.Earlier, chat.Again:
+	case chat.Presence, chat.Earlier:
 		text = dim.Render(ansi.Strip(text))
 	case chat.Failure:
 		text = wrong.Render(text)

@@ -41,12 +41,12 @@ func (n *news) add(later news) {
 		}
 	}
 	n.lines = slices.DeleteFunc(n.lines, func(l chat.Line) bool {
-		if over <= 0 || !live(l) {
-			return false
+		drop := over > 0 && live(l)
+		if drop {
+			over--
+			n.missed++
 		}
-		over--
-		n.missed++
-		return true
+		return drop
 	})
 }
 
@@ -76,7 +76,6 @@ type prompt struct {
 	since    time.Time         // of the oldest message that the server has not taken
 	ticking  bool              // a tick will come
 	printing bool              // lines may be on their way to the terminal
-	earlier  bool              // the line printed last is of the history
 	views    int               // how often it was drawn
 	drawn    string            // what stood before the cursor then
 	pieces   []string          // rows that the terminal may have broken drawn into; nil when nothing is to be done about it
@@ -84,18 +83,16 @@ type prompt struct {
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
-	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, past: []string{""}, size: tea.WindowSizeMsg{Width: 80, Height: 24}}
-	p.line.KeyMap.Paste.SetEnabled(false) // the terminal pastes; to ask another program for the clipboard is not ours
+	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
+	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
+	p.line.KeyMap.Paste.SetEnabled(false)             // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.Focus()
 	return p
 }
 
 // Init is part of tea.Model. What is printed before Bubble Tea has drawn the prompt for the first time erases the screen, so
 // the first print waits for a frame.
-func (p *prompt) Init() tea.Cmd {
-	p.ticking = true
-	return nextFrame()
-}
+func (p *prompt) Init() tea.Cmd { return nextFrame() }
 
 // Update is part of tea.Model.
 func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -168,10 +165,8 @@ func (p *prompt) print() tea.Cmd {
 	s := p.status
 	p.ticking = len(rows)+len(p.queue) > 0 || s.Away || s.Waiting > 0 || s.Getting.Name != ""
 	var cmds []tea.Cmd
-	for most := max(1, p.size.Height-len(p.below())-1); len(rows) > 0; {
-		n := min(len(rows), most)
-		cmds = append(cmds, tea.Println(strings.Join(rows[:n], "\n")))
-		rows = rows[n:]
+	for chunk := range slices.Chunk(rows, max(1, p.size.Height-len(p.below())-1)) {
+		cmds = append(cmds, tea.Println(strings.Join(chunk, "\n")))
 	}
 	if calls && time.Since(p.rang) > time.Second { // not at each of a flood
 		p.rang, cmds = time.Now(), append(cmds, tea.Raw("\a"))
@@ -184,20 +179,13 @@ func (p *prompt) print() tea.Cmd {
 
 // paintAll returns the rows of all lines that are to be printed, and whether one calls the user.
 func (p *prompt) paintAll() (rows []string, calls bool) {
+	if p.missed > 0 {
+		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: fmt.Sprintf("... %d messages not shown", p.missed)})
+	}
 	now := time.Now()
-	add := func(l chat.Line) {
+	for _, l := range p.lines {
 		painted, calling := p.paint(l, p.size.Width-1, now)
 		rows, calls = append(rows, painted...), calls || calling
-	}
-	if p.missed > 0 {
-		add(chat.Line{Text: fmt.Sprintf("... %d messages not shown", p.missed)})
-	}
-	for _, l := range p.lines {
-		if p.earlier && l.Kind != chat.Earlier {
-			add(chat.Line{Kind: chat.Presence, Text: "--- new from here"})
-		}
-		p.earlier = l.Kind == chat.Earlier
-		add(l)
 	}
 	p.lines, p.missed = nil, 0
 	return rows, calls

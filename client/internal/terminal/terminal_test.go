@@ -149,7 +149,6 @@ func TestFlood(t *testing.T) {
 	f.Flush(chat.Status{Waiting: 1})
 	told := <-f.told
 	p := newPrompt("alice", nil)
-	p.ticking = true
 	for _, n := range []news{{lines: told.lines[:50]}, {lines: told.lines[50:], missed: told.missed, status: told.status}} {
 		p.Update(n)
 	}
@@ -233,6 +232,7 @@ func TestBroken(t *testing.T) {
 			}
 			p.resize(tea.WindowSizeMsg{Width: tt.width, Height: 9})
 			p.Update(news{lines: []chat.Line{{Text: "hi"}}})
+			p.Update(tick{})
 			if got := p.broken(tt.column); got != 0 || p.resize(tea.WindowSizeMsg{Width: 9, Height: 9}) {
 				t.Errorf("%d rows above though a line was printed meanwhile", got)
 			}
