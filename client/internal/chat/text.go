@@ -104,10 +104,7 @@ func Escape(s string) string {
 
 // obeyed reports whether r does something other than to show itself.
 func obeyed(r rune) bool {
-	switch {
-	case r >= ' ' && r < 0x7f:
-		return false
-	case unicode.Is(unicode.Prepended_Concatenation_Mark, r): // signs that some scripts show around a number
+	if r >= ' ' && r < 0x7f || unicode.Is(unicode.Prepended_Concatenation_Mark, r) { // signs that scripts show around a number
 		return false
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
@@ -116,6 +113,14 @@ func obeyed(r rune) bool {
 // joined reports whether r may stand beside a joiner.
 func joined(r rune) bool {
 	return r > 0x7f && unicode.IsGraphic(r) && !unicode.IsSpace(r) && !obeyed(r)
+}
+
+// Count returns a number of things, whose name is what.
+func Count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprint(n, " ", what)
 }
 
 func inBrackets(text string) string {
