@@ -112,7 +112,7 @@ func TestChat(t *testing.T) {
 			. /get ` + strings.Repeat("x", 4092) + `
 			. \e[2J`, `
 			! client: unknown command /fils: did you mean /files?
-			! client: the name of a command is missing: /help shows them
+			! client: / could be /all or /to or /tell or /who or /files or /get or /cancel or /history or /ignore or /quiet or /help or /quit: type more of it
 			! client: /h could be /history or /help: type more of it
 			! client: /e is not enough to leave: type /quit
 			! client: /QUI could be /quiet or /quit: type more of it

@@ -17,51 +17,50 @@ import (
 )
 
 // showEarlier is the messages that /history shows without a number: a screen of them.
-const showEarlier = 20
+const showEarlier = "20"
 
 // A command is one that the user may type.
 type command struct {
-	Names                   string // the first is its own, the others are what people know it as from elsewhere
-	Argument, Help, Example string
+	names                   []string // the first is its own, the others are what people know it as from elsewhere
+	argument, help, example string
 }
 
 // commands is the list that /help shows: what to type, and what it does.
 var commands = []command{
-	{"/all", "", "talk to everyone, as at the start", "/all"},
-	{"/to", "NAME", "talk to NAME alone", "/to bob"},
-	{"/tell /msg /w", "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
-	{"/who", "", "show who is here", "/who"},
-	{"/files /list", "", "show what the shared folder holds; also /list", "/files"},
-	{"/get", "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
-	{"/cancel", "", "stop the downloads", "/cancel"},
-	{"/history", "[N]", "show the newest N messages again (20)", "/history 50"},
-	{"/ignore", "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
-	{"/quiet", "", "do not show who comes and goes, or show it again", "/quiet"},
-	{"/help", "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
-	{"/quit /q /exit", "", "leave; also /q and /exit", "/quit"},
-	{"//TEXT", "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
+	{[]string{"/all"}, "", "talk to everyone, as at the start", "/all"},
+	{[]string{"/to"}, "NAME", "talk to NAME alone", "/to bob"},
+	{[]string{"/tell", "/msg", "/w"}, "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
+	{[]string{"/who"}, "", "show who is here", "/who"},
+	{[]string{"/files", "/list"}, "", "show what the shared folder holds; also /list", "/files"},
+	{[]string{"/get"}, "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
+	{[]string{"/cancel"}, "", "stop the downloads", "/cancel"},
+	{[]string{"/history"}, "[N]", "show the newest N messages again (20)", "/history 50"},
+	{[]string{"/ignore"}, "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
+	{[]string{"/quiet"}, "", "do not show who comes and goes, or show it again", "/quiet"},
+	{[]string{"/help"}, "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
+	{[]string{"/quit", "/q", "/exit"}, "", "leave; also /q and /exit", "/quit"},
+	{[]string{"//TEXT"}, "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
 }
 
-// name returns the command's own name.
-func (h command) name() string { return strings.Fields(h.Names)[0] }
+// typable are the commands that have a name of their own.
+var typable = commands[:len(commands)-1]
 
-// commandNames returns the names of all commands.
-func commandNames() (all []string) {
-	for _, h := range commands[:len(commands)-1] {
-		all = append(all, h.name())
+// namesOf returns the own names of commands.
+func namesOf(some []command) (names []string) {
+	for _, h := range some {
+		names = append(names, h.names[0])
 	}
-	return all
+	return names
 }
 
 // resolve returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
 func resolve(typed string) (found []command) {
 	typed = strings.ToLower(typed)
-	for _, h := range commands[:len(commands)-1] {
-		names := strings.Fields(h.Names)
-		if slices.Contains(names, typed) {
+	for _, h := range typable {
+		if slices.Contains(h.names, typed) {
 			return []command{h}
 		}
-		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
+		if slices.ContainsFunc(h.names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
 			found = append(found, h)
 		}
 	}
@@ -94,16 +93,14 @@ func (c *Chat) enter(in Input) {
 func (c *Chat) resolve(typed, argument string) {
 	found := resolve(typed)
 	switch {
-	case typed == "/":
-		c.fail("the name of a command is missing: /help shows them")
 	case len(found) == 0:
 		c.fail("unknown command %.40s: %s", typed, nearest(typed))
 	case len(found) > 1:
-		c.fail("%s could be %s or %s: type more of it", typed, found[0].name(), found[1].name())
-	case found[0].name() == "/quit" && !slices.Contains(strings.Fields(found[0].Names), strings.ToLower(typed)):
+		c.fail("%s could be %s: type more of it", typed, strings.Join(namesOf(found), " or "))
+	case found[0].names[0] == "/quit" && !slices.Contains(found[0].names, strings.ToLower(typed)):
 		c.fail("%s is not enough to leave: type /quit", typed)
 	default:
-		c.do(found[0].name(), argument)
+		c.do(found[0].names[0], argument)
 	}
 }
 
@@ -156,9 +153,9 @@ func (c *Chat) help(typed string) {
 		}
 	}
 	for _, h := range shown {
-		c.show("%-16s %s", strings.TrimSpace(h.name()+" "+h.Argument), h.Help)
+		c.show("%-16s %s", strings.TrimSpace(h.names[0]+" "+h.argument), h.help)
 		if typed != "" {
-			c.show("for example:     %s", h.Example)
+			c.show("for example:     %s", h.example)
 		}
 	}
 }
@@ -170,11 +167,9 @@ func (c *Chat) talkTo(name string) {
 		return
 	}
 	c.with(wire.Who, 0, func(users *list) {
-		note := ", who is not here"
-		for _, here := range users.names() {
-			if wire.NameKey(here) == wire.NameKey(name) {
-				note = ""
-			}
+		note := ""
+		if !slices.ContainsFunc(users.names(), func(here string) bool { return wire.NameKey(here) == wire.NameKey(name) }) {
+			note = ", who is not here"
 		}
 		c.show("talking to %s%s", name, note)
 	})
@@ -247,13 +242,10 @@ func (c *Chat) showFiles(files *list) {
 }
 
 func (c *Chat) showKnown(argument string) {
-	n := showEarlier
-	if argument != "" {
-		var err error
-		if n, err = strconv.Atoi(argument); err != nil || n < 1 || n > maxKnown {
-			c.fail("/history takes a number from 1 to %d, not %q", maxKnown, argument)
-			return
-		}
+	n, err := strconv.Atoi(cmp.Or(argument, showEarlier))
+	if err != nil || n < 1 || n > maxKnown {
+		c.fail("/history takes a number from 1 to %d, not %q", maxKnown, argument)
+		return
 	}
 	if len(c.known) == 0 {
 		c.show("nothing was said yet")
@@ -266,13 +258,9 @@ func (c *Chat) showKnown(argument string) {
 
 // nearest says what may have been meant: the command that begins most like what was typed.
 func nearest(typed string) string {
-	best := "/"
-	for _, name := range commandNames() {
-		if len(common(name, typed)) > len(common(best, typed)) {
-			best = name
-		}
-	}
-	if best == "/" {
+	likeness := func(name string) int { return len(common(name, typed)) }
+	best := slices.MaxFunc(namesOf(typable), func(a, b string) int { return likeness(a) - likeness(b) })
+	if likeness(best) <= len("/") {
 		return "/help shows all"
 	}
 	return "did you mean " + best + "?"

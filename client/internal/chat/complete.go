@@ -19,33 +19,32 @@ type Completion struct {
 
 // complete says how a line may go on, as soon as that is known.
 func (c *Chat) complete(in Input) {
-	line := in.Text
-	first, rest, more := strings.Cut(line, " ")
+	first, rest, more := strings.Cut(in.Text, " ")
 	argument := "TEXT"
-	if found := resolve(first); strings.HasPrefix(line, "/") {
+	if found := resolve(first); strings.HasPrefix(in.Text, "/") {
 		argument = ""
 		if len(found) == 1 {
-			argument = found[0].Argument
+			argument = found[0].argument
 		}
 	}
 	switch {
-	case strings.HasPrefix(line, "/") && !more:
-		offer(in, "", line, " ", commandNames())
+	case strings.HasPrefix(in.Text, "/") && !more:
+		offer(in, "", in.Text, " ", namesOf(typable))
 	case argument == "[COMMAND]":
-		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", commandNames())
+		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(typable))
 	case argument == "FILE":
 		c.with(wire.Files, fresh, func(files *list) { offer(in, first+" ", rest, "", files.names()) })
 	case strings.Contains(argument, "NAME"), argument == "TEXT":
-		before, after := line[:strings.LastIndex(line, " ")+1], " "
+		before, after := in.Text[:strings.LastIndex(in.Text, " ")+1], " "
 		if before == "" {
 			after = ": "
 		}
 		c.with(wire.Who, fresh, func(users *list) {
 			own := func(name string) bool { return name == c.cfg.Name }
-			offer(in, before, line[len(before):], after, slices.DeleteFunc(users.names(), own))
+			offer(in, before, in.Text[len(before):], after, slices.DeleteFunc(users.names(), own))
 		})
 	default:
-		in.Complete(Completion{Line: line, Longer: line})
+		in.Complete(Completion{Line: in.Text, Longer: in.Text})
 	}
 }
 
