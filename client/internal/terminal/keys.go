@@ -34,7 +34,7 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 		p.hangUp()
 	case name == "ctrl+c":
 		if p.hint = onceMore; len(p.queue) > 0 {
-			p.hint = notSent(len(p.queue)) + "; " + onceMore
+			p.hint = chat.Count(len(p.queue), "line") + " not sent; " + onceMore
 		}
 		p.queue = nil
 		p.renew()
@@ -64,13 +64,13 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 		from := p.line.Position()
 		p.line, cmd = p.line.Update(tea.KeyPressMsg(movement))
 		to := p.line.Position()
-		switch killed := p.cut(min(from, to), max(from, to)); {
-		case killed == "":
-		case !again:
-			p.killed = killed
-		case to < from:
+		killed := p.cut(min(from, to), max(from, to))
+		if !again && killed != "" {
+			p.killed = ""
+		}
+		if to < from {
 			p.killed = killed + p.killed
-		default:
+		} else {
 			p.killed += killed
 		}
 	default:

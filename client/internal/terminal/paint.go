@@ -31,22 +31,19 @@ var (
 	wrong  = lipgloss.NewStyle().Foreground(lipgloss.Color("160"))
 )
 
-// A painter gives lines their look. It adds nothing to their texts but sequences of its own.
-type painter struct {
-	own *regexp.Regexp // the user's own name as a word
-}
-
-func newPainter(own string) painter {
+// word finds a name where it is a word, in upper or lower case.
+func word(name string) *regexp.Regexp {
 	const edge = `(^|$|[^\pL\pM\pN])`
-	return painter{regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(own)) + `)` + edge)}
+	return regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(name)) + `)` + edge)
 }
 
-// paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user.
-func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, calls bool) {
+// paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user, whose
+// name own finds. It adds nothing to its texts but sequences for their look.
+func paint(l chat.Line, own *regexp.Regexp, room int, now time.Time) (rows []string, calls bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
 		var before strings.Builder
-		for at := p.own.FindStringSubmatchIndex(text); at != nil; at = p.own.FindStringSubmatchIndex(text) {
+		for at := own.FindStringSubmatchIndex(text); at != nil; at = own.FindStringSubmatchIndex(text) {
 			before.WriteString(text[:at[4]] + called.Render(text[at[4]:at[5]]))
 			text, calls = text[at[5]:], true // what ends the name may stand before the next one
 		}

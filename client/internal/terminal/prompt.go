@@ -1,7 +1,7 @@
 package terminal
 
 import (
-	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -50,14 +50,12 @@ func (n *news) add(later news) {
 	})
 }
 
-// A tick says that a frame is over.
-type tick struct{}
-
-func nextFrame() tea.Cmd { return tea.Tick(frame, func(time.Time) tea.Msg { return tick{} }) }
+// nextFrame has Update called with the time when a frame is over.
+func nextFrame() tea.Cmd { return tea.Tick(frame, func(now time.Time) tea.Msg { return now }) }
 
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
-	painter
+	own      *regexp.Regexp // the user's name
 	line     textinput.Model
 	typed    chan<- chat.Input // nil after it was closed
 	send     func(tea.Msg)     // has Update called with a message
@@ -83,7 +81,7 @@ type prompt struct {
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
-	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
+	p := &prompt{own: word(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
 	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
 	p.line.KeyMap.Paste.SetEnabled(false)             // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.Focus()
@@ -106,7 +104,7 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if p.add(msg); !p.ticking {
 			cmd = p.print()
 		}
-	case tick:
+	case time.Time:
 		cmd = p.print()
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value.IsReset() || msg.Value.IsSet()) {
@@ -130,8 +128,7 @@ func (p *prompt) resize(size tea.WindowSizeMsg) (ask bool) {
 	if size.Width > 0 && size.Height > 0 {
 		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}
 	}
-	p.pieces = nil
-	if !p.printing {
+	if p.pieces = nil; !p.printing {
 		p.pieces = strings.Split(p.columns.Hardwrap(p.drawn, p.size.Width, true), "\n")
 	}
 	return len(p.pieces) > 1
@@ -151,7 +148,7 @@ func (p *prompt) broken(column int) (up int) {
 // at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
 	if n := len(p.queue); p.last && n > 0 {
-		p.lines = append(p.lines, chat.Line{Kind: chat.Failure, Text: chat.Complaint(notSent(n))})
+		p.lines = append(p.lines, chat.Line{Kind: chat.Failure, Text: chat.Complaint(chat.Count(n, "line") + " not sent")})
 		p.queue = nil
 	}
 	rows, calls := p.paintAll()
@@ -162,8 +159,7 @@ func (p *prompt) print() tea.Cmd {
 	if p.printing = len(rows) > 0; p.printing {
 		p.pieces = nil
 	}
-	s := p.status
-	p.ticking = len(rows)+len(p.queue) > 0 || s.Away || s.Waiting > 0 || s.Getting.Name != ""
+	p.ticking = len(rows)+len(p.queue) > 0 || p.status.Away || p.status.Waiting > 0 || p.status.Getting.Name != ""
 	var cmds []tea.Cmd
 	for chunk := range slices.Chunk(rows, max(1, p.size.Height-len(p.below())-1)) {
 		cmds = append(cmds, tea.Println(strings.Join(chunk, "\n")))
@@ -180,11 +176,11 @@ func (p *prompt) print() tea.Cmd {
 // paintAll returns the rows of all lines that are to be printed, and whether one calls the user.
 func (p *prompt) paintAll() (rows []string, calls bool) {
 	if p.missed > 0 {
-		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: fmt.Sprintf("... %d messages not shown", p.missed)})
+		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: "... " + chat.Count(p.missed, "message") + " not shown"})
 	}
 	now := time.Now()
 	for _, l := range p.lines {
-		painted, calling := p.paint(l, p.size.Width-1, now)
+		painted, calling := paint(l, p.own, p.size.Width-1, now)
 		rows, calls = append(rows, painted...), calls || calling
 	}
 	p.lines, p.missed = nil, 0
@@ -218,13 +214,6 @@ func (p *prompt) put(in chat.Input) {
 
 // command reports whether a line that is typed is a command.
 func command(line string) bool { return strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//") }
-
-func notSent(lines int) string {
-	if lines == 1 {
-		return "1 line not sent"
-	}
-	return fmt.Sprintf("%d lines not sent", lines)
-}
 
 // hangUp tells that the user wants to leave.
 func (p *prompt) hangUp() {

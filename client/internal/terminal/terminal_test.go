@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -232,7 +233,7 @@ func TestBroken(t *testing.T) {
 			}
 			p.resize(tea.WindowSizeMsg{Width: tt.width, Height: 9})
 			p.Update(news{lines: []chat.Line{{Text: "hi"}}})
-			p.Update(tick{})
+			p.Update(time.Now())
 			if got := p.broken(tt.column); got != 0 || p.resize(tea.WindowSizeMsg{Width: 9, Height: 9}) {
 				t.Errorf("%d rows above though a line was printed meanwhile", got)
 			}
