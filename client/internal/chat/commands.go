@@ -39,11 +39,7 @@ var commands = []command{
 	{[]string{"/quiet"}, "", "do not show who comes and goes, or show it again", "/quiet"},
 	{[]string{"/help"}, "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
 	{[]string{"/quit", "/q", "/exit"}, "", "leave; also /q and /exit", "/quit"},
-	{[]string{"//TEXT"}, "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
 }
-
-// typable are the commands that have a name of their own.
-var typable = commands[:len(commands)-1]
 
 // namesOf returns the own names of commands.
 func namesOf(some []command) (names []string) {
@@ -56,7 +52,7 @@ func namesOf(some []command) (names []string) {
 // resolve returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
 func resolve(typed string) (found []command) {
 	typed = strings.ToLower(typed)
-	for _, h := range typable {
+	for _, h := range commands {
 		if slices.Contains(h.names, typed) {
 			return []command{h}
 		}
@@ -157,6 +153,9 @@ func (c *Chat) help(typed string) {
 		if typed != "" {
 			c.show("for example:     %s", h.example)
 		}
+	}
+	if typed == "" {
+		c.show("%-16s %s", "//TEXT", "send /TEXT: a line that begins with /")
 	}
 }
 
@@ -259,7 +258,7 @@ func (c *Chat) showKnown(argument string) {
 // nearest says what may have been meant: the command that begins most like what was typed.
 func nearest(typed string) string {
 	likeness := func(name string) int { return len(common(name, typed)) }
-	best := slices.MaxFunc(namesOf(typable), func(a, b string) int { return likeness(a) - likeness(b) })
+	best := slices.MaxFunc(namesOf(commands), func(a, b string) int { return likeness(a) - likeness(b) })
 	if likeness(best) <= len("/") {
 		return "/help shows all"
 	}

@@ -20,21 +20,18 @@ type Completion struct {
 // complete says how a line may go on, as soon as that is known.
 func (c *Chat) complete(in Input) {
 	first, rest, more := strings.Cut(in.Text, " ")
-	argument := "TEXT"
-	if found := resolve(first); strings.HasPrefix(in.Text, "/") {
-		argument = ""
-		if len(found) == 1 {
-			argument = found[0].argument
-		}
+	argument := "NAME" // which may stand anywhere in a message
+	if found := resolve(first); len(found) == 1 {
+		argument = found[0].argument
 	}
 	switch {
 	case strings.HasPrefix(in.Text, "/") && !more:
-		offer(in, "", in.Text, " ", namesOf(typable))
+		offer(in, "", in.Text, " ", namesOf(commands))
 	case argument == "[COMMAND]":
-		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(typable))
+		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(commands))
 	case argument == "FILE":
 		c.with(wire.Files, fresh, func(files *list) { offer(in, first+" ", rest, "", files.names()) })
-	case strings.Contains(argument, "NAME"), argument == "TEXT":
+	case strings.Contains(argument, "NAME"):
 		before, after := in.Text[:strings.LastIndex(in.Text, " ")+1], " "
 		if before == "" {
 			after = ": "
