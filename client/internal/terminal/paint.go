@@ -87,8 +87,7 @@ func wrap(text string, room int) string {
 			at = 0
 		}
 		if at+width > room {
-			word = ansi.HardwrapWc(strings.Repeat(" ", at)+word, room, true)
-			word = ansi.Hardwrap(word, room, true)[at:]
+			word = ansi.Hardwrap(ansi.HardwrapWc(strings.Repeat(" ", at)+word, room, true), room, true)[at:]
 			width, at = extent(word[strings.LastIndexByte(word, '\n')+1:]), 0
 		}
 		b.WriteString(word)

@@ -76,7 +76,7 @@ type prompt struct {
 	printing bool              // lines may be on their way to the terminal
 	views    int               // how often it was drawn
 	drawn    string            // what stood before the cursor then
-	pieces   []string          // rows that the terminal may have broken drawn into; nil when nothing is to be done about it
+	asked    string            // the same when the terminal was asked where the cursor is; empty when no answer counts
 	rang     time.Time         // when the bell rang last
 }
 
@@ -128,19 +128,22 @@ func (p *prompt) resize(size tea.WindowSizeMsg) (ask bool) {
 	if size.Width > 0 && size.Height > 0 {
 		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}
 	}
-	if p.pieces = nil; !p.printing {
-		p.pieces = strings.Split(p.columns.Hardwrap(p.drawn, p.size.Width, true), "\n")
+	if p.asked = ""; !p.printing && p.columns.StringWidth(p.drawn) > p.size.Width {
+		p.asked = p.drawn
 	}
-	return len(p.pieces) > 1
+	return p.asked != ""
 }
 
 // broken takes the answer, the column of the cursor, and returns how many rows above it the prompt begins. It is 0 unless the
 // answer can mean nothing else, and nothing was printed meanwhile: a message must never be taken for a piece of the prompt.
 func (p *prompt) broken(column int) (up int) {
-	if n := len(p.pieces); n > 1 && column == p.columns.StringWidth(p.pieces[n-1]) && column != p.size.Width-1 {
-		up = n - 1
+	for _, before := range []string{p.asked, strings.TrimRight(p.asked, " ")} { // not all keep blanks at the end of a row
+		rows := strings.Split(p.columns.Hardwrap(before, p.size.Width, true), "\n")
+		if last := rows[len(rows)-1]; column == p.columns.StringWidth(last) && column != p.size.Width-1 {
+			up = len(rows) - 1
+		}
 	}
-	p.pieces = nil
+	p.asked = ""
 	return up
 }
 
@@ -157,7 +160,7 @@ func (p *prompt) print() tea.Cmd {
 		return tea.Quit
 	}
 	if p.printing = len(rows) > 0; p.printing {
-		p.pieces = nil
+		p.asked = ""
 	}
 	p.ticking = len(rows)+len(p.queue) > 0 || p.status.Away || p.status.Waiting > 0 || p.status.Getting.Name != ""
 	var cmds []tea.Cmd

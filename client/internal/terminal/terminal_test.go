@@ -217,6 +217,8 @@ func TestBroken(t *testing.T) {
 		{"cut off or broken", long, 24, 23, 0},
 		{"drawn anew before it answered", long, 20, 0, 0},
 		{"wide characters, of which none is broken", "日本語日本語", 11, 2 * 4, 1},
+		{"blanks are kept", long + "  ", 20, 8, 2},
+		{"blanks are not kept", long + "  ", 20, 6, 2},
 		{"wide enough", long, 47, 46, 0},
 	}
 	for _, tt := range tests {
