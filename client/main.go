@@ -60,14 +60,14 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		return chat.Run(cfg, plain.New(out, errs), conn, welcome, plain.Read(in), signals)
 	}
 	cfg.Person = true
-	face := terminal.New(ttyIn, ttyOut, cfg.Name)
+	face, typed := terminal.New(ttyIn, ttyOut, cfg.Name)
 	defer func() { // the terminal is given back whatever happens
 		if err := face.Close(); err != nil {
 			fmt.Fprintln(errs, chat.Complaint(err.Error()))
 			status = 1
 		}
 	}()
-	return chat.Run(cfg, face, conn, welcome, face.Input(), signals)
+	return chat.Run(cfg, face, conn, welcome, typed, signals)
 }
 
 // terminalOf returns the terminal that stream is, or nil.

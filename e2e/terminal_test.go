@@ -38,7 +38,7 @@ func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
 	return a, nil
 }
 
-// keys are those that letters do not name. <Ctrl-A> to <Ctrl-Z> are known too.
+// keys are those that letters do not name. <Ctrl-A> to <Ctrl-Z> and <Alt-A> to <Alt-Z> are known too.
 var keys = map[string]string{
 	"Enter": "\r", "Tab": "\t", "Backspace": "\x7f", "Esc": "\x1b", "Delete": "\x1b[3~",
 	"Up": "\x1b[A", "Down": "\x1b[B", "Right": "\x1b[C", "Left": "\x1b[D", "Home": "\x1b[H", "End": "\x1b[F",
@@ -78,6 +78,9 @@ func press(c *call) {
 		name := k[1 : len(k)-1]
 		if letter, ok := strings.CutPrefix(name, "Ctrl-"); ok && len(letter) == 1 {
 			return string(rune(letter[0] & 0x1f))
+		}
+		if letter, ok := strings.CutPrefix(name, "Alt-"); ok && len(letter) == 1 {
+			return "\x1b" + strings.ToLower(letter)
 		}
 		seq, ok := keys[name]
 		if !ok {

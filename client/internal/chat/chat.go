@@ -114,8 +114,8 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 			c.quit()
 		}
 	}
-	c.unfinished(c.session.Tried(), "message", "without an answer: not known whether sent")
-	c.unfinished(c.session.Waiting()-c.session.Tried(), "message", "not sent")
+	c.unfinished(c.session.Tried, "message", "without an answer: not known whether sent")
+	c.unfinished(c.session.Waiting()-c.session.Tried, "message", "not sent")
 	c.unfinished(len(c.get.queue), "download", "not finished: /get goes on with it")
 	if face.Flush(c.status()) != nil || c.failed {
 		return 1
@@ -131,11 +131,8 @@ func (c *Chat) idle() bool {
 
 // unfinished says what was left undone, and how often.
 func (c *Chat) unfinished(n int, what, how string) {
-	if n > 1 {
-		what += "s"
-	}
 	if n > 0 {
-		c.fail("%d %s %s", n, what, how)
+		c.fail("%s %s", Count(n, what), how)
 	}
 }
 

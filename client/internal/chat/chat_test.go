@@ -84,19 +84,24 @@ func TestChat(t *testing.T) {
 			(earlier) you: back`, 1},
 		{"a person", true, `
 			< SAID 3 0 bob old
+			< JOINED 11 0 alice
 			. hello
 			> SAY hello
-			< OK 11
+			< OK 12
 			. /tell bob psst
 			> TELL bob psst
-			< OK 12`, `
+			< OK 13`, `
 			(earlier) bob: old
+			--- new from here
+			alice has joined
 			you: hello
 			you → bob: psst`, 0},
 		{"not understood", false, `
 			. /fils
 			. /
 			. /h
+			. /e
+			. /QUI
 			. /help nonsense
 			. /to
 			. /to a b
@@ -107,8 +112,10 @@ func TestChat(t *testing.T) {
 			. /get ` + strings.Repeat("x", 4092) + `
 			. \e[2J`, `
 			! client: unknown command /fils: did you mean /files?
-			! client: the name of a command is missing: /help shows them
+			! client: / could be /all or /to or /tell or /who or /files or /get or /cancel or /history or /ignore or /quiet or /help or /quit: type more of it
 			! client: /h could be /history or /help: type more of it
+			! client: /e is not enough to leave: type /quit
+			! client: /QUI could be /quiet or /quit: type more of it
 			! client: unknown command /nonsense: /help shows all
 			! client: /to: the name is empty: use 1 to 32 letters or digits
 			! client: /to: "a b" cannot be a name: use letters and digits, without spaces

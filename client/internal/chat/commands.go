@@ -16,49 +16,47 @@ import (
 	"parley/server/wire"
 )
 
+// showEarlier is the messages that /history shows without a number: a screen of them.
+const showEarlier = "20"
+
 // A command is one that the user may type.
 type command struct {
-	Names                   string // the first is its own, the others are what people know it as from elsewhere
-	Argument, Help, Example string
+	names                   []string // the first is its own, the others are what people know it as from elsewhere
+	argument, help, example string
 }
 
 // commands is the list that /help shows: what to type, and what it does.
 var commands = []command{
-	{"/all", "", "talk to everyone, as at the start", "/all"},
-	{"/to", "NAME", "talk to NAME alone", "/to bob"},
-	{"/tell /msg /w", "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
-	{"/who", "", "show who is here", "/who"},
-	{"/files /list", "", "show what the shared folder holds; also /list", "/files"},
-	{"/get", "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
-	{"/cancel", "", "stop the downloads", "/cancel"},
-	{"/history", "[N]", "show the newest N messages again (20)", "/history 50"},
-	{"/ignore", "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
-	{"/quiet", "", "do not show who comes and goes, or show it again", "/quiet"},
-	{"/help", "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
-	{"/quit /q /exit", "", "leave; also /q and /exit", "/quit"},
-	{"//TEXT", "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
+	{[]string{"/all"}, "", "talk to everyone, as at the start", "/all"},
+	{[]string{"/to"}, "NAME", "talk to NAME alone", "/to bob"},
+	{[]string{"/tell", "/msg", "/w"}, "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
+	{[]string{"/who"}, "", "show who is here", "/who"},
+	{[]string{"/files", "/list"}, "", "show what the shared folder holds; also /list", "/files"},
+	{[]string{"/get"}, "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
+	{[]string{"/cancel"}, "", "stop the downloads", "/cancel"},
+	{[]string{"/history"}, "[N]", "show the newest N messages again (20)", "/history 50"},
+	{[]string{"/ignore"}, "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
+	{[]string{"/quiet"}, "", "do not show who comes and goes, or show it again", "/quiet"},
+	{[]string{"/help"}, "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
+	{[]string{"/quit", "/q", "/exit"}, "", "leave; also /q and /exit", "/quit"},
 }
 
-// name returns the command's own name.
-func (h command) name() string { return strings.Fields(h.Names)[0] }
-
-// commandNames returns the names of all commands.
-func commandNames() (all []string) {
-	for _, h := range commands[:len(commands)-1] {
-		all = append(all, h.name())
+// namesOf returns the own names of commands.
+func namesOf(some []command) (names []string) {
+	for _, h := range some {
+		names = append(names, h.names[0])
 	}
-	return all
+	return names
 }
 
 // resolve returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
 func resolve(typed string) (found []command) {
 	typed = strings.ToLower(typed)
-	for _, h := range commands[:len(commands)-1] {
-		names := strings.Fields(h.Names)
-		if slices.Contains(names, typed) {
+	for _, h := range commands {
+		if slices.Contains(h.names, typed) {
 			return []command{h}
 		}
-		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
+		if slices.ContainsFunc(h.names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
 			found = append(found, h)
 		}
 	}
@@ -70,8 +68,8 @@ func (c *Chat) enter(in Input) {
 	text := strings.ReplaceAll(strings.TrimSuffix(in.Text, "\r"), "\t", " ")
 	err := wire.CheckText([]byte(text))
 	switch {
-	case in.Partial:
-		c.complete(in.Text)
+	case in.Complete != nil:
+		c.complete(in)
 	case len(text) > wire.MaxLine:
 		c.fail("not sent: a line of %d or more bytes, at most %d are allowed", len(text), wire.MaxLine)
 	case err != nil:
@@ -91,14 +89,14 @@ func (c *Chat) enter(in Input) {
 func (c *Chat) resolve(typed, argument string) {
 	found := resolve(typed)
 	switch {
-	case typed == "/":
-		c.fail("the name of a command is missing: /help shows them")
 	case len(found) == 0:
 		c.fail("unknown command %.40s: %s", typed, nearest(typed))
 	case len(found) > 1:
-		c.fail("%s could be %s or %s: type more of it", typed, found[0].name(), found[1].name())
+		c.fail("%s could be %s: type more of it", typed, strings.Join(namesOf(found), " or "))
+	case found[0].names[0] == "/quit" && !slices.Contains(found[0].names, strings.ToLower(typed)):
+		c.fail("%s is not enough to leave: type /quit", typed)
 	default:
-		c.do(found[0].name(), argument)
+		c.do(found[0].names[0], argument)
 	}
 }
 
@@ -151,10 +149,13 @@ func (c *Chat) help(typed string) {
 		}
 	}
 	for _, h := range shown {
-		c.show("%-16s %s", strings.TrimSpace(h.name()+" "+h.Argument), h.Help)
+		c.show("%-16s %s", strings.TrimSpace(h.names[0]+" "+h.argument), h.help)
 		if typed != "" {
-			c.show("for example:     %s", h.Example)
+			c.show("for example:     %s", h.example)
 		}
+	}
+	if typed == "" {
+		c.show("%-16s %s", "//TEXT", "send /TEXT: a line that begins with /")
 	}
 }
 
@@ -165,8 +166,11 @@ func (c *Chat) talkTo(name string) {
 		return
 	}
 	c.with(wire.Who, 0, func(users *list) {
-		here := slices.ContainsFunc(users.names(), func(user string) bool { return wire.NameKey(user) == wire.NameKey(name) })
-		c.show("talking to %s%s", name, map[bool]string{false: ", who is not here"}[here])
+		note := ""
+		if !slices.ContainsFunc(users.names(), func(here string) bool { return wire.NameKey(here) == wire.NameKey(name) }) {
+			note = ", who is not here"
+		}
+		c.show("talking to %s%s", name, note)
 	})
 }
 
@@ -234,7 +238,7 @@ func (c *Chat) showFiles(files *list) {
 }
 
 func (c *Chat) showKnown(argument string) {
-	n, err := strconv.Atoi(cmp.Or(argument, "20")) // a screen of them
+	n, err := strconv.Atoi(cmp.Or(argument, showEarlier))
 	if err != nil || n < 1 || n > maxKnown {
 		c.fail("/history takes a number from 1 to %d, not %q", maxKnown, argument)
 		return
@@ -243,15 +247,16 @@ func (c *Chat) showKnown(argument string) {
 		c.show("nothing was said yet")
 	}
 	for _, l := range c.known[max(0, len(c.known)-n):] {
-		l.Kind = Again
+		l.Kind = Earlier
 		c.face.Show(l)
 	}
 }
 
 // nearest says what may have been meant: the command that begins most like what was typed.
 func nearest(typed string) string {
-	best := slices.MaxFunc(commandNames(), func(a, b string) int { return len(common(a, typed)) - len(common(b, typed)) })
-	if len(common(best, typed)) <= len("/") {
+	likeness := func(name string) int { return len(common(name, typed)) }
+	best := slices.MaxFunc(namesOf(commands), func(a, b string) int { return likeness(a) - likeness(b) })
+	if likeness(best) <= len("/") {
 		return "/help shows all"
 	}
 	return "did you mean " + best + "?"

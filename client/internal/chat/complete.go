@@ -17,41 +17,38 @@ type Completion struct {
 	Words  []string // what its last word may become
 }
 
-// complete tells the face how a line may go on, as soon as that is known.
-func (c *Chat) complete(line string) {
-	first, rest, more := strings.Cut(line, " ")
-	argument := "TEXT"
-	if found := resolve(first); strings.HasPrefix(line, "/") {
-		argument = ""
-		if len(found) == 1 {
-			argument = found[0].Argument
-		}
+// complete says how a line may go on, as soon as that is known.
+func (c *Chat) complete(in Input) {
+	first, rest, more := strings.Cut(in.Text, " ")
+	argument := "NAME" // which may stand anywhere in a message
+	if found := resolve(first); len(found) == 1 {
+		argument = found[0].argument
 	}
 	switch {
-	case strings.HasPrefix(line, "/") && !more:
-		c.offer(line, "", line, " ", commandNames())
+	case strings.HasPrefix(in.Text, "/") && !more:
+		offer(in, "", in.Text, " ", namesOf(commands))
 	case argument == "[COMMAND]":
-		c.offer(line, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", commandNames())
+		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(commands))
 	case argument == "FILE":
-		c.with(wire.Files, fresh, func(files *list) { c.offer(line, first+" ", rest, "", files.names()) })
-	case strings.Contains(argument, "NAME"), argument == "TEXT":
-		before, after := line[:strings.LastIndex(line, " ")+1], " "
+		c.with(wire.Files, fresh, func(files *list) { offer(in, first+" ", rest, "", files.names()) })
+	case strings.Contains(argument, "NAME"):
+		before, after := in.Text[:strings.LastIndex(in.Text, " ")+1], " "
 		if before == "" {
 			after = ": "
 		}
 		c.with(wire.Who, fresh, func(users *list) {
 			own := func(name string) bool { return name == c.cfg.Name }
-			c.offer(line, before, line[len(before):], after, slices.DeleteFunc(users.names(), own))
+			offer(in, before, in.Text[len(before):], after, slices.DeleteFunc(users.names(), own))
 		})
 	default:
-		c.face.Complete(Completion{Line: line, Longer: line})
+		in.Complete(Completion{Line: in.Text, Longer: in.Text})
 	}
 }
 
-// offer gives the face those of the words that begin like what is typed after before, in upper or lower case; after them
+// offer answers with those of the words that begin like what is typed after before, in upper or lower case; after them
 // goes after, when there is only one.
-func (c *Chat) offer(line, before, typed, after string, words []string) {
-	answer := Completion{Line: line, Longer: line}
+func offer(in Input, before, typed, after string, words []string) {
+	answer := Completion{Line: in.Text, Longer: in.Text}
 	same := ""
 	for _, w := range words {
 		if common(typed, w) != typed {
@@ -70,5 +67,5 @@ func (c *Chat) offer(line, before, typed, after string, words []string) {
 	if len(answer.Words) == 1 {
 		answer.Longer += after
 	}
-	c.face.Complete(answer)
+	in.Complete(answer)
 }

@@ -21,10 +21,13 @@ func (c *Chat) line(m wire.Message) {
 		c.end("the server does not follow %s: %v", wire.Version, err)
 		return
 	}
-	c.conn.Seen(c.session.Seq())
+	c.conn.Seen(c.session.Seq)
 	switch m.Verb {
 	case wire.Joined:
 		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
+			if own && c.cfg.Person && len(c.known) > 0 {
+				c.face.Show(Line{Kind: Presence, Text: "--- new from here"})
+			}
 			c.joined = c.joined || own
 			c.presence(m, "has joined")
 		}

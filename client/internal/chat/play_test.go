@@ -43,7 +43,7 @@ func (r *record) Flush(s Status) error {
 	return nil
 }
 
-func (r *record) Complete(c Completion) {
+func (r *record) complete(c Completion) {
 	r.lines = append(r.lines, "? "+c.Longer+"| "+strings.Join(c.Words, " "))
 }
 
@@ -101,7 +101,7 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			case ",":
 				input <- Input{Text: rest, Pasted: true}
 			case "?":
-				input <- Input{Text: strings.TrimSuffix(rest, "_"), Partial: true}
+				input <- Input{Text: strings.TrimSuffix(rest, "_"), Complete: face.complete}
 			case "cut", "lost":
 				if verb == "cut" {
 					conn.Close()

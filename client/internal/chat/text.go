@@ -15,8 +15,7 @@ const (
 	Answer   Kind = iota // the server's or the program's own words, and what a command asked for
 	Message              // what someone, or the server unasked, said just now
 	Presence             // who came and went
-	Earlier              // what someone said before the user joined
-	Again                // what was shown before
+	Earlier              // what someone said before the user joined, or what was shown before
 	Failure              // what went wrong
 )
 
@@ -42,7 +41,7 @@ func (l Line) Head(look func(name string) string) string {
 // String returns the line as plain text.
 func (l Line) String() string {
 	text := l.Head(func(name string) string { return name }) + l.Text
-	if l.Kind == Earlier || l.Kind == Again {
+	if l.Kind == Earlier {
 		text = "(earlier) " + text
 	}
 	return text
@@ -50,9 +49,9 @@ func (l Line) String() string {
 
 // Input is a line that the user typed, which may be a command.
 type Input struct {
-	Text    string
-	Pasted  bool // it is to be sent, whatever it begins with
-	Partial bool // it is not done: say what may stand at its end
+	Text     string
+	Pasted   bool             // it is to be sent, whatever it begins with
+	Complete func(Completion) // not nil when it is not done: takes how it may go on, perhaps later
 }
 
 // A Status is what a user wants to know all the time.
@@ -75,9 +74,8 @@ type Progress struct {
 
 // A Face shows the chat to whoever uses it.
 type Face interface {
-	Show(Line)           // shows a line
-	Complete(Completion) // answers partial input
-	Flush(Status) error  // puts on the screen what is not there yet, and how things are now
+	Show(Line)          // shows a line
+	Flush(Status) error // puts on the screen what is not there yet, and how things are now
 }
 
 // Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop, and what
@@ -106,14 +104,23 @@ func Escape(s string) string {
 
 // obeyed reports whether r does something other than to show itself.
 func obeyed(r rune) bool {
-	return (r < ' ' || r >= 0x7f) &&
-		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) && // signs that some scripts show around a number
-		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
+	if r >= ' ' && r < 0x7f || unicode.Is(unicode.Prepended_Concatenation_Mark, r) { // signs that scripts show around a number
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // joined reports whether r may stand beside a joiner.
 func joined(r rune) bool {
 	return r > 0x7f && unicode.IsGraphic(r) && !unicode.IsSpace(r) && !obeyed(r)
+}
+
+// Count returns a number of things, whose name is what.
+func Count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprint(n, " ", what)
 }
 
 func inBrackets(text string) string {

@@ -31,6 +31,7 @@ type Part struct {
 	local  string    // the final path below the folder, with /
 	folder string    // as the system writes it
 	root   *os.Root  // of folder
+	tag    string    // what the part's name begins with
 	path   string    // of the part below the folder
 	file   *os.File  // nil when there is none yet; at its end otherwise
 	size   uint64    // bytes that there will be
@@ -40,7 +41,9 @@ type Part struct {
 // Open returns the part of the file that the server calls name, with what was left of it the last time. The folder is
 // made when it is missing.
 func Open(folder, name string) (*Part, error) {
-	p := &Part{Version: "-", name: name, local: local(name), folder: folder, hash: sha256.New()}
+	digest := sha256.Sum256([]byte(name))
+	tag := hex.EncodeToString(digest[:8]) + "-"
+	p := &Part{Version: "-", name: name, local: local(name), tag: tag, folder: folder, hash: sha256.New()}
 	err := os.MkdirAll(folder, 0o777)
 	if err == nil {
 		p.root, err = os.OpenRoot(folder)
@@ -56,12 +59,11 @@ func Open(folder, name string) (*Part, error) {
 
 // find takes up what was left of the file.
 func (p *Part) find() error {
-	tag := p.tag()
-	found, err := fs.Glob(p.root.FS(), tag+"*"+partSuffix)
+	found, err := fs.Glob(p.root.FS(), p.tag+"*"+partSuffix)
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	version, err := hex.DecodeString(strings.TrimSuffix(found[0][len(tag):], partSuffix))
+	version, err := hex.DecodeString(strings.TrimSuffix(found[0][len(p.tag):], partSuffix))
 	if err != nil {
 		return err
 	}
@@ -72,12 +74,6 @@ func (p *Part) find() error {
 	n, err := io.Copy(p.hash, p.file)
 	p.Have = uint64(n)
 	return err
-}
-
-// tag returns what the part's name begins with.
-func (p *Part) tag() string {
-	digest := sha256.Sum256([]byte(p.name))
-	return hex.EncodeToString(digest[:8]) + "-"
 }
 
 // Write adds bytes. It hashes them meanwhile, which takes about as long.
@@ -110,7 +106,7 @@ func (p *Part) Begin(size, offset uint64, version string) error {
 		p.file.Close()
 		p.root.Remove(p.path)
 	}
-	p.Version, p.Have, p.path = version, 0, p.tag()+hex.EncodeToString([]byte(version))+partSuffix
+	p.Version, p.Have, p.path = version, 0, p.tag+hex.EncodeToString([]byte(version))+partSuffix
 	p.hash.Reset()
 	err := p.root.MkdirAll(path.Dir(p.local), 0o777)
 	if err == nil {
@@ -166,7 +162,9 @@ func (p *Part) Save(size uint64, digest string) (saved, note string, err error) 
 		if !errors.Is(err, fs.ErrExist) {
 			return p.where(final), note, p.explain(err)
 		}
-		final, note = numbered(p.local, n), p.where(p.local)+" is another file"
+		ext := path.Ext(p.local)
+		final = fmt.Sprintf("%s (%d)%s", strings.TrimSuffix(p.local, ext), n, ext)
+		note = p.where(p.local) + " is another file"
 	}
 }
 
@@ -231,10 +229,4 @@ func local(name string) string {
 		elements[i] = e
 	}
 	return strings.Join(elements, "/")
-}
-
-// numbered returns name with n before its extension.
-func numbered(name string, n int) string {
-	ext := path.Ext(name)
-	return fmt.Sprintf("%s (%d)%s", strings.TrimSuffix(name, ext), n, ext)
 }

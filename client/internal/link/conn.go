@@ -34,14 +34,14 @@ type Piece struct {
 // once and in a goroutine of its own.
 type Conn struct {
 	// set at construction, never changed
-	net    net.Conn
-	r      *wire.Reader
-	idle   time.Duration
-	ctx    context.Context // its end closes net, which ends Receive and Transmit
-	cancel context.CancelFunc
-	lines  chan wire.Message
-	file   chan Piece
-	wake   chan struct{} // there is something to write
+	Close context.CancelFunc // ends the connection, and Receive and Transmit with it
+	ctx   context.Context    // ends then
+	net   net.Conn
+	r     *wire.Reader
+	idle  time.Duration
+	lines chan wire.Message
+	file  chan Piece
+	wake  chan struct{} // there is something to write
 
 	getting atomic.Bool   // a GET is not answered to its end
 	seen    atomic.Uint64 // seq up to which the stream was handled
@@ -56,7 +56,7 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1)}
 	c.lines, c.file = make(chan wire.Message, queued), make(chan Piece)
 	c.r = wire.NewReader(c, wire.MaxServerLine, maxBuffer)
-	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.ctx, c.Close = context.WithCancel(ctx)
 	context.AfterFunc(c.ctx, func() { nc.Close() })
 	return c
 }
@@ -93,9 +93,6 @@ func (c *Conn) Seen(seq uint64) {
 	}
 }
 
-// Close ends the connection.
-func (c *Conn) Close() { c.cancel() }
-
 // Read fails when nothing comes for the idle time. Time in which nobody reads does not count.
 func (c *Conn) Read(p []byte) (int, error) {
 	c.net.SetReadDeadline(time.Now().Add(c.idle)) // which fails only if Read will, too
@@ -113,7 +110,7 @@ func (c *Conn) next() (line []byte, m wire.Message, err error) {
 
 // exchange sends the line that must be first and returns what grants it. A refusal is a *wire.ProtocolError.
 func (c *Conn) exchange(ctx context.Context, m wire.Message) (wire.Message, error) {
-	defer context.AfterFunc(ctx, c.cancel)()
+	defer context.AfterFunc(ctx, c.Close)()
 	if _, err := c.net.Write(m.AppendClient(nil)); err != nil {
 		return m, err
 	}
@@ -164,8 +161,8 @@ func (c *Conn) Transmit() {
 // does not follow the protocol.
 func (c *Conn) Receive() error {
 	defer close(c.file)
-	defer c.cancel()
-	var pieces [2][]byte // one is filled while the other is in use
+	defer c.Close()
+	pieces := [2][]byte{make([]byte, pieceSize), make([]byte, pieceSize)} // one is filled while the other is in use
 	for {
 		_, m, err := c.next()
 		bad, _ := errors.AsType[*wire.ProtocolError](err)
@@ -193,9 +190,6 @@ func (c *Conn) Receive() error {
 // readData hands on the bytes that follow a DATA line.
 func (c *Conn) readData(pieces *[2][]byte, m wire.Message) error {
 	for left := m.Count; left > 0; {
-		if pieces[0] == nil {
-			pieces[0] = make([]byte, pieceSize)
-		}
 		n, err := io.ReadFull(c.r, pieces[0][:min(left, pieceSize)])
 		if n > 0 {
 			err = errors.Join(c.handOn(Piece{m, pieces[0][:n]}), err)

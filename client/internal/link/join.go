@@ -31,14 +31,10 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-func (cfg *Config) hello(history int) wire.Message {
-	return wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(history)}
-}
-
 // Join begins a session, and returns the server's WELCOME. The end of ctx ends the attempt, not the connection. An error
 // is one line for the person, and says what to do.
 func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
-	c, welcome, err := attempt(ctx, context.Background(), cfg, cfg.hello(cfg.History))
+	c, welcome, err := attempt(ctx, context.Background(), cfg)
 	if err == nil {
 		return c, welcome, nil
 	}
@@ -59,6 +55,7 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 	if cfg.Reconnect == 0 {
 		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
 	}
+	cfg.History = 0 // the user has seen what there was
 	trying, done := context.WithTimeout(ctx, cfg.Reconnect)
 	defer done()
 	for ; ; tried++ {
@@ -71,7 +68,7 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 		case <-trying.Done():
 			return nil, resume, fmt.Errorf("connection to %s lost and not back after %v: %s", cfg.Address, cfg.Reconnect, why)
 		}
-		c, answer, err := attempt(trying, ctx, cfg, resume, cfg.hello(0))
+		c, answer, err := attempt(trying, ctx, cfg, resume)
 		if err == nil {
 			return c, answer, nil
 		}
@@ -83,9 +80,9 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 	}
 }
 
-// attempt connects and says the first line, and the next one only where the server says that a session is gone. The end
-// of life ends the connection.
-func attempt(ctx, life context.Context, cfg Config, first ...wire.Message) (c *Conn, answer wire.Message, err error) {
+// attempt connects and says resume, if that is given, and HELLO without it or where the server says that the session is
+// gone. The end of life ends the connection.
+func attempt(ctx, life context.Context, cfg Config, resume ...wire.Message) (c *Conn, answer wire.Message, err error) {
 	ctx, done := context.WithTimeout(ctx, joinTime)
 	defer done()
 	nc, err := cfg.Dial(ctx, "tcp", cfg.Address)
@@ -93,14 +90,15 @@ func attempt(ctx, life context.Context, cfg Config, first ...wire.Message) (c *C
 		return nil, answer, err
 	}
 	c = newConn(life, nc, cfg.Idle)
-	for _, m := range first {
+	hello := wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(cfg.History)}
+	for _, m := range append(resume, hello) {
 		answer, err = c.exchange(ctx, m)
 		if no, ok := errors.AsType[*wire.ProtocolError](err); !ok || no.Code != wire.CodeGone {
 			break
 		}
 	}
 	if err != nil {
-		c.cancel()
+		c.Close()
 	}
 	return c, answer, err
 }

@@ -10,33 +10,28 @@ import (
 // A Session is what a client knows of its session, on whatever connection: what has come, and which of its own messages
 // the server has still to answer. It is not safe for concurrent use.
 type Session struct {
+	Seq   uint64 // of the last line of the stream
+	Tried int    // how many of the messages that have no answer yet, from the first, may have reached the server
+
 	token    string
 	joined   uint64         // seq of WELCOME: what is not above it is history
-	seq      uint64         // of the last line of the stream
 	answered int            // SAY and TELL lines of this session that were answered
 	pending  []wire.Message // those that were not, in order
-	tried    int            // how many of pending, from the first, may have reached the server
 }
 
 // Waiting returns how many messages have no answer yet.
 func (s *Session) Waiting() int { return len(s.pending) }
 
-// Tried returns how many of them may have reached the server.
-func (s *Session) Tried() int { return s.tried }
-
 // Resume returns the line that asks to go on with the session.
 func (s *Session) Resume() wire.Message {
-	return wire.Message{Verb: wire.Resume, Token: []byte(s.token), Seq: s.seq}
+	return wire.Message{Verb: wire.Resume, Token: []byte(s.token), Seq: s.Seq}
 }
-
-// Seq returns the seq up to which the stream has come.
-func (s *Session) Seq() uint64 { return s.seq }
 
 // Add keeps a SAY or TELL until it is answered. When it is not sent now, Attach returns it for the next connection.
 func (s *Session) Add(m wire.Message, sent bool) {
 	s.pending = append(s.pending, m)
 	if sent {
-		s.tried = len(s.pending)
+		s.Tried = len(s.pending)
 	}
 }
 
@@ -45,13 +40,13 @@ func (s *Session) Add(m wire.Message, sent bool) {
 // handled in a session that is gone: to send them again might say them twice. They are returned as unsure, and forgotten.
 func (s *Session) Attach(answer wire.Message) (send, unsure []wire.Message) {
 	if answer.Verb == wire.Resumed {
-		handled := min(max(int(answer.Count)-s.answered, 0), s.tried)
-		s.tried = len(s.pending)
+		handled := min(max(int(answer.Count)-s.answered, 0), s.Tried)
+		s.Tried = len(s.pending)
 		return s.pending[handled:], nil
 	}
-	unsure, s.pending = s.pending[:s.tried], slices.Clone(s.pending[s.tried:])
-	s.token, s.joined, s.seq = string(answer.Token), answer.Seq, answer.Seq
-	s.answered, s.tried = 0, len(s.pending)
+	unsure, s.pending = s.pending[:s.Tried], slices.Clone(s.pending[s.Tried:])
+	s.token, s.joined, s.Seq = string(answer.Token), answer.Seq, answer.Seq
+	s.answered, s.Tried = 0, len(s.pending)
 	return s.pending, unsure
 }
 
@@ -63,15 +58,15 @@ func (s *Session) Earlier(m wire.Message) bool { return m.Verb == wire.Said && m
 func (s *Session) Take(m wire.Message) (own wire.Message, err error) {
 	switch m.Verb {
 	case wire.OK, wire.Refused:
-		if s.tried == 0 {
+		if s.Tried == 0 {
 			return own, fmt.Errorf("%s for a message that was not sent", m.Verb)
 		}
 		own, s.pending = s.pending[0], s.pending[1:]
-		s.tried--
+		s.Tried--
 		s.answered++
-		s.seq = m.Seq
+		s.Seq = m.Seq
 	case wire.Joined, wire.Left, wire.Said, wire.Told:
-		s.seq = max(s.seq, m.Seq) // history does not change it
+		s.Seq = max(s.Seq, m.Seq) // history does not change it
 	}
 	return own, nil
 }

@@ -31,9 +31,6 @@ func (f *Face) Show(l chat.Line) {
 	}
 }
 
-// Complete does nothing: nobody asks for it.
-func (f *Face) Complete(chat.Completion) {}
-
 // Flush writes what was not written yet. How things are is for a prompt, which there is not.
 func (f *Face) Flush(chat.Status) error {
 	err := f.out.Flush()

@@ -133,7 +133,7 @@ func TestConsole(t *testing.T) {
 	}
 	in, out := c.mode(c.in), c.mode(c.out)
 
-	f := New(c.in, c.out, "alice")
+	f, typed := New(c.in, c.out, "alice")
 	const reads = windows.ENABLE_VIRTUAL_TERMINAL_INPUT | windows.ENABLE_WINDOW_INPUT | windows.ENABLE_QUICK_EDIT_MODE
 	const others = windows.ENABLE_PROCESSED_INPUT | windows.ENABLE_LINE_INPUT | windows.ENABLE_ECHO_INPUT
 	c.until("sequences are read, and the mouse still marks", func() bool { return c.mode(c.in)&(reads|others) == reads })
@@ -157,7 +157,7 @@ func TestConsole(t *testing.T) {
 		var got []chat.Input
 		for end := time.After(10 * time.Second); len(got) < len(tt.want); {
 			select {
-			case in, ok := <-f.Input():
+			case in, ok := <-typed:
 				if !ok {
 					in.Text = "the end"
 				}

@@ -19,9 +19,9 @@ var cuts = map[string]tea.Key{
 }
 
 func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
-	name, hint := key.String(), p.hint
-	p.hint = ""
+	name, hint, again := key.String(), p.hint, p.cutting
 	movement, cutting := cuts[name]
+	p.hint, p.cutting = "", cutting
 	switch {
 	case name == "ctrl+space": // is no key: what older consoles of Windows send for Ctrl or Shift alone
 		p.hint = hint
@@ -36,7 +36,7 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 		p.hangUp()
 	case name == "ctrl+c":
 		if p.hint = onceMore; len(p.queue) > 0 {
-			p.hint = notSent(len(p.queue)) + "; " + onceMore
+			p.hint = chat.Count(len(p.queue), "line") + " not sent; " + onceMore
 		}
 		p.queue = nil
 		p.renew()
@@ -65,8 +65,15 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 	case cutting:
 		from := p.line.Position()
 		p.line, cmd = p.line.Update(tea.KeyPressMsg(movement))
-		if killed := p.cut(min(from, p.line.Position()), max(from, p.line.Position())); killed != "" {
-			p.killed = killed
+		to := p.line.Position()
+		killed := p.cut(min(from, to), max(from, to))
+		if !again && killed != "" {
+			p.killed = ""
+		}
+		if to < from {
+			p.killed = killed + p.killed
+		} else {
+			p.killed += killed
 		}
 	default:
 		p.line, cmd = p.line.Update(key)
@@ -143,6 +150,7 @@ func (p *prompt) recall(at int) {
 // paste takes a text as if it were typed, but for this: what has several lines is never a command, and its lines are sent
 // as they are. The last one stays on the line when it has no end. Where a command is typed, all goes on its line.
 func (p *prompt) paste(text string) {
+	p.cutting = false
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "").Replace(text)
 	before, _ := p.split()
 	first := p.pasted == nil
@@ -179,7 +187,7 @@ func (p *prompt) decide(send bool) {
 // ask asks how what stands before the cursor may go on.
 func (p *prompt) ask() {
 	if before, _ := p.split(); before != "" && p.typed != nil {
-		p.put(chat.Input{Text: before, Partial: true})
+		p.put(chat.Input{Text: before, Complete: func(c chat.Completion) { p.send(c) }})
 	}
 }
 

@@ -31,30 +31,26 @@ var (
 	wrong  = lipgloss.NewStyle().Foreground(lipgloss.Color("160"))
 )
 
-// A painter gives lines their look. It adds nothing to their texts but sequences of its own.
-type painter struct {
-	own     *regexp.Regexp // the user's own name as a word
-	columns ansi.Method    // how the terminal counts them
-}
-
-func newPainter(own string) painter {
+// word finds a name where it is a word, in upper or lower case.
+func word(name string) *regexp.Regexp {
 	const edge = `(^|$|[^\pL\pM\pN])`
-	return painter{regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(own)) + `)` + edge), ansi.WcWidth}
+	return regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(name)) + `)` + edge)
 }
 
-// paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user.
-func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, calls bool) {
+// paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user, whose
+// name own finds. It adds nothing to its texts but sequences for their look.
+func paint(l chat.Line, own *regexp.Regexp, room int, now time.Time) (rows []string, calls bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
 		var before strings.Builder
-		for at := p.own.FindStringSubmatchIndex(text); at != nil; at = p.own.FindStringSubmatchIndex(text) {
+		for at := own.FindStringSubmatchIndex(text); at != nil; at = own.FindStringSubmatchIndex(text) {
 			before.WriteString(text[:at[4]] + called.Render(text[at[4]:at[5]]))
 			text, calls = text[at[5]:], true // what ends the name may stand before the next one
 		}
 		text = before.String() + text
 	}
 	switch text = l.Head(look) + text; l.Kind {
-	case chat.Presence, chat.Earlier, chat.Again:
+	case chat.Presence, chat.Earlier:
 		text = dim.Render(ansi.Strip(text))
 	case chat.Failure:
 		text = wrong.Render(text)
@@ -69,7 +65,7 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 	}
 	var b strings.Builder
 	w := lipgloss.NewWrapWriter(&b) // keeps a look over the end of a row
-	io.WriteString(w, p.wrap(text, room-indent))
+	io.WriteString(w, wrap(text, room-indent))
 	w.Close()
 	text = strings.ReplaceAll(b.String(), "\n", "\n"+strings.Repeat(" ", indent))
 	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), calls
@@ -77,11 +73,11 @@ func (p painter) paint(l chat.Line, room int, now time.Time) (rows []string, cal
 
 // wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which have no spaces
 // between them, begins where it is and is broken there.
-func (p painter) wrap(text string, room int) string {
+func wrap(text string, room int) string {
 	var b strings.Builder
 	at := 0 // the column
 	for i, word := range strings.Split(text, " ") {
-		width := p.columns.StringWidth(word)
+		width := extent(word)
 		breaks := width > room || width > utf8.RuneCountInString(ansi.Strip(word))
 		if i > 0 && (at+1+width <= room || breaks && at+2 < room) {
 			b.WriteByte(' ')
@@ -91,14 +87,18 @@ func (p painter) wrap(text string, room int) string {
 			at = 0
 		}
 		if at+width > room {
-			word = p.columns.Hardwrap(strings.Repeat(" ", at)+word, room, true)[at:]
-			width, at = p.columns.StringWidth(word[strings.LastIndexByte(word, '\n')+1:]), 0
+			word = ansi.Hardwrap(ansi.HardwrapWc(strings.Repeat(" ", at)+word, room, true), room, true)[at:]
+			width, at = extent(word[strings.LastIndexByte(word, '\n')+1:]), 0
 		}
 		b.WriteString(word)
 		at += width
 	}
 	return b.String()
 }
+
+// extent returns how many columns text takes at most, in any terminal. A row that is longer than Bubble Tea or the terminal
+// count would push the prompt away.
+func extent(text string) int { return max(ansi.StringWidth(text), ansi.StringWidthWc(text)) }
 
 // clock returns the time of day, and the day when it is not today.
 func clock(at, now time.Time) string {
@@ -138,20 +138,21 @@ func (p *prompt) View() tea.View {
 		before, after = chat.Escape(before), chat.Escape(after)
 	}
 	head := p.head(time.Now())
-	room := p.width - 1 - p.columns.StringWidth(head)
+	room := p.size.Width - 1 - p.columns.StringWidth(head)
 	if over := p.columns.StringWidth(before) - room; over > 0 { // scroll by half of what fits
 		half := max(room/2, 1)
 		before = p.columns.TruncateLeft(before, (over/half+1)*half, "")
 	}
-	rows := []string{p.columns.Truncate(head+before+after, p.width-1, "")}
+	rows := []string{p.columns.Truncate(head+before+after, p.size.Width-1, "")}
 	for _, row := range p.below() {
-		rows = append(rows, dim.Render(p.columns.Truncate(row, p.width-1, "…")))
+		rows = append(rows, dim.Render(p.columns.Truncate(row, p.size.Width-1, "…")))
 	}
 	// Bubble Tea leaves the cursor where it printed above the view if that is equal to the one before, so none is: what
 	// follows the rows is the colour of nothing.
 	p.views++
+	p.drawn = head + before
 	view := tea.NewView(strings.Join(rows, "\n") + fmt.Sprintf("\x1b[38;5;%dm\x1b[m", p.views%256))
-	x := min(p.columns.StringWidth(head+before), p.width-1)
+	x := min(p.columns.StringWidth(p.drawn), p.size.Width-1)
 	// A shape that Bubble Tea does not know leaves the cursor as the user has set it.
 	view.Cursor = &tea.Cursor{Position: tea.Position{X: x}, Shape: -1}
 	return view
@@ -164,7 +165,7 @@ func (p *prompt) head(now time.Time) string {
 		to = "to " + p.status.To
 	}
 	if p.pasted != nil {
-		return p.columns.Truncate(fmt.Sprintf("send %d lines? y/n [%s] ", len(p.pasted), to), p.width-2, "… ")
+		return p.columns.Truncate(fmt.Sprintf("send %d lines? y/n [%s] ", len(p.pasted), to), p.size.Width-2, "… ")
 	}
 	parts := []string{to}
 	if wait := math.Ceil(p.status.Retry.Sub(now).Seconds()); p.status.Away && wait > 0 {
@@ -179,7 +180,11 @@ func (p *prompt) head(now time.Time) string {
 	if waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d waiting", waiting))
 	}
-	return p.columns.Truncate("["+strings.Join(parts, ", "), max(p.width*2/3-2, 1), "…") + "] "
+	most := p.size.Width*2/3 - 3
+	if most < 2 { // not even a letter and a … have room beside the line
+		return ""
+	}
+	return p.columns.Truncate("["+strings.Join(parts, ", "), most, "…") + "] "
 }
 
 // below returns the rows under the line: how far the download is, and the hint.
@@ -188,9 +193,9 @@ func (p *prompt) below() (rows []string) {
 		rows = append(rows, progress(g, time.Now()))
 	}
 	if p.hint != "" {
-		rows = append(rows, strings.Split(p.columns.Wrap(p.hint, p.width-1, ""), "\n")...)
+		rows = append(rows, strings.Split(p.columns.Wrap(p.hint, p.size.Width-1, ""), "\n")...)
 	}
-	return rows[:min(len(rows), p.height-1)]
+	return rows[:min(len(rows), p.size.Height-1)]
 }
 
 // progress says how far a download is: the numbers first, as a long name may be cut off.

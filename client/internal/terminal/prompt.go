@@ -1,7 +1,7 @@
 package terminal
 
 import (
-	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,55 +41,56 @@ func (n *news) add(later news) {
 		}
 	}
 	n.lines = slices.DeleteFunc(n.lines, func(l chat.Line) bool {
-		if over <= 0 || !live(l) {
-			return false
+		drop := over > 0 && live(l)
+		if drop {
+			over--
+			n.missed++
 		}
-		over--
-		n.missed++
-		return true
+		return drop
 	})
 }
 
-// A tick says that a frame is over.
-type tick struct{}
-
-func nextFrame() tea.Cmd { return tea.Tick(frame, func(time.Time) tea.Msg { return tick{} }) }
+// nextFrame has Update called with the time when a frame is over.
+func nextFrame() tea.Cmd { return tea.Tick(frame, func(now time.Time) tea.Msg { return now }) }
 
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
-	painter
-	line          textinput.Model
-	typed         chan<- chat.Input // nil after it was closed
-	width, height int               // of the screen
-	queue         []chat.Input      // what the chat could not take yet
-	fed           int               // lines handed on that the status does not count yet
-	past          []string          // lines that were typed before; the last one is new
-	at            int               // which of past the line is
-	killed        string            // what was cut out last
-	pasted        []chat.Input      // lines that wait for an answer
-	rest          string            // what is on the line when they are sent
-	hint          string            // what is said below the line until the next key
-	news                            // the lines that are not printed yet, and how things are now
-	since         time.Time         // of the oldest message that the server has not taken
-	ticking       bool              // a tick will come
-	earlier       bool              // the line printed last is of the history
-	views         int               // how often it was drawn
-	rang          time.Time         // when the bell rang last
+	own      *regexp.Regexp // the user's name
+	line     textinput.Model
+	typed    chan<- chat.Input // nil after it was closed
+	send     func(tea.Msg)     // has Update called with a message
+	size     tea.WindowSizeMsg // of the screen
+	columns  ansi.Method       // how the terminal and Bubble Tea count those of a text
+	queue    []chat.Input      // what the chat could not take yet
+	fed      int               // lines handed on that the status does not count yet
+	past     []string          // lines that were typed before; the last one is new
+	at       int               // which of past the line is
+	killed   string            // what was cut out last, by several keys when nothing came between them
+	cutting  bool              // the last key cut something out
+	pasted   []chat.Input      // lines that wait for an answer
+	rest     string            // what is on the line when they are sent
+	hint     string            // what is said below the line until the next key
+	news                       // the lines that are not printed yet, and how things are now
+	since    time.Time         // of the oldest message that the server has not taken
+	ticking  bool              // a tick will come
+	printing bool              // lines may be on their way to the terminal
+	views    int               // how often it was drawn
+	drawn    string            // what stood before the cursor then
+	asked    string            // the same when the terminal was asked where the cursor is; empty when no answer counts
+	rang     time.Time         // when the bell rang last
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
-	p := &prompt{painter: newPainter(name), line: textinput.New(), typed: typed, past: []string{""}, width: 80, height: 24}
-	p.line.KeyMap.Paste.SetEnabled(false) // the terminal pastes; to ask another program for the clipboard is not ours
+	p := &prompt{own: word(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
+	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
+	p.line.KeyMap.Paste.SetEnabled(false)             // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.Focus()
 	return p
 }
 
 // Init is part of tea.Model. What is printed before Bubble Tea has drawn the prompt for the first time erases the screen, so
 // the first print waits for a frame.
-func (p *prompt) Init() tea.Cmd {
-	p.ticking = true
-	return nextFrame()
-}
+func (p *prompt) Init() tea.Cmd { return nextFrame() }
 
 // Update is part of tea.Model.
 func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -103,10 +104,8 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if p.add(msg); !p.ticking {
 			cmd = p.print()
 		}
-	case tick:
+	case time.Time:
 		cmd = p.print()
-	case tea.WindowSizeMsg:
-		p.width, p.height = max(msg.Width, 4), max(msg.Height, 2)
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value.IsReset() || msg.Value.IsSet()) {
 			p.columns = ansi.GraphemeWidth // which Bubble Tea has it use then
@@ -122,11 +121,37 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, cmd
 }
 
+// resize takes the size of the window, unless the terminal does not know it, as some serial lines and containers do not. It
+// reports whether to ask where the cursor is. When a window becomes narrower than what stands before the cursor, most
+// terminals break the row, and the cursor is in a later one than the prompt begins in; others cut it off at the edge.
+func (p *prompt) resize(size tea.WindowSizeMsg) (ask bool) {
+	if size.Width > 0 && size.Height > 0 {
+		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}
+	}
+	if p.asked = ""; !p.printing && p.columns.StringWidth(p.drawn) > p.size.Width {
+		p.asked = p.drawn
+	}
+	return p.asked != ""
+}
+
+// broken takes the answer, the column of the cursor, and returns how many rows above it the prompt begins. It is 0 unless the
+// answer can mean nothing else, and nothing was printed meanwhile: a message must never be taken for a piece of the prompt.
+func (p *prompt) broken(column int) (up int) {
+	for _, before := range []string{p.asked, strings.TrimRight(p.asked, " ")} { // not all keep blanks at the end of a row
+		rows := strings.Split(p.columns.Hardwrap(before, p.size.Width, true), "\n")
+		if last := rows[len(rows)-1]; column == p.columns.StringWidth(last) && column != p.size.Width-1 {
+			up = len(rows) - 1
+		}
+	}
+	p.asked = ""
+	return up
+}
+
 // print prints what there is above the prompt, and looks again after a frame when more is to be expected. What is printed
 // at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
 	if n := len(p.queue); p.last && n > 0 {
-		p.lines = append(p.lines, chat.Line{Kind: chat.Failure, Text: chat.Complaint(notSent(n))})
+		p.lines = append(p.lines, chat.Line{Kind: chat.Failure, Text: chat.Complaint(chat.Count(n, "line") + " not sent")})
 		p.queue = nil
 	}
 	rows, calls := p.paintAll()
@@ -134,13 +159,13 @@ func (p *prompt) print() tea.Cmd {
 		p.ticking = false
 		return tea.Quit
 	}
-	s := p.status
-	p.ticking = len(rows)+len(p.queue) > 0 || s.Away || s.Waiting > 0 || s.Getting.Name != ""
+	if p.printing = len(rows) > 0; p.printing {
+		p.asked = ""
+	}
+	p.ticking = len(rows)+len(p.queue) > 0 || p.status.Away || p.status.Waiting > 0 || p.status.Getting.Name != ""
 	var cmds []tea.Cmd
-	for most := max(1, p.height-len(p.below())-1); len(rows) > 0; {
-		n := min(len(rows), most)
-		cmds = append(cmds, tea.Println(strings.Join(rows[:n], "\n")))
-		rows = rows[n:]
+	for chunk := range slices.Chunk(rows, max(1, p.size.Height-len(p.below())-1)) {
+		cmds = append(cmds, tea.Println(strings.Join(chunk, "\n")))
 	}
 	if calls && time.Since(p.rang) > time.Second { // not at each of a flood
 		p.rang, cmds = time.Now(), append(cmds, tea.Raw("\a"))
@@ -154,15 +179,11 @@ func (p *prompt) print() tea.Cmd {
 // paintAll returns the rows of all lines that are to be printed, and whether one calls the user.
 func (p *prompt) paintAll() (rows []string, calls bool) {
 	if p.missed > 0 {
-		rows = append(rows, fmt.Sprintf("... %d messages not shown", p.missed))
+		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: "... " + chat.Count(p.missed, "message") + " not shown"})
 	}
 	now := time.Now()
 	for _, l := range p.lines {
-		if p.earlier && l.Kind != chat.Earlier {
-			rows = append(rows, dim.Render("--- new from here"))
-		}
-		p.earlier = l.Kind == chat.Earlier
-		painted, calling := p.paint(l, p.width-1, now)
+		painted, calling := paint(l, p.own, p.size.Width-1, now)
 		rows, calls = append(rows, painted...), calls || calling
 	}
 	p.lines, p.missed = nil, 0
@@ -188,7 +209,7 @@ func (p *prompt) feed() {
 // put adds to what is handed on, before pasted lines that wait: a command is not for those who read these.
 func (p *prompt) put(in chat.Input) {
 	at := slices.IndexFunc(p.queue, func(in chat.Input) bool { return in.Pasted })
-	if at < 0 || !in.Partial && !command(in.Text) {
+	if at < 0 || in.Complete == nil && !command(in.Text) {
 		at = len(p.queue)
 	}
 	p.queue = slices.Insert(p.queue, at, in)
@@ -196,13 +217,6 @@ func (p *prompt) put(in chat.Input) {
 
 // command reports whether a line that is typed is a command.
 func command(line string) bool { return strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//") }
-
-func notSent(lines int) string {
-	if lines == 1 {
-		return "1 line not sent"
-	}
-	return fmt.Sprintf("%d lines not sent", lines)
-}
 
 // hangUp tells that the user wants to leave.
 func (p *prompt) hangUp() {

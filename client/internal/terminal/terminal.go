@@ -3,11 +3,13 @@
 package terminal
 
 import (
+	"io"
 	"os"
 	"os/signal"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
 	"parley/client/internal/chat"
@@ -17,34 +19,37 @@ import (
 type Face struct {
 	// set at construction, never changed
 	program *tea.Program
-	typed   chan chat.Input
-	told    chan news      // for the prompt, which takes its time when the terminal is slow
-	resumed chan os.Signal // the program was stopped from outside and goes on
+	out     *os.File
+	told    chan news // for the prompt, which takes its time when the terminal is slow
 	running sync.WaitGroup
 
 	news news  // to be told, and the status that was told last
 	err  error // what ended the program; set before running is done
 }
 
-// New takes the terminal over, until Close, for the user of that name. On Windows Bubble Tea has the console understand
-// sequences, both ways, and it is read and written in UTF-16, whatever its code page; patched does the rest.
-func New(in, out *os.File, name string) *Face {
-	f := &Face{typed: make(chan chat.Input, readable), told: make(chan news, 1), resumed: make(chan os.Signal, 1)}
-	p := newPrompt(name, f.typed)
+// New takes the terminal over, until Close, for the user of that name. It returns the lines that are typed, too, which end
+// when that person wants to leave. On Windows Bubble Tea has the console understand sequences, both ways, and it is read and
+// written in UTF-16, whatever its code page; patched does the rest.
+func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
+	f := &Face{out: out, told: make(chan news, 1)}
+	typed := make(chan chat.Input, readable)
+	p := newPrompt(name, typed)
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
-		p.Update(sized(nil, tea.WindowSizeMsg{Width: w, Height: h}))
+		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
 	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(patched(in, out, f.filter)))
-	notifyResumed(f.resumed)
+	p.send = f.program.Send
+	resumed := make(chan os.Signal, 1) // the program was stopped from outside and goes on
+	notifyResumed(resumed)
 	f.running.Go(func() {
-		for range f.resumed {
+		for range resumed {
 			f.program.Send(tea.ResumeMsg{})
 		}
 	})
 	f.running.Go(func() {
 		_, f.err = f.program.Run()
-		signal.Stop(f.resumed)
-		close(f.resumed)
+		signal.Stop(resumed)
+		close(resumed)
 		p.hangUp()
 	})
 	f.running.Go(func() {
@@ -52,27 +57,31 @@ func New(in, out *os.File, name string) *Face {
 			f.program.Send(n)
 		}
 	})
-	return f
+	return f, typed
 }
 
-// filter takes the terminal over again where the program was stopped and goes on: the shell has put it in a mode of its own.
-func (f *Face) filter(p tea.Model, msg tea.Msg) tea.Msg {
-	if _, ok := msg.(tea.ResumeMsg); ok && f.program.ReleaseTerminal() == nil {
-		f.program.RestoreTerminal() // where it cannot, reading fails, too
-	}
-	return sized(p, msg)
-}
-
-// sized gives a terminal that does not know its size, as some serial lines and containers do not, a usual one.
-func sized(_ tea.Model, msg tea.Msg) tea.Msg {
-	if size, ok := msg.(tea.WindowSizeMsg); ok && (size.Width <= 0 || size.Height <= 0) {
-		return tea.WindowSizeMsg{Width: 80, Height: 24}
+// filter is called before Bubble Tea heeds a message. What Bubble Tea draws begins in the row of the cursor, so where the
+// terminal has moved that, it is moved back here, past Bubble Tea.
+func (f *Face) filter(m tea.Model, msg tea.Msg) tea.Msg {
+	p := m.(*prompt)
+	switch msg := msg.(type) {
+	case tea.ResumeMsg: // the shell has put the terminal in a mode of its own: take it over again
+		if f.program.ReleaseTerminal() == nil {
+			f.program.RestoreTerminal() // where it cannot, reading fails, too
+		}
+	case tea.WindowSizeMsg:
+		if p.resize(msg) {
+			io.WriteString(f.out, ansi.RequestCursorPositionReport)
+		}
+		return p.size
+	case tea.CursorPositionMsg:
+		if up := p.broken(msg.X); up > 0 {
+			io.WriteString(f.out, ansi.CursorUp(up))
+			return p.size // has all below the cursor drawn anew
+		}
 	}
 	return msg
 }
-
-// Input returns the lines that are typed. It is closed when the person wants to leave.
-func (f *Face) Input() <-chan chat.Input { return f.typed }
 
 // Close prints what is left and gives the terminal back as it was.
 func (f *Face) Close() error {
@@ -89,9 +98,6 @@ func (f *Face) Show(l chat.Line) {
 		f.tell()
 	}
 }
-
-// Complete completes the line that is typed.
-func (f *Face) Complete(c chat.Completion) { f.program.Send(c) }
 
 // Flush has the prompt told what there is.
 func (f *Face) Flush(s chat.Status) error {
