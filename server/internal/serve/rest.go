@@ -38,13 +38,14 @@ func (w watched) SetReadDeadline(t time.Time) error {
 func (c *client) pause() {
 	c.lines.Rest()
 	c.posts, c.entry = nil, nil
-	if left := time.Until(c.src.by); c.alarm == nil {
+	left, first := time.Until(c.src.by), c.alarm == nil
+	if first {
 		c.alarm = time.AfterFunc(left, c.wake)
 	} else {
 		c.alarm.Reset(left)
 	}
 	c.on.Store(true) // from here on, who wakes c owns its fields
-	if err := c.watcher.watch(c); err != nil || c.writingEnded() {
+	if err := c.watcher.watch(c, first); err != nil || c.writingEnded() {
 		c.wake()
 	}
 }

@@ -70,15 +70,15 @@ func (w *watcher) socket(nc net.Conn) (number int) {
 	return number
 }
 
-// watch wakes c once, when something has come for it or its connection has ended.
-func (w *watcher) watch(c *client) error {
-	event := &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(c.socket)}
-	err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_MOD, c.socket, event)
-	if err == unix.ENOENT { // the first time
+// watch wakes c once, when something has come for it or its connection has ended. first says that it was not watched before.
+func (w *watcher) watch(c *client, first bool) error {
+	op := unix.EPOLL_CTL_MOD
+	if first {
+		op = unix.EPOLL_CTL_ADD
 		w.clients.Store(c.socket, c)
-		err = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, c.socket, event)
 	}
-	return err
+	const what = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT
+	return unix.EpollCtl(w.epoll, op, c.socket, &unix.EpollEvent{Events: what, Fd: int32(c.socket)})
 }
 
 // forget is called before the socket of c is closed, whose number another one may have then.

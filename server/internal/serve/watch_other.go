@@ -16,6 +16,6 @@ func (*watcher) close() {}
 
 func (*watcher) socket(net.Conn) int { return 0 }
 
-func (*watcher) watch(*client) error { return errors.ErrUnsupported }
+func (*watcher) watch(*client, bool) error { return errors.ErrUnsupported }
 
 func (*watcher) forget(*client) {}
