@@ -3,6 +3,7 @@
 package download
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,11 +15,13 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"parley/server/wire"
 )
 
 const partSuffix = ".part"
+const flushEvery = 64 << 20 // bytes: the disk has work while more comes, and little is left for the end
 
 // A Part is a file that is not whole yet. Its name is made of the digest of the file's name and the version, so that it
 // has a length that every system can hold, and a later run of the client knows what it has. Its methods take their time:
@@ -36,6 +39,9 @@ type Part struct {
 	file   *os.File  // nil when there is none yet; at its end otherwise
 	size   uint64    // bytes that there will be
 	hash   hash.Hash // of what is here
+
+	flush  sync.Mutex // held while what is here goes to the disk; guards the following field
+	failed error      // why it did not: the system tells it once
 }
 
 // Open returns the part of the file that the server calls name, with what was left of it the last time. The folder is
@@ -81,14 +87,17 @@ func (p *Part) Write(b []byte) error {
 	if p.Have+uint64(len(b)) > p.size {
 		return fmt.Errorf("the server sends more than the %d bytes that it announced", p.size)
 	}
-	hashed := make(chan struct{})
-	go func() {
-		p.hash.Write(b)
-		close(hashed)
-	}()
+	var hashing sync.WaitGroup
+	hashing.Go(func() { p.hash.Write(b) })
 	_, err := p.file.Write(b)
-	<-hashed
+	hashing.Wait()
 	p.Have += uint64(len(b))
+	if p.Have%flushEvery < uint64(len(b)) && p.flush.TryLock() { // and Close waits for it
+		go func() {
+			defer p.flush.Unlock()
+			p.failed = cmp.Or(p.failed, p.file.Sync())
+		}()
+	}
 	return p.explain(err)
 }
 
@@ -117,6 +126,8 @@ func (p *Part) Begin(size, offset uint64, version string) error {
 
 // Close ends work on the part. What has come is kept.
 func (p *Part) Close() {
+	p.flush.Lock()
+	defer p.flush.Unlock()
 	if p.file != nil {
 		p.file.Close()
 	}
@@ -140,13 +151,16 @@ func (p *Part) explain(err error) error {
 // where the program runs, as the system writes it, and what is unexpected about it, or nothing.
 func (p *Part) Save(size uint64, digest string) (saved, note string, err error) {
 	defer p.Close()
+	p.flush.Lock() // nothing else has the file from here on
+	err = p.failed
+	p.flush.Unlock()
 	if got := hex.EncodeToString(p.hash.Sum(nil)); p.Have != size || got != digest {
 		p.file.Close()
 		p.root.Remove(p.path)
 		err = fmt.Errorf("%d bytes with SHA-256 %s came, the server has %d with %s: get it again", p.Have, got, size, digest)
 		return "", "", err
 	}
-	if err = p.file.Sync(); err != nil { // a whole name stands for a whole file, after a power cut too
+	if err = cmp.Or(err, p.file.Sync()); err != nil { // a whole name stands for a whole file, after a power cut too
 		return "", "", p.explain(err)
 	}
 	p.file.Close()

@@ -3,9 +3,11 @@ package download
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -80,6 +82,51 @@ func TestSave(t *testing.T) {
 	fetch(t, dir, "notes.txt", "third", "DIR/notes (3).txt (DIR/notes.txt is another file)")
 	fetch(t, dir, "notes.txt", "other", "DIR/notes (2).txt (it was here already)")
 	wantTree(t, dir, map[string]string{"notes.txt": "hello", "empty": "", "sub/deep/a b.png": "png", "notes (2).txt": "other", "notes (3).txt": "third"})
+}
+
+// The disk is given work while more comes. That it failed then is not forgotten when the file is whole.
+func TestDiskFailsMeanwhile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a pipe can be flushed there")
+	}
+	content := string(make([]byte, flushEvery))
+	for _, failing := range []bool{false, true} {
+		dir := t.TempDir()
+		p, err := Open(dir, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Begin(flushEvery, 0, "v"); err != nil {
+			t.Fatal(err)
+		}
+		if failing { // as a pipe does
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			go io.Copy(io.Discard, r)
+			file := p.file
+			p.file = w
+			err = p.Write([]byte(content))
+			p.flush.Lock()
+			p.file = file
+			p.flush.Unlock()
+			w.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else if err := p.Write([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = p.Save(flushEvery, digest(content))
+		if got := err != nil; got != failing {
+			t.Errorf("the disk fails: %v, saving fails: %v", failing, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "a")); failing == (err == nil) {
+			t.Errorf("the disk fails: %v, the file is there: %v", failing, err == nil)
+		}
+	}
 }
 
 func TestNames(t *testing.T) {

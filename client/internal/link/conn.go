@@ -21,7 +21,7 @@ const (
 	ackEvery  = 256              // lines of the stream: the server may forget what was acknowledged
 	maxBuffer = 64 << 10         // bytes of the line reader
 	queued    = 256              // lines that wait for the chat before reading pauses
-	pieceSize = 256 << 10        // bytes of a file handed on at once
+	pieceSize = 1 << 20          // bytes of a file handed on at once: each time costs a few wakings
 )
 
 // A Piece is a line about a download, and of DATA the bytes. These are valid until the next Piece is received.

@@ -3,6 +3,7 @@
 package files_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"parley/server/internal/files"
 )
 
 // A file that changes while it is sent is not passed off as whole, and the lines stay lines.
@@ -31,13 +35,19 @@ func TestFileThatChangesWhileSent(t *testing.T) {
 		{"removed", os.Remove, sent("f", content)},
 		{"replaced", func(path string) error { return os.Rename(path+".new", path) }, sent("f", content)},
 	}
-	for _, test := range tests {
-		for _, after := range []int{1, 2, 4} { // pieces, before the change
+	for i := range 2 * 3 * len(tests) {
+		test, after, known := tests[i/6], []int{1, 2, 4}[i%3], i%6 > 2 // pieces, before the change; the digest
+		t.Run(fmt.Sprintf("%s after %d pieces, known %v", test.name, after, known), func(t *testing.T) {
 			dir := t.TempDir()
 			put(t, dir, "f", content)
 			put(t, dir, "f.new", "new")
+			folder := open(t, dir)
+			if known {
+				folder.SetClock(later)
+				fetch(t, folder, "f", 0, "-")
+			}
 			server, client := tcp(t)
-			tr := open(t, dir).Send("f", 0, "-", quiet)
+			tr := folder.Send("f", 0, "-", quiet)
 			got := make(chan download)
 			go func() { got <- understand(t, client) }()
 			for range after {
@@ -52,12 +62,121 @@ func TestFileThatChangesWhileSent(t *testing.T) {
 			server.Close()
 			d := <-got
 			if d.last != test.last {
-				t.Errorf("%s after %d pieces: %q, want %q", test.name, after, d.last, test.last)
+				t.Errorf("%q, want %q", d.last, test.last)
 			}
 			if d.last != changed && d.data != content {
-				t.Errorf("%s after %d pieces: other bytes were sent", test.name, after)
+				t.Error("other bytes were sent")
 			}
 			client.Close()
+		})
+	}
+}
+
+// overwrite gives a file another content and the times that put gives, until the system shows that it notes the change.
+func overwrite(t testing.TB, dir, name, content string) {
+	t.Helper()
+	for before := ctime(t, dir, name); ctime(t, dir, name).Equal(before); {
+		put(t, dir, name, content)
+	}
+}
+
+func ctime(t testing.TB, dir, name string) time.Time {
+	t.Helper()
+	var s unix.Stat_t
+	if err := unix.Stat(filepath.Join(dir, name), &s); err != nil {
+		t.Fatal(err)
+	}
+	return time.Unix(s.Ctim.Unix())
+}
+
+// digest gets a file and checks that what it is told is the digest of content. It returns how much was read for that.
+func digest(t testing.TB, folder *files.Folder, offset int64, content string) (hashed int64) {
+	t.Helper()
+	var nc sink
+	tr := folder.Send("f", offset, "-", quiet)
+	carry(t, tr, &nc)
+	if got := understand(t, &nc.Buffer); got.last != sent("f", content) || got.data != content[got.offset:] {
+		t.Errorf("%d bytes from %d on, and %q, want %q", len(got.data), got.offset, got.last, sent("f", content))
+	}
+	return tr.Hashed()
+}
+
+// A file is read for its digest once, and again when another content came, also when that is as large and as old.
+func TestDigestIsRemembered(t *testing.T) {
+	const size = 5<<20 + 3
+	dir := t.TempDir()
+	one, two := random(size), random(size + 1)[1:]
+	put(t, dir, "f", one)
+	folder := open(t, dir)
+	folder.SetClock(later)
+	var got []int64
+	twice := func(content string) {
+		got = append(got, digest(t, folder, 0, content), digest(t, folder, 0, content), digest(t, folder, size/2, content))
+	}
+	twice(one)
+	overwrite(t, dir, "f", two)
+	twice(two)
+	put(t, dir, "new", one)
+	if err := os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "f")); err != nil {
+		t.Fatal(err)
+	}
+	twice(one)
+	if diff := cmp.Diff([]int64{size, 0, 0, size, 0, 0, size, 0, 0}, got); diff != "" {
+		t.Errorf("bytes read for the digest (-want +got):\n%s", diff)
+	}
+}
+
+// A file that changed just before it was read may change once more without showing it, so its digest is not remembered.
+func TestDigestOfNewFileIsNotRemembered(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "f", "content")
+	changed := ctime(t, dir, "f")
+	tests := []struct {
+		age  time.Duration
+		want int64 // bytes that are read the second time
+	}{{-time.Hour, 7}, {0, 7}, {files.TimeStep, 7}, {files.TimeStep + 1, 0}}
+	for _, test := range tests {
+		folder := open(t, dir)
+		folder.SetClock(func() time.Time { return changed.Add(test.age) })
+		digest(t, folder, 0, "content")
+		if got := digest(t, folder, 0, "content"); got != test.want {
+			t.Errorf("%d bytes were read again at the age of %v, want %d", got, test.age, test.want)
+		}
+	}
+	folder := open(t, dir)
+	digest(t, folder, 0, "content")
+	put(t, dir, "f", "another") // of the same length, and maybe at the same time
+	digest(t, folder, 0, "another")
+}
+
+// When a file is overwritten while it is sent, by what is as large and as old, then a digest that was known is not sent,
+// and what was read meanwhile is not remembered.
+func TestFileOverwrittenWhileSent(t *testing.T) {
+	const size = 1 << 20
+	one, two := random(size), random(size + 1)[1:]
+	for _, known := range []bool{false, true} {
+		for _, after := range []int{1, 2, 4} {
+			dir := t.TempDir()
+			put(t, dir, "f", one)
+			folder := open(t, dir)
+			folder.SetClock(later)
+			if known {
+				digest(t, folder, 0, one)
+			}
+			var nc sink
+			tr := folder.Send("f", 0, "-", quiet)
+			for range after {
+				if err := tr.Piece(&nc); err != nil {
+					t.Fatal(err)
+				}
+			}
+			overwrite(t, dir, "f", two)
+			carry(t, tr, &nc)
+			got := understand(t, &nc.Buffer)
+			if want := sent("f", two); known && got.last != want {
+				t.Errorf("after %d pieces: %q, want %q", after, got.last, want)
+			}
+			digest(t, folder, 0, two)
 		}
 	}
 }

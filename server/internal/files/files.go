@@ -2,6 +2,7 @@
 package files
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,20 +10,24 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"parley/server/wire"
 )
 
-const maxDigests = 10_000 // digests remembered: what is there of a file that is downloaded on is not read again
+// timeStep is the coarsest that a file system counts time: a file may change twice within it and show one time.
+const timeStep = 2 * time.Second
 
 // A Folder is the shared folder. It is an os.Root: nothing outside of it can be reached, whatever a name, a link or a race
 // says. Its methods may be called from any goroutine.
 type Folder struct {
-	root *os.Root // set at construction
-
-	mu      sync.Mutex // guards the following field; held for memory work only
-	digests map[string]string
+	root    *os.Root         // set at construction
+	now     func() time.Time // the same
+	digests sync.Map         // of name to known: what was read whole is not read again for its digest
 }
+
+// known is the digest of a version of a file.
+type known struct{ version, digest string }
 
 // Open opens the folder dir, and creates it when it is missing.
 func Open(dir string) (*Folder, error) {
@@ -33,7 +38,7 @@ func Open(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the shared folder %s: %w", dir, cause(err))
 	}
-	return &Folder{root: root, digests: map[string]string{}}, nil
+	return &Folder{root: root, now: time.Now}, nil
 }
 
 // Close closes the folder.
@@ -72,9 +77,10 @@ func (f *Folder) List() ([]wire.Message, error) {
 // A File is a regular file of the folder, opened.
 type File struct {
 	*os.File
-	Name    string // below the folder, with slashes
 	Size    int64
-	Version string // changes when the content does
+	Version string // changes whenever the content does, and at times when it does not
+	mtime   time.Time
+	settled bool // no content to come has this version
 }
 
 // open opens the regular file name.
@@ -95,35 +101,28 @@ func (f *Folder) open(name string) (*File, error) {
 	if err != nil {
 		return nil, noFile(name, err)
 	}
-	if info, err = file.Stat(); err != nil || !info.Mode().IsRegular() {
+	opened, err := f.look(file)
+	if err != nil {
 		file.Close()
-		return nil, noFile(name, errors.New("not a regular file"))
+		return nil, noFile(name, err)
 	}
-	return &File{file, name, info.Size(), version(info)}, nil
+	return opened, nil
 }
 
-// version makes a token of what tells one content of a file from another without reading it.
-func version(info fs.FileInfo) string {
-	return fmt.Sprintf("%x-%x", info.ModTime().UnixNano(), info.Size())
-}
-
-// digest returns the SHA-256 of that version of the file, if it is known.
-func (f *Folder) digest(file *File) (string, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d, ok := f.digests[file.Name+"/"+file.Version]
-	return d, ok
-}
-
-func (f *Folder) remember(file *File, sum []byte) string {
-	d := hex.EncodeToString(sum)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.digests) >= maxDigests {
-		clear(f.digests)
+// look returns what a file is now.
+func (f *Folder) look(file *os.File) (*File, error) {
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
 	}
-	f.digests[file.Name+"/"+file.Version] = d
-	return d
+	if err != nil {
+		return nil, err
+	}
+	// Size and mtime can be set to what they were before a change, but not the ctime. The inode tells apart files of one ctime.
+	ctime, inode := change(file)
+	sum := sha256.Sum256(fmt.Append(nil, info.Size(), info.ModTime().UnixNano(), ctime.UnixNano(), inode))
+	settled := !ctime.IsZero() && f.now().Sub(ctime) > timeStep
+	return &File{file, info.Size(), hex.EncodeToString(sum[:16]), info.ModTime(), settled}, nil
 }
 
 // checkName returns an error for a name that is not one of a file below the folder.

@@ -2,6 +2,7 @@ package files
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -48,7 +49,7 @@ type Transfer struct {
 // Send returns the download of the file name from the offset on, when it is still the version ("-" for any), else from its
 // beginning.
 func (f *Folder) Send(name string, offset int64, version string, log *slog.Logger) *Transfer {
-	return &Transfer{folder: f, name: name, asked: offset, version: version, log: log, piece: 4 * minPiece, how: "connection ended"}
+	return &Transfer{folder: f, name: name, asked: offset, version: version, log: log, sum: sha256.New(), piece: 4 * minPiece, how: "connection ended"}
 }
 
 // Stop lets the transfer end at the next piece.
@@ -69,19 +70,25 @@ func (t *Transfer) Piece(nc net.Conn) error {
 		return t.fail(nc, wire.Errorf(wire.Get, wire.CodeStopped, "stopped: %s", t.name))
 	case t.file == nil:
 		return t.open(nc)
-	case t.digest == "" && t.hashed < t.first:
-		return t.unreadable(nc, t.hash(min(hashPiece, t.first-t.hashed)))
+	case t.digest == "" && t.hashed < t.offset:
+		return t.hash(nc, min(hashPiece, t.offset-t.hashed)) // while the system sends what it was given
 	case t.offset < t.file.Size:
 		return t.data(nc)
 	}
-	if info, err := t.file.Stat(); err != nil || version(info) != t.file.Version {
+	now, err := t.folder.look(t.file.File)
+	switch {
+	case err != nil || now.Size != t.file.Size || !now.mtime.Equal(t.file.mtime):
 		return t.fail(nc, t.changed())
+	case t.digest != "" && now.Version != t.file.Version: // the content, or only a link or a right: to read it tells
+		t.digest = ""
+		return nil
+	case t.digest == "":
+		t.digest = hex.EncodeToString(t.sum.Sum(nil))
+		if t.file.settled && now.Version == t.file.Version {
+			t.folder.digests.Store(t.name, known{now.Version, t.digest})
+		}
 	}
-	if t.digest == "" {
-		t.digest = t.folder.remember(t.file, t.sum.Sum(nil))
-	}
-	t.how = "complete"
-	return t.end(nc, &wire.Message{Verb: wire.Sent, Digest: []byte(t.digest), Size: uint64(t.file.Size), Name: []byte(t.name)})
+	return t.end(nc, "complete", wire.Message{Verb: wire.Sent, Digest: []byte(t.digest), Size: uint64(t.file.Size), Name: []byte(t.name)})
 }
 
 func (t *Transfer) open(nc net.Conn) error {
@@ -94,13 +101,8 @@ func (t *Transfer) open(nc net.Conn) error {
 		t.first = t.asked
 	}
 	t.offset = t.first
-	// A remembered digest spares reading what the client has. Else the file is read anyway, and its digest is that of what
-	// was read, also where another content came in with the old size and time.
-	if t.first > 0 {
-		t.digest, _ = t.folder.digest(file)
-	}
-	if t.digest == "" {
-		t.sum = sha256.New()
+	if k, ok := t.folder.digests.Load(t.name); ok && k.(known).version == file.Version {
+		t.digest = k.(known).digest
 	}
 	t.log.Info("download begun", "file", t.name, "size", file.Size, "offset", t.first)
 	return t.write(nc, &wire.Message{Verb: wire.Sending, Size: uint64(file.Size), Offset: uint64(t.first), Version: []byte(file.Version), Name: []byte(t.name)})
@@ -116,12 +118,10 @@ func (t *Transfer) data(nc net.Conn) error {
 	if _, err := t.file.Seek(t.offset, io.SeekStart); err != nil {
 		return fmt.Errorf("reading %s: %w", t.name, err)
 	}
-	hashed := t.hashMeanwhile(n)
 	sent, err := io.CopyN(nc, t.file.File, n)
-	unread := hashed()
 	if errors.Is(err, io.EOF) {
 		// The file is shorter than it was, but n bytes are announced: the client must get them to find the next line.
-		if _, err = io.CopyN(nc, zeros{}, n-sent); err == nil {
+		if _, err = nc.Write(make([]byte, n-sent)); err == nil {
 			return t.fail(nc, t.changed())
 		}
 	}
@@ -135,42 +135,17 @@ func (t *Transfer) data(nc net.Conn) error {
 		t.piece = max(t.piece/2, minPiece)
 	}
 	t.offset += n
-	return t.unreadable(nc, unread)
+	return nil
 }
 
-// hashMeanwhile begins to hash n bytes, where the digest is not known, while they are sent. The function that it returns
-// waits for that; a panic goes on there.
-func (t *Transfer) hashMeanwhile(n int64) (wait func() error) {
-	if t.digest != "" {
-		return func() error { return nil }
-	}
-	var err error
-	ended := make(chan any)
-	go func() {
-		defer func() { ended <- recover() }()
-		err = t.hash(n)
-	}()
-	return func() error {
-		if p := <-ended; p != nil {
-			panic(p)
-		}
-		return err
-	}
-}
-
-// hash reads on to learn the digest.
-func (t *Transfer) hash(n int64) error {
+// hash reads n bytes on to learn the digest.
+func (t *Transfer) hash(nc net.Conn, n int64) error {
 	_, err := io.Copy(t.sum, io.NewSectionReader(t.file, t.hashed, n))
 	t.hashed += n
-	return err
-}
-
-// unreadable ends the transfer if err says that the file cannot be read.
-func (t *Transfer) unreadable(nc net.Conn, err error) error {
-	if err == nil {
-		return nil
+	if err != nil {
+		return t.fail(nc, wire.Errorf(wire.Get, wire.CodeFileFailed, "%s cannot be read: %v", t.name, cause(err)))
 	}
-	return t.fail(nc, wire.Errorf(wire.Get, wire.CodeFileFailed, "%s cannot be read: %v", t.name, cause(err)))
+	return nil
 }
 
 func (t *Transfer) changed() error {
@@ -181,16 +156,14 @@ func (t *Transfer) changed() error {
 func (t *Transfer) fail(nc net.Conn, err error) error {
 	e := &wire.ProtocolError{Verb: wire.Get, Code: wire.CodeFileFailed, Text: err.Error()}
 	errors.As(err, &e)
-	t.how = e.Code
-	m := e.Message()
-	return t.end(nc, &m)
+	return t.end(nc, e.Code, e.Message())
 }
 
-func (t *Transfer) end(nc net.Conn, m *wire.Message) error {
-	if err := t.write(nc, m); err != nil {
-		t.how = "connection ended"
+func (t *Transfer) end(nc net.Conn, how string, m wire.Message) error {
+	if err := t.write(nc, &m); err != nil {
 		return err
 	}
+	t.how = how
 	return io.EOF
 }
 
@@ -198,12 +171,4 @@ func (t *Transfer) write(nc net.Conn, m *wire.Message) error {
 	t.line = m.AppendServer(t.line[:0])
 	_, err := nc.Write(t.line)
 	return err
-}
-
-// zeros is an endless source of zero bytes.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
 }
