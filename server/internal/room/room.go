@@ -25,7 +25,7 @@ const (
 	maxKept    = 256 << 10 // bytes of memory for what was sent and not acknowledged; older items cannot be resumed
 	maxInboxes = 512 << 20 // bytes of memory for what waits and is kept in all; when it is reached, the limit of each is ownWaiting
 
-	presencePause = 50 * time.Microsecond // for each session: how long who came and went may wait, ten times what it costs to tell
+	presencePause = 100 * time.Microsecond // for each session: how long who came and went may wait, ten times what it costs to tell
 	ownWaiting    = 64 << 10              // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
 )
 
