@@ -67,7 +67,7 @@ func nick(i int) string { return fmt.Sprintf("u%05d", i) }
 func (r *run) parleyPeer() *peer {
 	return &peer{
 		name: "parley", program: r.Server, window: 16384, backlog: 256, presence: true,
-		lifted: "-rate 0 -max-clients 20000; it writes its log, with every text",
+		lifted: "-rate 0 -max-clients 20000; it writes its log, with every text; clients acknowledge as its own does",
 		config: func(_ string, port int, share string) ([]string, error) {
 			flags := append([]string{"-rate", "0", "-max-clients", "20000", "-files", share}, strings.Fields(r.Flags)...)
 			return append(flags, fmt.Sprintf("127.0.0.1:%d", port)), nil

@@ -26,7 +26,7 @@ const (
 	maxInboxes = 512 << 20 // bytes of memory for what waits and is kept in all; when it is reached, the limit of each is ownWaiting
 
 	presencePause = 100 * time.Microsecond // for each session: how long who came and went may wait, ten times what it costs to tell
-	ownWaiting    = 64 << 10              // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
+	ownWaiting    = 64 << 10               // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
 )
 
 // Config says how a room works. Joined and Left are called in the order of the events, with the room locked: they must not
