@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"parley/client/internal/download"
 	"parley/server/wire"
@@ -18,47 +17,44 @@ import (
 
 // A command is one that the user may type.
 type command struct {
-	Names                   string // the first is its own, the others are what people know it as from elsewhere
+	Name, Also              string // its own name, and what people know it as from elsewhere
 	Argument, Help, Example string
 }
 
 // commands is the list that /help shows: what to type, and what it does.
 var commands = []command{
-	{"/all", "", "talk to everyone, as at the start", "/all"},
-	{"/to", "NAME", "talk to NAME alone", "/to bob"},
-	{"/tell /msg /w", "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
-	{"/who", "", "show who is here", "/who"},
-	{"/files /list", "", "show what the shared folder holds; also /list", "/files"},
-	{"/get", "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
-	{"/cancel", "", "stop the downloads", "/cancel"},
-	{"/history", "[N]", "show the newest N messages again (20)", "/history 50"},
-	{"/ignore", "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
-	{"/quiet", "", "do not show who comes and goes, or show it again", "/quiet"},
-	{"/help", "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
-	{"/quit /q /exit", "", "leave; also /q and /exit", "/quit"},
-	{"//TEXT", "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
+	{"/all", "", "", "talk to everyone, as at the start", "/all"},
+	{"/to", "", "NAME", "talk to NAME alone", "/to bob"},
+	{"/tell", "/msg /w", "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
+	{"/who", "", "", "show who is here", "/who"},
+	{"/files", "/list", "", "show what the shared folder holds; also /list", "/files"},
+	{"/get", "", "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
+	{"/cancel", "", "", "stop the downloads", "/cancel"},
+	{"/history", "", "[N]", "show the newest N messages again (20)", "/history 50"},
+	{"/ignore", "", "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
+	{"/quiet", "", "", "do not show who comes and goes, or show it again", "/quiet"},
+	{"/help", "", "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
+	{"/quit", "/q /exit", "", "leave; also /q and /exit", "/quit"},
+	{"//TEXT", "", "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
 }
 
-// name returns the command's own name.
-func (h command) name() string { return strings.Fields(h.Names)[0] }
-
-// commandNames returns the names of all commands.
+// commandNames returns the commands' own names.
 func commandNames() (all []string) {
-	for _, h := range commands[:len(commands)-1] {
-		all = append(all, h.name())
+	for _, h := range commands {
+		all = append(all, h.Name)
 	}
 	return all
 }
 
-// resolve returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
-func resolve(typed string) (found []command) {
-	typed = strings.ToLower(typed)
-	for _, h := range commands[:len(commands)-1] {
-		names := strings.Fields(h.Names)
-		if slices.Contains(names, typed) {
+// matching returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
+func matching(typed string) (found []command) {
+	typed = " " + strings.ToLower(typed)
+	for _, h := range commands {
+		names := " " + h.Name + " " + h.Also + " "
+		if strings.Contains(names, typed+" ") {
 			return []command{h}
 		}
-		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
+		if strings.Contains(names, typed) {
 			found = append(found, h)
 		}
 	}
@@ -78,28 +74,34 @@ func (c *Chat) enter(in Input) {
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
 	case in.Pasted || !strings.HasPrefix(text, "/"):
-		c.send(c.to, text)
+		c.send(c.now.To, text)
 	case strings.HasPrefix(text, "//"):
-		c.send(c.to, text[1:])
+		c.send(c.now.To, text[1:])
 	default:
-		command, argument, _ := strings.Cut(text, " ")
-		c.resolve(command, strings.TrimSpace(argument))
+		typed, argument, _ := strings.Cut(text, " ")
+		c.command(typed, strings.TrimSpace(argument))
 	}
 }
 
-// resolve carries out the command that is meant.
-func (c *Chat) resolve(typed, argument string) {
-	found := resolve(typed)
-	switch {
+// command carries out the command that typed stands for.
+func (c *Chat) command(typed, argument string) {
+	switch found := c.find(typed); {
 	case typed == "/":
 		c.fail("the name of a command is missing: /help shows them")
-	case len(found) == 0:
-		c.fail("unknown command %.40s: %s", typed, nearest(typed))
 	case len(found) > 1:
-		c.fail("%s could be %s or %s: type more of it", typed, found[0].name(), found[1].name())
-	default:
-		c.do(found[0].name(), argument)
+		c.fail("%s could be %s or %s: type more of it", typed, found[0].Name, found[1].Name)
+	case len(found) == 1:
+		c.do(found[0].Name, argument)
 	}
+}
+
+// find returns the commands that typed may stand for, or says that there is none.
+func (c *Chat) find(typed string) []command {
+	found := matching(typed)
+	if len(found) == 0 {
+		c.fail("unknown command %.40s: %s", typed, nearest(typed))
+	}
+	return found
 }
 
 func (c *Chat) do(command, argument string) {
@@ -117,9 +119,7 @@ func (c *Chat) do(command, argument string) {
 		}
 	case "/who":
 		c.with(wire.Who, 0, func(users *list) {
-			names := users.names()
-			most, more := c.shown(len(names))
-			c.show("%d here: %s", len(names), strings.Join(append(names[:most:most], more...), ", "))
+			c.show("%d here: %s", len(users.rows), strings.Join(c.few(users.names()), ", "))
 		})
 	case "/files":
 		c.with(wire.Files, 0, c.showFiles)
@@ -133,7 +133,7 @@ func (c *Chat) do(command, argument string) {
 		c.toggleIgnore(argument)
 	case "/quiet":
 		c.quiet = !c.quiet
-		c.show("who comes and goes is %s", map[bool]string{true: "not shown any more", false: "shown again"}[c.quiet])
+		c.shown("who comes and goes", !c.quiet)
 	case "/help":
 		c.help(argument)
 	case "/quit":
@@ -143,15 +143,12 @@ func (c *Chat) do(command, argument string) {
 
 // help shows all commands, or those that are meant, with an example.
 func (c *Chat) help(typed string) {
-	shown := commands
+	meant := commands
 	if typed != "" {
-		typed = "/" + strings.TrimLeft(typed, "/")
-		if shown = resolve(typed); len(shown) == 0 {
-			c.fail("unknown command %.40s: %s", typed, nearest(typed))
-		}
+		meant = c.find("/" + strings.TrimLeft(typed, "/"))
 	}
-	for _, h := range shown {
-		c.show("%-16s %s", strings.TrimSpace(h.name()+" "+h.Argument), h.Help)
+	for _, h := range meant {
+		c.show("%-16s %s", strings.TrimSpace(h.Name+" "+h.Argument), h.Help)
 		if typed != "" {
 			c.show("for example:     %s", h.Example)
 		}
@@ -160,13 +157,16 @@ func (c *Chat) help(typed string) {
 
 // talkTo has plain lines go to one, or to all when name is empty. Who is not here may come back, so that changes nothing.
 func (c *Chat) talkTo(name string) {
-	if c.to = name; name == "" {
+	if c.now.To = name; name == "" {
 		c.show("talking to all")
 		return
 	}
 	c.with(wire.Who, 0, func(users *list) {
-		here := slices.ContainsFunc(users.names(), func(user string) bool { return wire.NameKey(user) == wire.NameKey(name) })
-		c.show("talking to %s%s", name, map[bool]string{false: ", who is not here"}[here])
+		text := "talking to " + name
+		if !slices.ContainsFunc(users.names(), func(user string) bool { return wire.NameKey(user) == wire.NameKey(name) }) {
+			text += ", who is not here"
+		}
+		c.show("%s", text)
 	})
 }
 
@@ -174,13 +174,23 @@ func (c *Chat) talkTo(name string) {
 func (c *Chat) toggleIgnore(argument string) {
 	if argument == "" {
 		c.show("ignored: %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
-	} else if name, ok := c.name("/ignore", argument); ok && c.ignore[wire.NameKey(name)] != "" {
-		delete(c.ignore, wire.NameKey(name))
-		c.show("what %s says is shown again", name)
-	} else if ok {
-		c.ignore[wire.NameKey(name)] = name
-		c.show("what %s says is not shown any more", name)
+	} else if name, ok := c.name("/ignore", argument); ok {
+		key := wire.NameKey(name)
+		again := c.ignore[key] != ""
+		if c.ignore[key] = name; again {
+			delete(c.ignore, key)
+		}
+		c.shown("what "+name+" says", again)
 	}
+}
+
+// shown says whether something is shown from now on.
+func (c *Chat) shown(what string, again bool) {
+	how := "not shown any more"
+	if again {
+		how = "shown again"
+	}
+	c.show("%s is %s", what, how)
 }
 
 // name returns the name of another user that a command was given. To tell oneself something is for the server to refuse.
@@ -207,29 +217,33 @@ func (c *Chat) send(to, text string) {
 		c.fail("not sent: there is no text after the name")
 	case over > 0:
 		c.fail("not sent: %d bytes of text, at most %d fit in a message", len(text), len(text)-over)
-	case c.session.Waiting() >= maxWaiting:
+	case len(c.session.Pending) >= maxWaiting:
 		c.fail("not sent: %d messages wait for the server already", maxWaiting)
 	default:
-		c.session.Add(m, c.conn != nil)
-		c.ask(m)
+		c.session.Add(m, !c.now.Away)
+		c.conn.Send(m)
 	}
 }
 
 // showFiles shows a row for each file. The name, which may be long and may hold spaces, is last.
 func (c *Chat) showFiles(files *list) {
 	c.show("%s", files.head.Text)
-	digits := 1
-	most, more := c.shown(len(files.rows))
-	for _, f := range files.rows[:most] {
-		digits = max(digits, len(fmt.Sprint(f.Size)))
+	largest := uint64(0)
+	for _, f := range files.rows {
+		largest = max(largest, f.Size)
 	}
-	for _, f := range files.rows[:most] {
-		here := map[bool]string{true: "here"}[download.Here(c.cfg.Folder, string(f.Name), f.Size)]
+	var rows []string
+	for _, f := range files.rows {
+		here := ""
+		if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
+			here = "here"
+		}
 		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
-		c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
+		digits := len(fmt.Sprint(largest))
+		rows = append(rows, fmt.Sprintf("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name))
 	}
-	for _, text := range more {
-		c.show("%s", text)
+	for _, row := range c.few(rows) {
+		c.show("%s", row)
 	}
 }
 
@@ -257,14 +271,77 @@ func nearest(typed string) string {
 	return "did you mean " + best + "?"
 }
 
-// common returns what two texts both begin with, in upper or lower case.
+// common returns what two texts both begin with, in upper or lower case, as it is in the first.
 func common(a, b string) string {
-	for i, r := range a {
-		other, n := utf8.DecodeRuneInString(b)
-		if n == 0 || unicode.ToLower(r) != unicode.ToLower(other) {
-			return a[:i]
-		}
-		b = b[n:]
+	first, second, n := []rune(a), []rune(b), 0
+	for n < min(len(first), len(second)) && unicode.ToLower(first[n]) == unicode.ToLower(second[n]) {
+		n++
 	}
-	return a
+	return string(first[:n])
+}
+
+// maxOffered is the words to choose from: more than a row shows.
+const maxOffered = 100
+
+// A Completion says how a line may go on.
+type Completion struct {
+	Line   string   // as it was asked about
+	Longer string   // the line with all that is certain; unescaped, as others may have chosen it
+	Words  []string // what its last word may become
+}
+
+// complete tells the face how a line may go on, as soon as that is known.
+func (c *Chat) complete(line string) {
+	first, rest, more := strings.Cut(line, " ")
+	argument := "TEXT"
+	if found := matching(first); strings.HasPrefix(line, "/") {
+		argument = ""
+		if len(found) == 1 {
+			argument = found[0].Argument
+		}
+	}
+	switch {
+	case strings.HasPrefix(line, "/") && !more:
+		c.offer(line, "", line, " ", commandNames())
+	case argument == "[COMMAND]":
+		c.offer(line, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", commandNames())
+	case argument == "FILE":
+		c.with(wire.Files, fresh, func(files *list) { c.offer(line, first+" ", rest, "", files.names()) })
+	case strings.Contains(argument, "NAME"), argument == "TEXT":
+		before, after := line[:strings.LastIndex(line, " ")+1], " "
+		if before == "" {
+			after = ": "
+		}
+		c.with(wire.Who, fresh, func(users *list) {
+			own := func(name string) bool { return name == c.cfg.Name }
+			c.offer(line, before, line[len(before):], after, slices.DeleteFunc(users.names(), own))
+		})
+	default:
+		c.face.Complete(Completion{Line: line, Longer: line})
+	}
+}
+
+// offer gives the face those of the words that begin like what is typed after before, in upper or lower case; after them
+// goes after, when there is only one.
+func (c *Chat) offer(line, before, typed, after string, words []string) {
+	answer := Completion{Line: line, Longer: line}
+	same := ""
+	for _, w := range words {
+		if common(typed, w) != typed {
+			continue
+		}
+		if same = common(same, w); answer.Words == nil {
+			same = w
+		}
+		if len(answer.Words) < maxOffered {
+			answer.Words = append(answer.Words, Escape(w))
+		}
+	}
+	if answer.Words != nil {
+		answer.Longer = before + same
+	}
+	if len(answer.Words) == 1 {
+		answer.Longer += after
+	}
+	c.face.Complete(answer)
 }

@@ -18,12 +18,10 @@ import (
 // errLost says that the connection broke before a file was whole.
 var errLost = errors.New("connection lost")
 
-// getting is the downloads, one at a time.
-type getting struct {
-	patterns []string           // whose files the server was asked for
-	queue    []string           // names of the present one and those that come after
-	cancel   context.CancelFunc // stops the present one; nil when there is none under way
-	now      Progress           // of the present one
+// A wanted is a file to download, or, when it is its turn, all that match.
+type wanted struct {
+	name    string
+	pattern bool
 }
 
 const (
@@ -31,66 +29,67 @@ const (
 	stopTime      = 10 * time.Second       // for the server to answer STOP: then another connection is the way to stop it
 )
 
-// want queues a file, or asks which there are when name is a pattern.
+// want queues a file, or those whose names match when name is a pattern.
 func (c *Chat) want(name string) {
-	switch _, err := path.Match(name, ""); {
-	case name == "":
+	if name == "" {
 		c.fail("/get needs the name of a file: /files shows them")
-	case !strings.ContainsAny(name, "*?["), err != nil: // such as a [ without its ]
-		c.get.queue = append(c.get.queue, name)
-		c.getNext()
-	default:
-		c.get.patterns = append(c.get.patterns, name)
-		c.with(wire.Files, 0, c.wantMatches)
+		return
 	}
+	_, err := path.Match(name, "") // fails for such as a [ without its ]
+	c.queue = append(c.queue, wanted{name, err == nil && strings.ContainsAny(name, "*?[")})
+	c.getNext()
 }
 
-// wantMatches queues the file of this very name, or those that match: by their whole path, or by their last element if
-// the pattern is of one.
-func (c *Chat) wantMatches(files *list) {
-	for _, pattern := range c.get.patterns {
-		before := len(c.get.queue)
-		names := files.names()
-		if slices.Contains(names, pattern) {
-			names = []string{pattern}
-		}
-		for _, name := range names {
-			whole, _ := path.Match(pattern, name)
-			last, _ := path.Match(pattern, path.Base(name))
-			if whole || last && !strings.Contains(pattern, "/") || name == pattern {
-				c.get.queue = append(c.get.queue, name)
-			}
-		}
-		if len(c.get.queue) == before {
-			c.fail("no file matches %s: /files shows them", pattern)
+// expand puts in the place of a pattern the file of this very name, or those that match by their path or its last element.
+func (c *Chat) expand(files *list) {
+	if len(c.queue) == 0 || !c.queue[0].pattern { // it was dropped meanwhile
+		return
+	}
+	pattern, names := c.queue[0].name, files.names()
+	c.queue = c.queue[1:]
+	var found []wanted
+	for _, name := range names {
+		whole, _ := path.Match(pattern, name)
+		last, _ := path.Match(pattern, path.Base(name))
+		if whole || last {
+			found = append(found, wanted{name: name})
 		}
 	}
-	c.get.patterns = nil
+	if slices.Contains(names, pattern) {
+		found = []wanted{{name: pattern}}
+	}
+	if len(found) == 0 {
+		c.fail("no file matches %s: /files shows them", pattern)
+	}
+	c.queue = append(found, c.queue...)
 	c.getNext()
 }
 
 // getNext begins the present download, or goes on with it, when there is a connection and nothing under way.
 func (c *Chat) getNext() {
-	g := &c.get
-	if g.cancel != nil || len(g.queue) == 0 || c.conn == nil {
+	if c.stop != nil || len(c.queue) == 0 || c.now.Away {
+		return
+	}
+	name, conn := c.queue[0].name, c.conn
+	if c.queue[0].pattern {
+		c.with(wire.Files, 0, c.expand)
 		return
 	}
 	ctx, cancel := context.WithCancel(c.ctx)
-	g.cancel = cancel
-	name, conn := g.queue[0], c.conn
+	c.stop = cancel
 	c.background(func() {
 		saved, err := c.fetch(ctx, conn, name)
 		c.post(func() {
 			stopped := ctx.Err() != nil
 			cancel()
-			g.cancel, g.now = nil, Progress{}
+			c.stop, c.now.Getting = nil, Progress{}
 			if !stopped && errors.Is(err, errLost) {
 				if c.conn != conn { // over which it goes on
 					c.getNext()
 				}
 				return
 			}
-			g.queue = g.queue[1:]
+			c.queue = c.queue[1:]
 			switch no, _ := errors.AsType[*wire.ProtocolError](err); {
 			case err == nil:
 				c.show("%s: %s", name, saved)
@@ -149,13 +148,13 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 			now := Progress{Name: Escape(name), Have: p.Offset, Size: p.Size, From: p.Offset, Began: time.Now()}
 			c.post(func() {
 				c.show("%s: %s", name, how)
-				c.get.now = now
+				c.now.Getting = now
 			})
 		default:
 			err = part.Write(p.Bytes)
 			if have := part.Have; time.Since(told) > progressEvery {
 				told = time.Now()
-				c.post(func() { c.get.now.Have = have })
+				c.post(func() { c.now.Getting.Have = have })
 			}
 		}
 		if err != nil {
@@ -167,20 +166,17 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) (saved s
 
 // cancel stops the present download and forgets the others.
 func (c *Chat) cancel() {
-	g := &c.get
-	waiting := append(g.queue, g.patterns...)
-	g.patterns = nil
-	if len(waiting) > 1 {
-		c.show("dropped: %d more that waited", len(waiting)-1)
+	if len(c.queue) > 1 {
+		c.show("dropped: %d more that waited", len(c.queue)-1)
 	}
 	switch {
-	case len(waiting) == 0:
+	case len(c.queue) == 0:
 		c.fail("no download to stop")
-	case g.cancel == nil: // it waits for a connection, or to know which files match
-		g.queue = nil
-		c.show("%s: stopped", waiting[0])
+	case c.stop == nil: // it waits for a connection, or to know which files match
+		c.show("%s: stopped", c.queue[0].name)
+		c.queue = nil
 	default:
-		g.queue = g.queue[:1]
-		g.cancel()
+		c.queue = c.queue[:1]
+		c.stop()
 	}
 }

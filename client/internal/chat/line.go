@@ -15,13 +15,17 @@ const User = "you"
 
 // line says what a line from the server means.
 func (c *Chat) line(m wire.Message) {
-	c.losses = 0
-	own, err := c.session.Take(m)
-	if err != nil {
-		c.end("the server does not follow %s: %v", wire.Version, err)
+	if c.now.Away { // what else came over a connection that was given up
 		return
 	}
-	c.conn.Seen(c.session.Seq())
+	c.losses = 0
+	earlier := m.Seq <= c.session.Seq
+	own, err := c.session.Take(m)
+	if err != nil {
+		c.lost(err)
+		return
+	}
+	c.conn.Seen(c.session.Seq)
 	switch m.Verb {
 	case wire.Joined:
 		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
@@ -31,7 +35,7 @@ func (c *Chat) line(m wire.Message) {
 	case wire.Left:
 		c.presence(m, "has left"+inBrackets(string(m.Text)))
 	case wire.Said:
-		if !c.session.Earlier(m) {
+		if !earlier {
 			c.hear(Message, m, "")
 		} else if c.older--; c.older >= 0 {
 			c.hear(Earlier, m, "")
@@ -51,13 +55,13 @@ func (c *Chat) line(m wire.Message) {
 	case wire.Error:
 		c.refused(m)
 	case wire.Bye:
-		if c.stage != leaving {
+		if c.leaving == nil {
 			c.end("the server ended the session: %s", m.Text)
 		}
-		c.stage = over
+		c.over = true
 	}
-	if c.stage == leaving && (m.Verb == wire.OK || m.Verb == wire.Refused) {
-		c.patience = time.After(goodbye) // the server comes to QUIT after what was sent before
+	if c.leaving != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
+		c.leaving = time.After(goodbye) // the server comes to QUIT after what was sent before
 	}
 }
 
@@ -67,9 +71,8 @@ func (c *Chat) hear(kind Kind, m wire.Message, to string) {
 		return
 	}
 	l := Line{kind, time.UnixMilli(int64(m.Time)), Escape(string(m.Name)), Escape(to), Escape(string(m.Text))}
-	if c.known = append(c.known, l); len(c.known) > 2*maxKnown {
-		c.known = append(c.known[:0], c.known[maxKnown:]...)
-	}
+	c.known = append(c.known, l)
+	c.known = c.known[max(len(c.known)-maxKnown, 0):]
 	if kind == Message || c.cfg.Person {
 		c.face.Show(l)
 	}
@@ -87,19 +90,18 @@ func (c *Chat) presence(m wire.Message, what string) {
 func (c *Chat) refused(m wire.Message) {
 	verb := wire.Verb(m.Name)
 	l := c.lists[verb]
-	asked := l != nil && l.then != nil
-	if asked {
-		l.then, c.get.patterns = nil, nil
-	}
-	switch {
+	switch code := string(m.Code); {
 	case verb == wire.Stop: // the download had ended meanwhile
-	case string(m.Code) == wire.CodeMoved: // by a RESUME that lay in the network
+	case code == wire.CodeMoved: // by a RESUME that lay in the network
 		c.lost(errors.New(string(m.Text)))
-	case string(m.Code) == wire.CodeTooSlow: // nothing is lost by that
-		c.show("server: %s", m.Text)
+	case code == wire.CodeTooSlow: // nothing is lost by that
+		c.told(m.Text)
 		c.lost(errors.New(string(m.Text)))
-	case asked:
+	case l != nil && l.then != nil:
+		l.then = nil
 		c.fail("%s", m.Text)
+		c.queue = slices.DeleteFunc(c.queue, func(w wanted) bool { return w.pattern })
+		c.getNext()
 	default:
 		c.failed = c.failed || !c.cfg.Person
 		c.told(m.Text)
@@ -121,16 +123,14 @@ type list struct {
 // with does then when the list that verb asks for is here and younger than age, for which the server may have to be asked.
 func (c *Chat) with(verb wire.Verb, age time.Duration, then func(*list)) {
 	l := c.lists[verb]
-	switch {
-	case l.then != nil: // it was asked already
-	case time.Since(l.asOf) < age:
+	asked := l.then != nil
+	if !asked && time.Since(l.asOf) < age {
 		then(l)
 		return
-	default:
-		*l = list{most: l.most}
-		c.ask(wire.Message{Verb: verb})
 	}
-	l.then = append(l.then, then)
+	if l.then = append(l.then, then); !asked {
+		c.conn.Send(wire.Message{Verb: verb})
+	}
 }
 
 // answer takes one line of an answer.
@@ -139,17 +139,17 @@ func (c *Chat) answer(l *list, m wire.Message) {
 	case l.then == nil: // nobody asked
 		return
 	case m.Count > l.most:
-		c.end("the server does not follow %s: %d %s, at most %d are allowed", wire.Version, m.Count, m.Verb, l.most)
+		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "%d %s, at most %d are allowed", m.Count, m.Verb, l.most))
 		return
 	case m.Verb == wire.User && len(m.Name) > wire.MaxName*utf8.UTFMax:
-		c.end("the server does not follow %s: a name of %d bytes", wire.Version, len(m.Name))
+		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "a name of %d bytes", len(m.Name)))
 		return
 	case m.Verb == wire.Users, m.Verb == wire.Files:
 		l.head, l.rows = m, nil
 	case uint64(len(l.rows)) < l.head.Count:
 		l.rows = append(l.rows, m)
 	}
-	if l.head.Verb != "" && uint64(len(l.rows)) == l.head.Count {
+	if uint64(len(l.rows)) == l.head.Count {
 		waiting := l.then
 		l.asOf, l.then = time.Now(), nil
 		for _, then := range waiting {
@@ -158,12 +158,12 @@ func (c *Chat) answer(l *list, m wire.Message) {
 	}
 }
 
-// shown returns how many of n rows are shown, and what stands for the others.
-func (c *Chat) shown(n int) (most int, more []string) {
-	if !c.cfg.Person || n <= maxShown {
-		return n, nil
+// few returns of so many rows those that a person looks through, and what stands for the others.
+func (c *Chat) few(rows []string) []string {
+	if over := len(rows) - maxShown; over > 0 && c.cfg.Person {
+		return append(rows[:maxShown], fmt.Sprintf("... %d more", over))
 	}
-	return maxShown, []string{fmt.Sprintf("... %d more", n-maxShown)}
+	return rows
 }
 
 // names returns the names in a list, in order.
