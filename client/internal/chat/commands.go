@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"parley/client/internal/download"
 	"parley/server/wire"
@@ -36,14 +35,6 @@ var commands = []command{
 	{"/help", "", "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
 	{"/quit", "/q /exit", "", "leave; also /q and /exit", "/quit"},
 	{"//TEXT", "", "", "send /TEXT: a line that begins with /", "//quit is how one leaves"},
-}
-
-// commandNames returns the commands' own names.
-func commandNames() (all []string) {
-	for _, h := range commands {
-		all = append(all, h.Name)
-	}
-	return all
 }
 
 // matching returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
@@ -79,35 +70,36 @@ func (c *Chat) enter(in Input) {
 		c.send(c.now.To, text[1:])
 	default:
 		typed, argument, _ := strings.Cut(text, " ")
-		c.command(typed, strings.TrimSpace(argument))
-	}
-}
-
-// command carries out the command that typed stands for.
-func (c *Chat) command(typed, argument string) {
-	switch found := c.find(typed); {
-	case typed == "/":
-		c.fail("the name of a command is missing: /help shows them")
-	case len(found) > 1:
-		c.fail("%s could be %s or %s: type more of it", typed, found[0].Name, found[1].Name)
-	case len(found) == 1:
-		c.do(found[0].Name, argument)
+		c.do(typed, strings.TrimSpace(argument))
 	}
 }
 
 // find returns the commands that typed may stand for, or says that there is none.
 func (c *Chat) find(typed string) []command {
 	found := matching(typed)
+	if typed == "/" {
+		c.fail("the name of a command is missing: /help shows them")
+		return nil
+	}
 	if len(found) == 0 {
 		c.fail("unknown command %.40s: %s", typed, nearest(typed))
 	}
 	return found
 }
 
-func (c *Chat) do(command, argument string) {
-	switch command {
+// do carries out the command that typed stands for.
+func (c *Chat) do(typed, argument string) {
+	found := c.find(typed)
+	if len(found) > 1 {
+		c.fail("%s could be %s or %s: type more of it", typed, found[0].Name, found[1].Name)
+	}
+	if len(found) != 1 {
+		return
+	}
+	switch command := found[0].Name; command {
 	case "/all":
-		c.talkTo("")
+		c.now.To = ""
+		c.show("talking to all")
 	case "/to":
 		if name, ok := c.name(command, argument); ok {
 			c.talkTo(name)
@@ -132,8 +124,11 @@ func (c *Chat) do(command, argument string) {
 	case "/ignore":
 		c.toggleIgnore(argument)
 	case "/quiet":
-		c.quiet = !c.quiet
-		c.shown("who comes and goes", !c.quiet)
+		how := "shown again"
+		if c.quiet = !c.quiet; c.quiet {
+			how = "not shown any more"
+		}
+		c.show("who comes and goes is %s", how)
 	case "/help":
 		c.help(argument)
 	case "/quit":
@@ -155,12 +150,9 @@ func (c *Chat) help(typed string) {
 	}
 }
 
-// talkTo has plain lines go to one, or to all when name is empty. Who is not here may come back, so that changes nothing.
+// talkTo has plain lines go to one. Who is not here may come back, so that changes nothing.
 func (c *Chat) talkTo(name string) {
-	if c.now.To = name; name == "" {
-		c.show("talking to all")
-		return
-	}
+	c.now.To = name
 	c.with(wire.Who, 0, func(users *list) {
 		text := "talking to " + name
 		if !slices.ContainsFunc(users.names(), func(user string) bool { return wire.NameKey(user) == wire.NameKey(name) }) {
@@ -174,23 +166,13 @@ func (c *Chat) talkTo(name string) {
 func (c *Chat) toggleIgnore(argument string) {
 	if argument == "" {
 		c.show("ignored: %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
-	} else if name, ok := c.name("/ignore", argument); ok {
-		key := wire.NameKey(name)
-		again := c.ignore[key] != ""
-		if c.ignore[key] = name; again {
-			delete(c.ignore, key)
-		}
-		c.shown("what "+name+" says", again)
+	} else if name, ok := c.name("/ignore", argument); ok && c.ignore[wire.NameKey(name)] != "" {
+		delete(c.ignore, wire.NameKey(name))
+		c.show("what %s says is shown again", name)
+	} else if ok {
+		c.ignore[wire.NameKey(name)] = name
+		c.show("what %s says is not shown any more", name)
 	}
-}
-
-// shown says whether something is shown from now on.
-func (c *Chat) shown(what string, again bool) {
-	how := "not shown any more"
-	if again {
-		how = "shown again"
-	}
-	c.show("%s is %s", what, how)
 }
 
 // name returns the name of another user that a command was given. To tell oneself something is for the server to refuse.
@@ -228,9 +210,9 @@ func (c *Chat) send(to, text string) {
 // showFiles shows a row for each file. The name, which may be long and may hold spaces, is last.
 func (c *Chat) showFiles(files *list) {
 	c.show("%s", files.head.Text)
-	largest := uint64(0)
+	digits := 1
 	for _, f := range files.rows {
-		largest = max(largest, f.Size)
+		digits = max(digits, len(fmt.Sprint(f.Size)))
 	}
 	var rows []string
 	for _, f := range files.rows {
@@ -239,7 +221,6 @@ func (c *Chat) showFiles(files *list) {
 			here = "here"
 		}
 		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
-		digits := len(fmt.Sprint(largest))
 		rows = append(rows, fmt.Sprintf("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name))
 	}
 	for _, row := range c.few(rows) {
@@ -264,24 +245,18 @@ func (c *Chat) showKnown(argument string) {
 
 // nearest says what may have been meant: the command that begins most like what was typed.
 func nearest(typed string) string {
-	best := slices.MaxFunc(commandNames(), func(a, b string) int { return len(common(a, typed)) - len(common(b, typed)) })
-	if len(common(best, typed)) <= len("/") {
-		return "/help shows all"
+	for n := len(typed); n > len("/"); n-- {
+		if found := matching(typed[:n]); len(found) > 0 {
+			return "did you mean " + found[0].Name + "?"
+		}
 	}
-	return "did you mean " + best + "?"
+	return "/help shows all"
 }
 
-// common returns what two texts both begin with, in upper or lower case, as it is in the first.
-func common(a, b string) string {
-	first, second, n := []rune(a), []rune(b), 0
-	for n < min(len(first), len(second)) && unicode.ToLower(first[n]) == unicode.ToLower(second[n]) {
-		n++
-	}
-	return string(first[:n])
+// begins reports whether text begins with start, in upper or lower case.
+func begins(text, start string) bool {
+	return strings.HasPrefix(strings.ToLower(text), strings.ToLower(start))
 }
-
-// maxOffered is the words to choose from: more than a row shows.
-const maxOffered = 100
 
 // A Completion says how a line may go on.
 type Completion struct {
@@ -300,11 +275,15 @@ func (c *Chat) complete(line string) {
 			argument = found[0].Argument
 		}
 	}
+	var names []string
+	for _, h := range commands {
+		names = append(names, h.Name)
+	}
 	switch {
 	case strings.HasPrefix(line, "/") && !more:
-		c.offer(line, "", line, " ", commandNames())
+		c.offer(line, "", line, " ", names)
 	case argument == "[COMMAND]":
-		c.offer(line, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", commandNames())
+		c.offer(line, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", names)
 	case argument == "FILE":
 		c.with(wire.Files, fresh, func(files *list) { c.offer(line, first+" ", rest, "", files.names()) })
 	case strings.Contains(argument, "NAME"), argument == "TEXT":
@@ -321,27 +300,24 @@ func (c *Chat) complete(line string) {
 	}
 }
 
-// offer gives the face those of the words that begin like what is typed after before, in upper or lower case; after them
-// goes after, when there is only one.
+// offer gives the face those of the words that begin like what is typed after before; after them goes after, when there
+// is only one.
 func (c *Chat) offer(line, before, typed, after string, words []string) {
+	words = slices.DeleteFunc(words, func(w string) bool { return !begins(w, typed) })
 	answer := Completion{Line: line, Longer: line}
-	same := ""
-	for _, w := range words {
-		if common(typed, w) != typed {
-			continue
-		}
-		if same = common(same, w); answer.Words == nil {
-			same = w
-		}
-		if len(answer.Words) < maxOffered {
+	if len(words) > 0 {
+		same := words[0]
+		for _, w := range words {
+			for !begins(w, same) {
+				same = same[:len(same)-1]
+			}
 			answer.Words = append(answer.Words, Escape(w))
 		}
-	}
-	if answer.Words != nil {
 		answer.Longer = before + same
 	}
-	if len(answer.Words) == 1 {
+	if len(words) == 1 {
 		answer.Longer += after
 	}
+	answer.Words = answer.Words[:min(len(words), maxShown)]
 	c.face.Complete(answer)
 }
