@@ -2,7 +2,6 @@
 package main
 
 import (
-	"context"
 	_ "embed"
 	"errors"
 	"flag"
@@ -45,9 +44,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		fmt.Fprintln(errs, chat.Complaint(err.Error()+": see client -h"))
 		return 2
 	}
-	joining, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	conn, welcome, err := link.Join(joining, cfg.Config)
+	conn, welcome, err := link.Join(cfg.Config)
 	if err != nil {
 		fmt.Fprintln(errs, chat.Complaint(err.Error()))
 		return 1
@@ -101,8 +98,6 @@ func parse(args []string) (cfg chat.Config, err error) {
 	switch n, err := strconv.ParseUint(port, 10, 16); {
 	case err != nil || n == 0:
 		return cfg, fmt.Errorf("port %q is not a number from 1 to 65535", port)
-	case host == "":
-		return cfg, errors.New("the host is empty")
 	case cfg.History < 0 || cfg.History > wire.MaxHistory:
 		return cfg, fmt.Errorf("-history %d is not from 0 to %d", cfg.History, wire.MaxHistory)
 	case cfg.Idle < minIdle:

@@ -14,6 +14,9 @@ import (
 	"parley/server/wire"
 )
 
+// User is how the user is called on their own screen; nobody can have that name.
+const User = "you"
+
 const (
 	maxWaiting = 1000            // messages without an answer: more are refused or, from a pipe, not read yet
 	maxKnown   = wire.MaxHistory // messages that /history can show
@@ -41,7 +44,6 @@ type Chat struct {
 
 	session link.Session
 	conn    *link.Conn // closed while we are away
-	losses  int        // of connections on which nothing came
 	joined  bool       // that we joined was shown
 	older   int        // messages of the history that was asked for and may still come
 
@@ -50,7 +52,7 @@ type Chat struct {
 	ignore map[string]string // whose messages are not shown, by the keys of the names
 	known  []Line            // the newest messages
 	lists  map[wire.Verb]*list
-	queue  []wanted           // downloads: the present one and those that come after
+	queue  []string           // names of files to download: of the present one and those that come after
 	stop   context.CancelFunc // stops the present one; nil when there is none under way
 }
 
@@ -59,7 +61,7 @@ type Chat struct {
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string), older: cfg.History}
-	c.lists = map[wire.Verb]*list{wire.Who: {most: wire.MaxUsers}, wire.Files: {most: wire.MaxFiles}}
+	c.lists = map[wire.Verb]*list{wire.Who: {}, wire.Files: {}}
 	defer c.work.Wait()
 	defer cancel() // closes every other connection
 	defer conn.Close()
@@ -91,7 +93,8 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 		case <-c.leaving:
 			c.over = true
 		}
-		if input == nil && (cfg.Person || c.idle()) {
+		asked := len(c.session.Pending) + len(c.queue) + len(c.lists[wire.Who].then) + len(c.lists[wire.Files].then)
+		if input == nil && (cfg.Person || asked == 0) {
 			c.quit()
 		}
 	}
@@ -102,12 +105,6 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 		return 1
 	}
 	return 0
-}
-
-// idle reports whether all that was asked for is done.
-func (c *Chat) idle() bool {
-	asked := c.lists[wire.Who].then != nil || c.lists[wire.Files].then != nil
-	return len(c.session.Pending) == 0 && !asked && len(c.queue) == 0
 }
 
 // unfinished says what was left undone, and how often.
@@ -190,31 +187,28 @@ func (c *Chat) lost(err error) {
 		c.show("connection lost, reconnecting…")
 	}
 	c.now.Away = true
-	resume, losses := c.session.Resume(), c.losses
-	c.losses++
+	resume := c.session.Resume
 	c.background(func() {
-		conn, answer, err := link.Return(c.ctx, c.cfg.Config, resume, err, losses, func(at time.Time) {
+		conn, answer, err := link.Return(c.ctx, c.cfg.Config, resume, err, func(at time.Time) {
 			c.post(func() { c.now.Retry = at })
 		})
-		c.post(func() {
-			if err != nil {
-				c.end("%v", err)
-			} else {
-				c.back(conn, answer)
-			}
-		})
+		c.post(func() { c.back(conn, answer, err) })
 	})
 }
 
-// back goes on over conn, on which the server said that we are back, or welcome.
-func (c *Chat) back(conn *link.Conn, answer wire.Message) {
+// back goes on over conn, on which the server said that we are back, or welcome, unless err says that we cannot.
+func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
+	if err != nil {
+		c.end("%v", err)
+		return
+	}
 	c.now.Away = false
 	c.use(conn)
 	send, unsure := c.session.Attach(answer)
 	if answer.Verb == wire.Resumed {
 		c.show("back, nothing missed")
 	} else {
-		c.joined, c.older, c.lists[wire.Who].asOf = false, 0, time.Time{}
+		c.joined = false
 		c.show("the session is gone: joined afresh, some messages may be missing")
 	}
 	for _, m := range unsure {
@@ -229,6 +223,98 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message) {
 		}
 	}
 	c.getNext()
+}
+
+// line says what a line from the server means.
+func (c *Chat) line(m wire.Message) {
+	if c.now.Away { // what else came over a connection that was given up
+		return
+	}
+	earlier := m.Seq <= c.session.Resume.Seq
+	own, err := c.session.Take(m)
+	if err != nil {
+		c.lost(err)
+		return
+	}
+	c.conn.Seen(c.session.Resume.Seq)
+	switch m.Verb {
+	case wire.Joined:
+		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
+			c.joined = c.joined || own
+			c.presence(m, "has joined")
+		}
+	case wire.Left:
+		c.presence(m, "has left"+inBrackets(string(m.Text)))
+	case wire.Said:
+		if !earlier {
+			c.hear(Message, m, "")
+		} else if c.older--; c.older >= 0 {
+			c.hear(Earlier, m, "")
+		}
+	case wire.Told:
+		c.hear(Message, m, User)
+	case wire.OK:
+		c.hear(Answer, wire.Message{Name: []byte(User), Time: uint64(time.Now().UnixMilli()), Text: own.Text}, string(own.Name))
+	case wire.Refused:
+		c.fail("not sent: %s", m.Text)
+	case wire.Users, wire.User:
+		c.answer(c.lists[wire.Who], wire.MaxUsers, m)
+	case wire.Files, wire.File:
+		c.answer(c.lists[wire.Files], wire.MaxFiles, m)
+	case wire.Notice:
+		c.told(m.Text)
+	case wire.Error:
+		c.refused(m)
+	case wire.Bye:
+		if c.leaving == nil {
+			c.end("the server ended the session: %s", m.Text)
+		}
+		c.over = true
+	}
+	if c.leaving != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
+		c.leaving = time.After(goodbye) // the server comes to QUIT after what was sent before
+	}
+}
+
+// hear remembers a message, and shows it: one from before, or one's own, to a person only.
+func (c *Chat) hear(kind Kind, m wire.Message, to string) {
+	if len(c.ignore) > 0 && c.ignore[wire.NameKey(string(m.Name))] != "" { // to make a key takes longer than all the rest
+		return
+	}
+	l := Line{kind, time.UnixMilli(int64(m.Time)), Escape(string(m.Name)), Escape(to), Escape(string(m.Text))}
+	c.known = append(c.known, l)
+	c.known = c.known[max(len(c.known)-maxKnown, 0):]
+	if kind == Message || c.cfg.Person {
+		c.face.Show(l)
+	}
+}
+
+// presence shows who came or went.
+func (c *Chat) presence(m wire.Message, what string) {
+	c.lists[wire.Who].asOf = time.Time{}
+	if !c.quiet {
+		c.face.Show(Line{Kind: Presence, At: time.UnixMilli(int64(m.Time)), Text: Escape(string(m.Name) + " " + what)})
+	}
+}
+
+// refused says why a line was not carried out.
+func (c *Chat) refused(m wire.Message) {
+	verb := wire.Verb(m.Name)
+	l := c.lists[verb]
+	switch code := string(m.Code); {
+	case verb == wire.Stop: // the download had ended meanwhile
+	case code == wire.CodeMoved: // by a RESUME that lay in the network
+		c.lost(errors.New(string(m.Text)))
+	case code == wire.CodeTooSlow: // nothing is lost by that
+		c.told(m.Text)
+		c.lost(errors.New(string(m.Text)))
+	case l != nil && l.then != nil:
+		l.then = nil
+		c.fail("%s", m.Text)
+	default:
+		c.failed = c.failed || !c.cfg.Person
+		c.told(m.Text)
+	}
 }
 
 // status returns how things are now.

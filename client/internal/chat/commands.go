@@ -318,6 +318,6 @@ func (c *Chat) offer(line, before, typed, after string, words []string) {
 	if len(words) == 1 {
 		answer.Longer += after
 	}
-	answer.Words = answer.Words[:min(len(words), maxShown)]
+	answer.Words = c.few(answer.Words)
 	c.face.Complete(answer)
 }

@@ -49,7 +49,7 @@ func testPanic(t *testing.T, conn func(net.Conn) net.Conn) {
 		}()
 		return conn(client), nil
 	}
-	joined, welcome, err := link.Join(t.Context(), cfg.Config)
+	joined, welcome, err := link.Join(cfg.Config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			c, welcome, err := link.Join(t.Context(), cfg.Config)
+			c, welcome, err := link.Join(cfg.Config)
 			if err != nil {
 				t.Error(err)
 				return

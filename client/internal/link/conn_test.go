@@ -64,7 +64,7 @@ func (n *network) join() (*client, *peer) {
 		p.send("WELCOME tok 10 hi")
 		served <- p
 	}()
-	c, welcome, err := Join(n.t.Context(), n.config())
+	c, welcome, err := Join(n.config())
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestCannotJoin(t *testing.T) {
 						}
 					}()
 				}
-				c, _, err := Join(t.Context(), n.config())
+				c, _, err := Join(n.config())
 				if err == nil {
 					c.Close()
 				}
@@ -199,7 +199,7 @@ func TestCannotJoin(t *testing.T) {
 // back comes back after a connection broke by io.EOF, and returns the server's answer or what went wrong.
 func (n *network) back(cfg Config) (*Conn, string) {
 	resume := wire.Message{Verb: wire.Resume, Token: []byte("tok"), Seq: 12}
-	c, answer, err := Return(n.t.Context(), cfg, resume, io.EOF, 0, func(time.Time) {})
+	c, answer, err := Return(n.t.Context(), cfg, resume, io.EOF, func(time.Time) {})
 	if err != nil {
 		return nil, err.Error()
 	}

@@ -27,7 +27,7 @@ func FuzzServer(f *testing.F) {
 		}()
 		cfg := Config{Address: "x:1", Name: "alice", Idle: time.Minute,
 			Dial: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
-		joined, welcome, err := Join(t.Context(), cfg)
+		joined, welcome, err := Join(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func FuzzServer(f *testing.F) {
 			select {
 			case m := <-c.Lines():
 				s.Take(m)
-				c.Seen(s.Seq)
+				c.Seen(s.Resume.Seq)
 			case <-c.broke:
 				return
 			}

@@ -31,14 +31,10 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-func (cfg *Config) hello(history int) wire.Message {
-	return wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(history)}
-}
-
-// Join begins a session, and returns the server's WELCOME. The end of ctx ends the attempt, not the connection. An error
-// is one line for the person, and says what to do.
-func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
-	c, welcome, err := attempt(ctx, context.Background(), cfg, cfg.hello(cfg.History))
+// Join begins a session, and returns the server's WELCOME. An error is one line for the person, and says what to do.
+func Join(cfg Config) (*Conn, wire.Message, error) {
+	hello := wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(cfg.History)}
+	c, welcome, err := attempt(context.Background(), context.Background(), cfg, hello)
 	if no, ok := errors.AsType[*wire.ProtocolError](err); ok {
 		err = fmt.Errorf("cannot join as %s: %s", cfg.Name, no.Text)
 	} else if err != nil {
@@ -49,18 +45,18 @@ func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 }
 
 // Return comes back to a session whose connection broke by lost: it says resume, and where the session is gone joins
-// afresh. It returns the server's RESUMED or WELCOME. It tries ever more seldom, as if it had tried so often before, and
-// gives up after the time configured or when the name is taken. It says when the next attempt will be. The end of ctx ends
-// the connection, too.
-func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tried int, next func(time.Time)) (
+// afresh. It returns the server's RESUMED or WELCOME. It tries ever more seldom, and gives up after the time configured or
+// when the name is taken. It says when the next attempt will be. The end of ctx ends the connection, too.
+func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, next func(at time.Time)) (
 	*Conn, wire.Message, error) {
 	why, _ := reason(lost)
 	if cfg.Reconnect == 0 {
 		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
 	}
+	afresh := wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name)}
 	trying, done := context.WithTimeout(ctx, cfg.Reconnect)
 	defer done()
-	for ; ; tried++ {
+	for tried := 0; ; tried++ {
 		// The wait is random, so that the clients of a server that comes back do not come back all at once.
 		most := min(backoff<<min(tried, 16), maxBackoff)
 		wait := most/2 + rand.N(most/2)
@@ -70,7 +66,7 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 		case <-trying.Done():
 			return nil, resume, fmt.Errorf("connection to %s lost and not back after %v: %s", cfg.Address, cfg.Reconnect, why)
 		}
-		c, answer, err := attempt(trying, ctx, cfg, resume, cfg.hello(0))
+		c, answer, err := attempt(trying, ctx, cfg, resume, afresh)
 		if err == nil {
 			return c, answer, nil
 		}
@@ -133,17 +129,11 @@ func reason(err error) (why, hint string) {
 // A Session is what a client knows of its session, on whatever connection: what has come, and which of its own messages
 // the server has still to answer. It is not safe for concurrent use.
 type Session struct {
-	Seq     uint64         // up to which the stream has come
+	Resume  wire.Message   // asks to go on with the session, from after Seq, up to which the stream has come
 	Pending []wire.Message // SAY and TELL lines that were not answered, in order
 	Tried   int            // how many of Pending, from the first, may have reached the server
 
-	token    []byte
 	answered int // SAY and TELL lines of this session that were answered
-}
-
-// Resume returns the line that asks to go on with the session.
-func (s *Session) Resume() wire.Message {
-	return wire.Message{Verb: wire.Resume, Token: s.token, Seq: s.Seq}
 }
 
 // Add keeps a SAY or TELL until it is answered. When it is not sent now, Attach returns it for the next connection.
@@ -161,7 +151,8 @@ func (s *Session) Attach(answer wire.Message) (send, unsure []wire.Message) {
 	handled := min(max(int(answer.Count)-s.answered, 0), s.Tried)
 	if answer.Verb == wire.Welcome {
 		unsure, handled = s.Pending[:s.Tried], 0
-		*s = Session{Seq: answer.Seq, Pending: s.Pending[s.Tried:], token: answer.Token}
+		resume := wire.Message{Verb: wire.Resume, Token: answer.Token, Seq: answer.Seq}
+		*s = Session{Resume: resume, Pending: s.Pending[s.Tried:]}
 	}
 	s.Tried = len(s.Pending)
 	return s.Pending[handled:], unsure
@@ -178,6 +169,6 @@ func (s *Session) Take(m wire.Message) (own wire.Message, err error) {
 		s.Tried--
 		s.answered++
 	}
-	s.Seq = max(s.Seq, m.Seq) // history does not change it
+	s.Resume.Seq = max(s.Resume.Seq, m.Seq) // history does not change it
 	return own, nil
 }

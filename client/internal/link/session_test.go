@@ -48,7 +48,7 @@ func take(t *testing.T, s *Session, line, want string) {
 
 func resume(t *testing.T, s *Session, want string) {
 	t.Helper()
-	m := s.Resume()
+	m := s.Resume
 	if diff := cmp.Diff(want+"\n", string(m.AppendClient(nil))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
