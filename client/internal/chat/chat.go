@@ -14,6 +14,9 @@ import (
 	"parley/server/wire"
 )
 
+// User is how the user is called on their own screen; nobody can have that name.
+const User = "you"
+
 const (
 	maxWaiting = 1000            // messages without an answer: more are refused or, from a pipe, not read yet
 	maxKnown   = wire.MaxHistory // messages that /history can show
@@ -28,39 +31,31 @@ type Config struct {
 	Person bool   // someone reads along: show what was said before, and one's own messages when they are taken
 }
 
-// A stage is how far a chat has come.
-type stage int
-
-const (
-	talking stage = iota
-	leaving       // we said QUIT, which the server answers after all that was sent before
-	over          // Run returns
-)
-
 // A Chat is one user's view of the conversation. All of it is owned by the goroutine of Run.
 type Chat struct {
-	cfg      Config
-	face     Face
-	ctx      context.Context // ends with Run
-	work     sync.WaitGroup  // what goes on beside Run
-	posts    chan func()     // what Run is to do for that
-	stage    stage
-	patience <-chan time.Time // when to go without the server's goodbye
-	failed   bool             // the exit status says so
+	cfg     Config
+	face    Face
+	ctx     context.Context  // ends with Run
+	work    sync.WaitGroup   // what goes on beside Run
+	posts   chan func()      // what Run is to do for that
+	leaving <-chan time.Time // since we said QUIT: when to go without the answer, which comes after all those before
+	over    bool             // Run returns
+	failed  bool             // the exit status says so
 
 	session link.Session
-	conn    *link.Conn // nil while the connection is lost
+	conn    *link.Conn // closed while we are away
 	losses  int        // of connections on which nothing came
-	retry   time.Time  // when the next attempt to come back begins
 	joined  bool       // that we joined was shown
 	older   int        // messages of the history that was asked for and may still come
 
-	to     string            // whom plain lines go to; everyone when empty
-	quiet  bool              // who comes and goes is not shown
-	ignore map[string]string // whose messages are not shown, by the keys of the names
-	known  []Line            // the newest messages
-	lists  map[wire.Verb]*list
-	get    getting
+	now      Status            // how things are, but for what status fills in
+	quiet    bool              // who comes and goes is not shown
+	ignore   map[string]string // whose messages are not shown, by the keys of the names
+	known    []Line            // the newest messages
+	lists    map[wire.Verb]*list
+	patterns []string           // whose files the server was asked for
+	queue    []string           // names of files to download: of the present one and those that come after
+	stop     context.CancelFunc // stops the present one; nil when there is none under way
 }
 
 // Run chats over conn, on which the server said welcome, until the session is over. It closes conn and returns the exit
@@ -68,31 +63,23 @@ type Chat struct {
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string), older: cfg.History}
-	c.lists = map[wire.Verb]*list{wire.Who: {most: wire.MaxUsers}, wire.Files: {most: wire.MaxFiles}}
-	defer func() {
-		cancel()
-		if c.conn != nil {
-			c.conn.Close()
-		}
-		c.work.Wait()
-	}()
+	c.lists = map[wire.Verb]*list{wire.Who: {}, wire.Files: {}}
+	defer c.work.Wait()
+	defer cancel() // closes every other connection
+	defer conn.Close()
 	c.session.Attach(welcome)
 	c.use(conn)
 	c.show("%s", welcome.Text)
-	for c.stage != over {
-		var come <-chan wire.Message
-		if c.conn != nil {
-			come = c.conn.Lines()
-		}
-		if len(come) == 0 && face.Flush(c.status()) != nil {
+	for !c.over {
+		if len(c.conn.Lines()) == 0 && face.Flush(c.status()) != nil {
 			return 1
 		}
 		typed := input
-		if c.stage == leaving || !cfg.Person && c.session.Waiting() >= maxWaiting {
+		if c.leaving != nil || !cfg.Person && len(c.session.Pending) >= maxWaiting {
 			typed = nil
 		}
 		select {
-		case m := <-come:
+		case m := <-c.conn.Lines():
 			c.line(m)
 		case f := <-c.posts:
 			f()
@@ -103,30 +90,23 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 				input = nil
 			}
 		case <-signals:
-			if c.stage == leaving { // the second one
-				c.stage = over
-			}
+			c.over = c.leaving != nil // the second one
 			c.quit()
-		case <-c.patience:
-			c.stage = over
+		case <-c.leaving:
+			c.over = true
 		}
-		if input == nil && (cfg.Person || c.idle()) {
+		asked := len(c.session.Pending) + len(c.queue) + len(c.lists[wire.Who].then) + len(c.lists[wire.Files].then)
+		if input == nil && (cfg.Person || asked == 0) {
 			c.quit()
 		}
 	}
 	c.unfinished(c.session.Tried, "message", "without an answer: not known whether sent")
-	c.unfinished(c.session.Waiting()-c.session.Tried, "message", "not sent")
-	c.unfinished(len(c.get.queue), "download", "not finished: /get goes on with it")
+	c.unfinished(len(c.session.Pending)-c.session.Tried, "message", "not sent")
+	c.unfinished(len(c.queue), "download", "not finished: /get goes on with it")
 	if face.Flush(c.status()) != nil || c.failed {
 		return 1
 	}
 	return 0
-}
-
-// idle reports whether all that was asked for is done.
-func (c *Chat) idle() bool {
-	asked := c.lists[wire.Who].then != nil || c.lists[wire.Files].then != nil
-	return c.session.Waiting() == 0 && !asked && len(c.get.queue) == 0
 }
 
 // unfinished says what was left undone, and how often.
@@ -157,21 +137,12 @@ func (c *Chat) post(f func()) {
 	}
 }
 
-// ask sends m if there is a connection.
-func (c *Chat) ask(m wire.Message) {
-	if c.conn != nil {
-		c.conn.Send(m)
-	}
-}
-
 // quit says that we leave, unless that was said.
 func (c *Chat) quit() {
-	switch {
-	case c.stage != talking:
-	case c.conn == nil:
-		c.stage = over
-	default:
-		c.stage, c.patience = leaving, time.After(goodbye)
+	if c.now.Away {
+		c.over = true
+	} else if c.leaving == nil && !c.over {
+		c.leaving = time.After(goodbye)
 		c.conn.Send(wire.Message{Verb: wire.Quit})
 	}
 }
@@ -179,7 +150,7 @@ func (c *Chat) quit() {
 // end ends the session for a reason that is not ours.
 func (c *Chat) end(format string, args ...any) {
 	c.fail(format, args...)
-	c.failed, c.stage = true, over
+	c.failed, c.over = true, true
 }
 
 // use begins to read and write conn.
@@ -202,36 +173,36 @@ func (c *Chat) use(conn *link.Conn) {
 // lost gives the connection up, and begins to come back, because of err.
 func (c *Chat) lost(err error) {
 	c.conn.Close()
-	wrong, bad := errors.AsType[*wire.ProtocolError](err)
-	switch {
-	case c.stage != talking:
-		c.stage = over
+	switch wrong, bad := errors.AsType[*wire.ProtocolError](err); {
+	case c.over, c.now.Away:
 		return
 	case bad:
 		c.end("the server does not follow %s: %s", wire.Version, wrong.Text)
 		return
+	case c.leaving != nil:
+		c.over = true
+		return
 	case c.cfg.Reconnect > 0:
 		c.show("connection lost, reconnecting…")
 	}
-	c.conn = nil
-	resume, losses := c.session.Resume(), c.losses
+	c.now.Away = true
+	resume, losses := c.session.Resume, c.losses
 	c.losses++
 	c.background(func() {
 		conn, answer, err := link.Return(c.ctx, c.cfg.Config, resume, err, losses, func(at time.Time) {
-			c.post(func() { c.retry = at })
+			c.post(func() { c.now.Retry = at })
 		})
-		c.post(func() {
-			if err != nil {
-				c.end("%v", err)
-			} else {
-				c.back(conn, answer)
-			}
-		})
+		c.post(func() { c.back(conn, answer, err) })
 	})
 }
 
-// back goes on over conn, on which the server said that we are back, or welcome.
-func (c *Chat) back(conn *link.Conn, answer wire.Message) {
+// back goes on over conn, on which the server said that we are back, or welcome, unless err says that we cannot.
+func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
+	if err != nil {
+		c.end("%v", err)
+		return
+	}
+	c.now.Away = false
 	c.use(conn)
 	send, unsure := c.session.Attach(answer)
 	if answer.Verb == wire.Resumed {
@@ -254,10 +225,106 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message) {
 	c.getNext()
 }
 
+// line says what a line from the server means.
+func (c *Chat) line(m wire.Message) {
+	if c.now.Away { // what else came over a connection that was given up
+		return
+	}
+	c.losses = 0
+	earlier := m.Seq <= c.session.Resume.Seq
+	own, err := c.session.Take(m)
+	if err != nil {
+		c.lost(err)
+		return
+	}
+	c.conn.Seen(c.session.Resume.Seq)
+	switch m.Verb {
+	case wire.Joined:
+		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
+			if own && c.cfg.Person && len(c.known) > 0 {
+				c.face.Show(Line{Kind: Presence, Text: "--- new from here"})
+			}
+			c.joined = c.joined || own
+			c.presence(m, "has joined")
+		}
+	case wire.Left:
+		c.presence(m, "has left"+inBrackets(string(m.Text)))
+	case wire.Said:
+		if !earlier {
+			c.hear(Message, m, "")
+		} else if c.older--; c.older >= 0 {
+			c.hear(Earlier, m, "")
+		}
+	case wire.Told:
+		c.hear(Message, m, User)
+	case wire.OK:
+		c.hear(Answer, wire.Message{Name: []byte(User), Time: uint64(time.Now().UnixMilli()), Text: own.Text}, string(own.Name))
+	case wire.Refused:
+		c.fail("not sent: %s", m.Text)
+	case wire.Users, wire.User:
+		c.answer(c.lists[wire.Who], wire.MaxUsers, m)
+	case wire.Files, wire.File:
+		c.answer(c.lists[wire.Files], wire.MaxFiles, m)
+	case wire.Notice:
+		c.told(m.Text)
+	case wire.Error:
+		c.refused(m)
+	case wire.Bye:
+		if c.leaving == nil {
+			c.end("the server ended the session: %s", m.Text)
+		}
+		c.over = true
+	}
+	if c.leaving != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
+		c.leaving = time.After(goodbye) // the server comes to QUIT after what was sent before
+	}
+}
+
+// hear remembers a message, and shows it: one from before, or one's own, to a person only.
+func (c *Chat) hear(kind Kind, m wire.Message, to string) {
+	if len(c.ignore) > 0 && c.ignore[wire.NameKey(string(m.Name))] != "" { // to make a key takes longer than all the rest
+		return
+	}
+	l := Line{kind, time.UnixMilli(int64(m.Time)), Escape(string(m.Name)), Escape(to), Escape(string(m.Text))}
+	c.known = append(c.known, l)
+	c.known = c.known[max(len(c.known)-maxKnown, 0):]
+	if kind == Message || c.cfg.Person {
+		c.face.Show(l)
+	}
+}
+
+// presence shows who came or went.
+func (c *Chat) presence(m wire.Message, what string) {
+	c.lists[wire.Who].asOf = time.Time{}
+	if !c.quiet {
+		c.face.Show(Line{Kind: Presence, At: time.UnixMilli(int64(m.Time)), Text: Escape(string(m.Name) + " " + what)})
+	}
+}
+
+// refused says why a line was not carried out.
+func (c *Chat) refused(m wire.Message) {
+	verb := wire.Verb(m.Name)
+	l := c.lists[verb]
+	switch code := string(m.Code); {
+	case verb == wire.Stop: // the download had ended meanwhile
+	case code == wire.CodeMoved: // by a RESUME that lay in the network
+		c.lost(errors.New(string(m.Text)))
+	case code == wire.CodeTooSlow: // nothing is lost by that
+		c.told(m.Text)
+		c.lost(errors.New(string(m.Text)))
+	case l != nil && l.then != nil:
+		l.then, c.patterns = nil, nil
+		c.fail("%s", m.Text)
+	default:
+		c.failed = c.failed || !c.cfg.Person
+		c.told(m.Text)
+	}
+}
+
 // status returns how things are now.
 func (c *Chat) status() Status {
-	s := Status{To: Escape(c.to), Away: c.conn == nil, Retry: c.retry, Waiting: c.session.Waiting(), Getting: c.get.now}
-	s.Getting.More = max(len(c.get.queue)-1, 0)
+	s := c.now
+	s.To, s.Waiting, s.Getting.More = Escape(s.To), len(c.session.Pending), max(len(c.queue)-1, 0)
 	return s
 }
 

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"parley/client/internal/download"
 	"parley/server/wire"
@@ -18,6 +16,9 @@ import (
 
 // showEarlier is the messages that /history shows without a number: a screen of them.
 const showEarlier = "20"
+
+// maxOffered is the words to choose from: more than a row shows.
+const maxOffered = 100
 
 // A command is one that the user may type.
 type command struct {
@@ -29,7 +30,8 @@ type command struct {
 var commands = []command{
 	{[]string{"/all"}, "", "talk to everyone, as at the start", "/all"},
 	{[]string{"/to"}, "NAME", "talk to NAME alone", "/to bob"},
-	{[]string{"/tell", "/msg", "/w"}, "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w", "/tell bob nice to see you"},
+	{[]string{"/tell", "/msg", "/w"}, "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w",
+		"/tell bob nice to see you"},
 	{[]string{"/who"}, "", "show who is here", "/who"},
 	{[]string{"/files", "/list"}, "", "show what the shared folder holds; also /list", "/files"},
 	{[]string{"/get"}, "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
@@ -76,34 +78,37 @@ func (c *Chat) enter(in Input) {
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
 	case in.Pasted || !strings.HasPrefix(text, "/"):
-		c.send(c.to, text)
+		c.send(c.now.To, text)
 	case strings.HasPrefix(text, "//"):
-		c.send(c.to, text[1:])
+		c.send(c.now.To, text[1:])
 	default:
-		command, argument, _ := strings.Cut(text, " ")
-		c.resolve(command, strings.TrimSpace(argument))
+		typed, argument, _ := strings.Cut(text, " ")
+		c.do(typed, strings.TrimSpace(argument))
 	}
 }
 
-// resolve carries out the command that is meant.
-func (c *Chat) resolve(typed, argument string) {
+// find returns the commands that typed may stand for, or says that there is none.
+func (c *Chat) find(typed string) []command {
 	found := resolve(typed)
-	switch {
-	case len(found) == 0:
+	if len(found) == 0 {
 		c.fail("unknown command %.40s: %s", typed, nearest(typed))
-	case len(found) > 1:
-		c.fail("%s could be %s: type more of it", typed, strings.Join(namesOf(found), " or "))
-	case found[0].names[0] == "/quit" && !slices.Contains(found[0].names, strings.ToLower(typed)):
-		c.fail("%s is not enough to leave: type /quit", typed)
-	default:
-		c.do(found[0].names[0], argument)
 	}
+	return found
 }
 
-func (c *Chat) do(command, argument string) {
-	switch command {
+// do carries out the command that typed stands for.
+func (c *Chat) do(typed, argument string) {
+	found := c.find(typed)
+	if len(found) > 1 {
+		c.fail("%s could be %s: type more of it", typed, strings.Join(namesOf(found), " or "))
+	}
+	if len(found) != 1 {
+		return
+	}
+	switch command := found[0].names[0]; command {
 	case "/all":
-		c.talkTo("")
+		c.now.To = ""
+		c.show("talking to all")
 	case "/to":
 		if name, ok := c.name(command, argument); ok {
 			c.talkTo(name)
@@ -135,20 +140,21 @@ func (c *Chat) do(command, argument string) {
 	case "/help":
 		c.help(argument)
 	case "/quit":
-		c.quit()
+		if slices.Contains(found[0].names, strings.ToLower(typed)) {
+			c.quit()
+		} else {
+			c.fail("%s is not enough to leave: type /quit", typed)
+		}
 	}
 }
 
 // help shows all commands, or those that are meant, with an example.
 func (c *Chat) help(typed string) {
-	shown := commands
+	meant := commands
 	if typed != "" {
-		typed = "/" + strings.TrimLeft(typed, "/")
-		if shown = resolve(typed); len(shown) == 0 {
-			c.fail("unknown command %.40s: %s", typed, nearest(typed))
-		}
+		meant = c.find("/" + strings.TrimLeft(typed, "/"))
 	}
-	for _, h := range shown {
+	for _, h := range meant {
 		c.show("%-16s %s", strings.TrimSpace(h.names[0]+" "+h.argument), h.help)
 		if typed != "" {
 			c.show("for example:     %s", h.example)
@@ -159,12 +165,9 @@ func (c *Chat) help(typed string) {
 	}
 }
 
-// talkTo has plain lines go to one, or to all when name is empty. Who is not here may come back, so that changes nothing.
+// talkTo has plain lines go to one. Who is not here may come back, so that changes nothing.
 func (c *Chat) talkTo(name string) {
-	if c.to = name; name == "" {
-		c.show("talking to all")
-		return
-	}
+	c.now.To = name
 	c.with(wire.Who, 0, func(users *list) {
 		note := ""
 		if !slices.ContainsFunc(users.names(), func(here string) bool { return wire.NameKey(here) == wire.NameKey(name) }) {
@@ -211,11 +214,11 @@ func (c *Chat) send(to, text string) {
 		c.fail("not sent: there is no text after the name")
 	case over > 0:
 		c.fail("not sent: %d bytes of text, at most %d fit in a message", len(text), len(text)-over)
-	case c.session.Waiting() >= maxWaiting:
+	case len(c.session.Pending) >= maxWaiting:
 		c.fail("not sent: %d messages wait for the server already", maxWaiting)
 	default:
-		c.session.Add(m, c.conn != nil)
-		c.ask(m)
+		c.session.Add(m, !c.now.Away)
+		c.conn.Send(m)
 	}
 }
 
@@ -254,22 +257,73 @@ func (c *Chat) showKnown(argument string) {
 
 // nearest says what may have been meant: the command that begins most like what was typed.
 func nearest(typed string) string {
-	likeness := func(name string) int { return len(common(name, typed)) }
-	best := slices.MaxFunc(namesOf(commands), func(a, b string) int { return likeness(a) - likeness(b) })
-	if likeness(best) <= len("/") {
-		return "/help shows all"
+	for n := len(typed); n > len("/"); n-- {
+		if found := resolve(typed[:n]); len(found) > 0 {
+			return "did you mean " + found[0].names[0] + "?"
+		}
 	}
-	return "did you mean " + best + "?"
+	return "/help shows all"
 }
 
-// common returns what two texts both begin with, in upper or lower case.
-func common(a, b string) string {
-	for i, r := range a {
-		other, n := utf8.DecodeRuneInString(b)
-		if n == 0 || unicode.ToLower(r) != unicode.ToLower(other) {
-			return a[:i]
-		}
-		b = b[n:]
+// begins reports whether text begins with start, in upper or lower case.
+func begins(text, start string) bool {
+	return strings.HasPrefix(strings.ToLower(text), strings.ToLower(start))
+}
+
+// A Completion says how a line may go on.
+type Completion struct {
+	Line   string   // as it was asked about
+	Longer string   // the line with all that is certain; unescaped, as others may have chosen it
+	Words  []string // what its last word may become
+}
+
+// complete says how a line may go on, as soon as that is known.
+func (c *Chat) complete(in Input) {
+	first, rest, more := strings.Cut(in.Text, " ")
+	argument := "NAME" // which may stand anywhere in a message
+	if found := resolve(first); len(found) == 1 {
+		argument = found[0].argument
 	}
-	return a
+	switch {
+	case strings.HasPrefix(in.Text, "/") && !more:
+		offer(in, "", in.Text, " ", namesOf(commands))
+	case argument == "[COMMAND]":
+		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(commands))
+	case argument == "FILE":
+		c.with(wire.Files, fresh, func(files *list) { offer(in, first+" ", rest, "", files.names()) })
+	case strings.Contains(argument, "NAME"):
+		before, after := in.Text[:strings.LastIndex(in.Text, " ")+1], " "
+		if before == "" {
+			after = ": "
+		}
+		c.with(wire.Who, fresh, func(users *list) {
+			own := func(name string) bool { return name == c.cfg.Name }
+			offer(in, before, in.Text[len(before):], after, slices.DeleteFunc(users.names(), own))
+		})
+	default:
+		in.Complete(Completion{Line: in.Text, Longer: in.Text})
+	}
+}
+
+// offer answers with those of the words that begin like what is typed after before; after them goes after, when there is
+// only one.
+func offer(in Input, before, typed, after string, words []string) {
+	words = slices.DeleteFunc(words, func(w string) bool { return !begins(w, typed) })
+	answer := Completion{Line: in.Text, Longer: in.Text}
+	if len(words) > 0 {
+		same := words[0]
+		for _, w := range words {
+			for !begins(w, same) {
+				same = same[:len(same)-1]
+			}
+		}
+		answer.Longer = before + same
+	}
+	if len(words) == 1 {
+		answer.Longer += after
+	}
+	for _, w := range words[:min(len(words), maxOffered)] {
+		answer.Words = append(answer.Words, Escape(w))
+	}
+	in.Complete(answer)
 }

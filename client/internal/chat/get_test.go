@@ -101,6 +101,18 @@ func TestGet(t *testing.T) {
 			dropped: 1 more that waited
 			a: stopped
 			a: stopped`, 0},
+		{"cancel before it is known which", `
+			. /files
+			. /get *.png
+			> FILES
+			. /cancel
+			. /cancel
+			< FILES 1 you may read a file
+			< FILE 1 0 a.png`, `
+			*.png: stopped
+			! client: no download to stop
+			you may read a file
+			1 bytes      1 B  1970-01-01 00:00        a.png`, 1},
 		{"wrong digest", `
 			. /get a
 			> GET 0 - a

@@ -44,7 +44,7 @@ func FuzzServer(f *testing.F) {
 			select {
 			case m := <-c.Lines():
 				s.Take(m)
-				c.Seen(s.Seq)
+				c.Seen(s.Resume.Seq)
 			case <-c.broke:
 				return
 			}

@@ -48,7 +48,7 @@ func take(t *testing.T, s *Session, line, want string) {
 
 func resume(t *testing.T, s *Session, want string) {
 	t.Helper()
-	m := s.Resume()
+	m := s.Resume
 	if diff := cmp.Diff(want+"\n", string(m.AppendClient(nil))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -99,7 +99,7 @@ func TestGone(t *testing.T) {
 	attach(t, &s, "WELCOME tok2 3 hi", "later", "later still")
 	resume(t, &s, "RESUME parley/1 tok2 3")
 	attach(t, &s, "WELCOME tok3 1 hi", "unsure later", "unsure later still")
-	if diff := cmp.Diff(0, s.Waiting()); diff != "" {
+	if diff := cmp.Diff(0, len(s.Pending)); diff != "" {
 		t.Errorf("messages that wait (-want +got):\n%s", diff)
 	}
 	s.Add(say("new"), true)

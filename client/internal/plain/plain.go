@@ -47,17 +47,15 @@ func Read(r io.Reader) <-chan chat.Input {
 	go func() {
 		defer close(lines)
 		b := bufio.NewReaderSize(r, maxInput)
-		for {
+		for rest := false; ; {
 			line, more, err := b.ReadLine()
-			if len(line) > 0 {
-				lines <- chat.Input{Text: string(line)}
-			}
-			for more && err == nil {
-				_, more, err = b.ReadLine()
-			}
 			if err != nil {
 				return
 			}
+			if len(line) > 0 && !rest {
+				lines <- chat.Input{Text: string(line)}
+			}
+			rest = more
 		}
 	}()
 	return lines
