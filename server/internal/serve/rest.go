@@ -3,7 +3,7 @@ package serve
 import (
 	"errors"
 	"net"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -16,9 +16,11 @@ var errQuiet = errors.New("nothing to read")
 
 // A rest is how a client waits for its next line without a goroutine.
 type rest struct {
-	socket int         // what to watch, set at construction; 0 where nothing can be, and the client never rests
-	alarm  *time.Timer // ends the rest when the client has been silent for too long; nil before the first one
-	on     atomic.Bool // who sets it to false runs the client
+	socket int // what to watch, set at construction; 0 where nothing can be, and the client never rests
+
+	mu    sync.Mutex  // guards the following fields, and is held while the rest begins: who wakes the client has to wait
+	alarm *time.Timer // ends it when the client has been silent for too long; nil before the first one
+	on    bool        // who sets it to false runs the client
 }
 
 // A watched is a connection whose client may rest.
@@ -38,21 +40,30 @@ func (w watched) SetReadDeadline(t time.Time) error {
 func (c *client) pause() {
 	c.lines.Rest()
 	c.posts, c.entry = nil, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	left, first := time.Until(c.src.by), c.alarm == nil
 	if first {
 		c.alarm = time.AfterFunc(left, c.wake)
 	} else {
 		c.alarm.Reset(left)
 	}
-	c.on.Store(true) // from here on, who wakes c owns its fields
+	c.on = true
 	if err := c.watcher.watch(c, first); err != nil || c.writingEnded() {
-		c.wake()
+		c.wakeLocked()
 	}
 }
 
 // wake runs the client again if it rests. To wake one for nothing does no harm.
 func (c *client) wake() {
-	if c.on.CompareAndSwap(true, false) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wakeLocked()
+}
+
+func (c *client) wakeLocked() {
+	if c.on {
+		c.on = false
 		c.alarm.Stop()
 		go c.run()
 	}
