@@ -178,6 +178,7 @@ func (p *prompt) decide(send bool) {
 		_, after := p.split()
 		p.queue = append(p.queue, p.pasted...)
 		p.set(p.rest + after)
+		p.line.SetCursor(utf8.RuneCountInString(p.rest))
 	} else {
 		p.hint = "not sent"
 	}

@@ -67,7 +67,7 @@ func TestPrompt(t *testing.T) {
 		{"pasted words", []string{"a", "'b c\n", "d"}, nil, "ab cd", false},
 		{"pasted with Shift", []string{"'\x00B\x00b"}, nil, "Bb", false},
 		{"pasted lines", []string{"a", "'b\r\nc\rd", "enter"}, []string{">ab", ">c", "d"}, "", false},
-		{"pasted before the end", []string{"'ad", "left", "'b\nc"}, []string{">ab"}, "cd", false},
+		{"pasted before the end", []string{"'ad", "left", "'b\nc", "x"}, []string{">ab"}, "cxd", false},
 		{"pasted commands", []string{"'/quit\n//x\n\n", "y"}, []string{">/quit", ">//x"}, "y", false},
 		{"pasted into a command", []string{"'/tell bob ", "'a\nb\n", "enter"}, []string{"/tell bob a b"}, "", false},
 		{"pasted after //", []string{"'//a ", "'b\nc\n"}, []string{">/a b", ">c"}, "", false},
