@@ -3,6 +3,7 @@ package serve_test
 import (
 	"fmt"
 	"io"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -10,6 +11,22 @@ import (
 
 	"parley/server/internal/serve"
 )
+
+// overNetwork has s serve TCP connections, whose clients may rest.
+func (s *server) overNetwork() {
+	var err error
+	if s.network, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Ended = s.serving.Done
+	stop := s.Watch()
+	s.t.Cleanup(func() {
+		s.network.Close()
+		s.Room.Close("the test ends")
+		s.serving.Wait()
+		stop()
+	})
+}
 
 // resting waits until no goroutine serves a connection.
 func resting(t *testing.T) {

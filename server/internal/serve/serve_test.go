@@ -81,22 +81,6 @@ func start(t testing.TB, change func(*serve.Server)) *server {
 	return s
 }
 
-// overNetwork has s serve TCP connections, whose clients may rest.
-func (s *server) overNetwork() {
-	var err error
-	if s.network, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		s.t.Fatal(err)
-	}
-	s.Ended = s.serving.Done
-	stop := s.Watch()
-	s.t.Cleanup(func() {
-		s.network.Close()
-		s.Room.Close("the test ends")
-		s.serving.Wait()
-		stop()
-	})
-}
-
 // connect serves one end of a connection and returns the other, which is closed with the test.
 func (s *server) connect() net.Conn {
 	near, far := net.Pipe()
