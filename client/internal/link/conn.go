@@ -162,7 +162,7 @@ func (c *Conn) Transmit() {
 func (c *Conn) Receive() error {
 	defer close(c.file)
 	defer c.Close()
-	pieces := [2][]byte{make([]byte, pieceSize), make([]byte, pieceSize)} // one is filled while the other is in use
+	var pieces [2][]byte // one is filled while the other is in use
 	for {
 		_, m, err := c.next()
 		bad, _ := errors.AsType[*wire.ProtocolError](err)
@@ -190,6 +190,9 @@ func (c *Conn) Receive() error {
 // readData hands on the bytes that follow a DATA line.
 func (c *Conn) readData(pieces *[2][]byte, m wire.Message) error {
 	for left := m.Count; left > 0; {
+		if pieces[0] == nil {
+			pieces[0] = make([]byte, pieceSize)
+		}
 		n, err := io.ReadFull(c.r, pieces[0][:min(left, pieceSize)])
 		if n > 0 {
 			err = errors.Join(c.handOn(Piece{m, pieces[0][:n]}), err)
