@@ -42,12 +42,8 @@ func (c *client) pause() {
 	c.posts, c.entry = nil, nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	left, first := time.Until(c.src.by), c.alarm == nil
-	if first {
-		c.alarm = time.AfterFunc(left, c.wake)
-	} else {
-		c.alarm.Reset(left)
-	}
+	first := c.alarm == nil
+	c.alarm = time.AfterFunc(time.Until(c.src.by), c.wake)
 	c.on = true
 	if err := c.watcher.watch(c, first); err != nil || c.writingEnded() {
 		c.wakeLocked()
