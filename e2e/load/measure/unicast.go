@@ -21,7 +21,6 @@ func (r *run) unicast(p *peer, n int) error {
 	return r.with(p, n, func(proc *process, s *swarm) error {
 		got, sent := make([]int, n), make([]int, n)
 		check := checker{self: -1, next: make([]int, n)} // of the first client
-		rounds := make([]int, n)
 		var text, batch []byte
 		total, stop := 0, false
 		send := func(i int) error {
@@ -47,7 +46,7 @@ func (r *run) unicast(p *peer, n int) error {
 			if got[i] += n; err != nil || n == 0 || got[i] < sent[i^1] || stop {
 				return err
 			}
-			if rounds[i]++; p.ack != nil && rounds[i]%(ackEvery/2/inFlight) == 0 {
+			if p.ack != nil && got[i]%(ackEvery/2) == 0 {
 				if err := s.send(i, p.ack(nil, b)); err != nil {
 					return err
 				}
