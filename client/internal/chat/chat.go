@@ -85,6 +85,7 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 			f()
 		case in, ok := <-typed:
 			if ok {
+				c.now.Taken++
 				c.enter(in)
 			} else {
 				input = nil

@@ -59,6 +59,7 @@ type Status struct {
 	To      string    // whom plain lines go to, everyone when empty
 	Away    bool      // there is no connection
 	Retry   time.Time // when the next attempt to come back begins
+	Taken   int       // lines of input, so far
 	Waiting int       // messages of one's own that the server has not taken yet
 	Getting Progress
 }

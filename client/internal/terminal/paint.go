@@ -61,7 +61,7 @@ func paint(l chat.Line, own *regexp.Regexp, room int, now time.Time) (rows []str
 	}
 	indent := ansi.StringWidth(stamp)
 	if indent == 0 || indent > room/3 {
-		text, stamp, indent = stamp+text, "", min(2, room/2)
+		text, stamp, indent = stamp+text, "", max(0, min(2, room-2)) // a wide character has room
 	}
 	var b strings.Builder
 	w := lipgloss.NewWrapWriter(&b) // keeps a look over the end of a row

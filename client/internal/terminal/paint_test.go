@@ -60,6 +60,8 @@ func TestPaint(t *testing.T) {
 		{"combining", chat.Line{Text: "e\u0301e\u0301e\u0301 e\u0301"}, 6, []string{"e\u0301e\u0301e\u0301", "  e\u0301"}, false},
 		{"hearts", chat.Line{Text: strings.Repeat("❤️", 5)}, 6, []string{"❤️❤️", "  ❤️❤️", "  ❤️"}, false},
 		{"narrow", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi you"}, 12, []string{"dim{11:00 }bob{bob}:", "  hi you"}, false},
+		{"narrow and wide", chat.Line{Text: "日本 語"}, 3, []string{"日", " 本", " 語"}, false},
+		{"narrower than an indent", chat.Line{Text: "日本 語"}, 2, []string{"日", "本", "語"}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

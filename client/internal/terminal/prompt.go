@@ -62,7 +62,7 @@ type prompt struct {
 	size     tea.WindowSizeMsg // of the screen
 	columns  ansi.Method       // how the terminal and Bubble Tea count those of a text
 	queue    []chat.Input      // what the chat could not take yet
-	fed      int               // lines handed on that the status does not count yet
+	fed      int               // lines handed on
 	past     []string          // lines that were typed before; the last one is new
 	at       int               // which of past the line is
 	killed   string            // what was cut out last, by several keys when nothing came between them
@@ -100,7 +100,6 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if p.status.Waiting == 0 {
 			p.since = time.Now()
 		}
-		p.fed = len(p.typed)
 		if p.add(msg); !p.ticking {
 			cmd = p.print()
 		}
@@ -193,7 +192,7 @@ func (p *prompt) paintAll() (rows []string, calls bool) {
 // feed hands on what was typed and pasted, as far as the chat takes it.
 func (p *prompt) feed() {
 	for len(p.queue) > 0 && p.typed != nil {
-		if p.queue[0].Pasted && p.status.Waiting+p.fed >= maxAhead {
+		if ahead := p.fed - p.status.Taken + p.status.Waiting; p.queue[0].Pasted && ahead >= maxAhead {
 			return
 		}
 		select {

@@ -107,9 +107,9 @@ func TestPromptFull(t *testing.T) {
 	keys(p, "'a\nb\nc", "enter")
 	p.Update(news{status: chat.Status{Waiting: maxAhead}})
 	var got []string
-	for range 3 {
+	for n := range 3 {
 		got = append(got, (<-typed).Text, fmt.Sprint(len(p.queue)))
-		p.Update(news{})
+		p.Update(news{status: chat.Status{Taken: n + 1}})
 	}
 	want := []string{"a", "2", "b", "1", "c", "0"}
 	if diff := cmp.Diff(want, got); diff != "" {
