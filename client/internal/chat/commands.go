@@ -136,7 +136,7 @@ func (c *Chat) do(typed, argument string) {
 		c.toggleIgnore(argument)
 	case "/quiet":
 		c.quiet = !c.quiet
-		c.show("who comes and goes is %s", map[bool]string{true: "not shown any more", false: "shown again"}[c.quiet])
+		c.show("who comes and goes is %s", again(!c.quiet))
 	case "/help":
 		c.help(argument)
 	case "/quit":
@@ -181,13 +181,24 @@ func (c *Chat) talkTo(name string) {
 func (c *Chat) toggleIgnore(argument string) {
 	if argument == "" {
 		c.show("ignored: %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
-	} else if name, ok := c.name("/ignore", argument); ok && c.ignore[wire.NameKey(name)] != "" {
-		delete(c.ignore, wire.NameKey(name))
-		c.show("what %s says is shown again", name)
-	} else if ok {
-		c.ignore[wire.NameKey(name)] = name
-		c.show("what %s says is not shown any more", name)
+	} else if name, ok := c.name("/ignore", argument); ok {
+		key := wire.NameKey(name)
+		ignored := c.ignore[key] != ""
+		if ignored {
+			delete(c.ignore, key)
+		} else {
+			c.ignore[key] = name
+		}
+		c.show("what %s says is %s", name, again(ignored))
 	}
+}
+
+// again says whether something is shown after that changed.
+func again(shown bool) string {
+	if shown {
+		return "shown again"
+	}
+	return "not shown any more"
 }
 
 // name returns the name of another user that a command was given. To tell oneself something is for the server to refuse.
@@ -231,7 +242,10 @@ func (c *Chat) showFiles(files *list) {
 		digits = max(digits, len(fmt.Sprint(f.Size)))
 	}
 	for _, f := range files.rows[:most] {
-		here := map[bool]string{true: "here"}[download.Here(c.cfg.Folder, string(f.Name), f.Size)]
+		here := ""
+		if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
+			here = "here"
+		}
 		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
 		c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
 	}
