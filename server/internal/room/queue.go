@@ -64,13 +64,14 @@ func (q *queue) ready(c *Conn) {
 	last := len(q.idle) - 1
 	q.idle[c.place.index] = q.idle[last]
 	q.idle[last].place.index = c.place.index
-	q.idle = q.idle[:last]
+	q.idle[last], q.idle = nil, q.idle[:last]
 	q.push(&q.own, c)
 }
 
 // readyAll makes all idle connections due.
 func (q *queue) readyAll() {
 	q.due.conns = append(q.due.conns, q.idle...)
+	clear(q.idle)
 	q.idle = q.idle[:0]
 	q.epoch++
 	if q.waiting() > 0 {
