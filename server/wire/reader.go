@@ -5,8 +5,10 @@ import (
 	"io"
 )
 
-// minBuffer is the bytes of a Reader's buffer at rest: most lines fit, and ten thousand idle readers cost 1 MiB.
-const minBuffer = 128
+const (
+	minBuffer = 128 // bytes of a Reader's first buffer: most lines fit, and ten thousand quiet readers cost 1 MiB
+	growth    = 32  // times a buffer that was too small: in one step to all that a server's reader may have
+)
 
 // A Reader reads lines, and the raw bytes that follow a DATA line. It is not safe for concurrent use.
 type Reader struct {
@@ -19,7 +21,7 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of lines of at most maxLine bytes, the end included. Its buffer grows with the traffic, up
-// to maxBuf bytes, which must be at least maxLine.
+// to maxBuf bytes, which must be at least maxLine, until Rest.
 func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
 	return &Reader{src: src, maxLine: maxLine, maxBuf: maxBuf}
 }
@@ -83,12 +85,9 @@ func (r *Reader) Read(p []byte) (int, error) {
 // fill reads more into the buffer, after making room in it.
 func (r *Reader) fill() error {
 	switch {
-	case r.r == r.w && r.w < len(r.buf)/4 && len(r.buf) > minBuffer, len(r.buf) == 0:
-		// Nothing is kept and the last read was small: go back to the buffer of an idle connection.
-		r.buf, r.r, r.w = make([]byte, minBuffer), 0, 0
 	case r.w == len(r.buf) && len(r.buf) < r.maxBuf:
-		// The last read took all that there was room for, so more is waiting.
-		grown := make([]byte, min(2*len(r.buf), r.maxBuf))
+		// The last read took all that there was room for, so more is waiting; or this is the first one.
+		grown := make([]byte, min(max(growth*len(r.buf), minBuffer), r.maxBuf))
 		r.w = copy(grown, r.buf[r.r:r.w])
 		r.buf, r.r = grown, 0
 	case r.r == r.w:

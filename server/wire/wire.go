@@ -364,7 +364,7 @@ func (m *Message) append(fields layout, b []byte) []byte {
 // CheckText returns a *ProtocolError when text is not UTF-8 or has control characters, and nil otherwise.
 func CheckText(text []byte) error {
 	for i, c := range text {
-		if c < ' ' || c == 0x7f || c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0 {
+		if c < ' ' || c >= 0x7f && (c == 0x7f || c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0) {
 			return Errorf("-", CodeText, "a control character at byte %d of the line", i+1)
 		}
 	}

@@ -58,6 +58,9 @@ func (r *Room) flush() {
 			f.rest, f.err = w.write(f.conn, f.bufs)
 		}
 		r.land(flights[:n])
+		if n < batch {
+			runtime.Gosched() // who is about to say something does so first: then more goes out at once
+		}
 	}
 }
 

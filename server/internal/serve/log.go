@@ -8,46 +8,35 @@ import (
 	"parley/server/internal/room"
 )
 
-// An entry is what a session writes into the log at a time.
-type entry struct {
-	lines []byte
-	at    int64  // milliseconds of Unix time
-	stamp []byte // at as text
-}
-
-// logPost adds the line of a message to what flushLog writes. It looks as slog would write it; but slog takes longer for
-// the line than the room for the message.
-func (c *client) logPost(p *room.Post, now time.Time) {
-	if c.entry == nil {
-		c.entry = new(entry)
+// logPosts writes a line for each message into the log. It looks as slog would write it; but slog takes longer for the line
+// than the room for the message.
+func (c *client) logPosts(posts []room.Post) {
+	var memory [32]byte
+	stamp := time.Now().AppendFormat(memory[:0], "2006-01-02T15:04:05.000Z07:00")
+	b := c.entries[:0]
+	for _, p := range posts {
+		if p.Refused != nil {
+			c.log().Info("refused", "code", p.Refused.Code, "to", string(p.To))
+			continue
+		}
+		kind := "broadcast"
+		if p.To != nil {
+			kind = "unicast"
+		}
+		b = append(append(b, "time="...), stamp...)
+		b = append(append(b, " level=INFO msg="...), kind...)
+		b = strconv.AppendUint(append(b, " seq="...), p.Seq, 10)
+		b = appendValue(append(b, " from="...), c.conn.Name())
+		if p.To != nil {
+			b = appendValue(append(b, " to="...), p.Peer)
+		}
+		if c.Text {
+			b = appendValue(append(b, " text="...), p.Text)
+		}
+		b = append(b, '\n')
 	}
-	e := c.entry
-	if at := now.UnixMilli(); at != e.at {
-		e.at, e.stamp = at, now.AppendFormat(e.stamp[:0], "2006-01-02T15:04:05.000Z07:00")
-	}
-	kind := "broadcast"
-	if p.To != nil {
-		kind = "unicast"
-	}
-	b := append(append(e.lines, "time="...), e.stamp...)
-	b = append(append(b, " level=INFO msg="...), kind...)
-	b = strconv.AppendUint(append(b, " seq="...), p.Seq, 10)
-	b = appendValue(append(b, " from="...), c.conn.Name())
-	if p.To != nil {
-		b = appendValue(append(b, " to="...), p.Peer)
-	}
-	if c.Text {
-		b = appendValue(append(b, " text="...), p.Text)
-	}
-	e.lines = append(b, '\n')
-}
-
-// flushLog writes the lines of messages into the log.
-func (c *client) flushLog() {
-	if c.entry != nil {
-		c.Lines.Write(c.entry.lines)
-		c.entry.lines = c.entry.lines[:0]
-	}
+	c.Lines.Write(b)
+	c.entries = b
 }
 
 // appendValue appends the value of an attribute, in quotes where slog puts it in quotes.
@@ -55,6 +44,7 @@ func appendValue[T string | []byte](b []byte, value T) []byte {
 	word := len(value) > 0
 	for i := range len(value) {
 		switch c := value[i]; {
+		case c > '=' && c <= '~' && c != '\\': // most are letters
 		case c == ' ' || c == '=':
 			word = false
 		case c < ' ' || c > '~' || c == '"' || c == '\\':

@@ -8,8 +8,8 @@ import (
 )
 
 // quiet is how long a goroutine waits for a client's next line before it ends and the client rests: long enough for those
-// who talk without a pause, and far below the time between two heartbeats.
-const quiet = 100 * time.Millisecond
+// who talk without a pause, even when the server is slow, and far below the time between two heartbeats.
+var quiet = time.Second
 
 // errQuiet tells that nothing came for that time, or from who has just joined.
 var errQuiet = errors.New("nothing to read")
@@ -39,7 +39,7 @@ func (w watched) SetReadDeadline(t time.Time) error {
 // pause lets go of what only a busy client needs, until there is something to do. The caller's goroutine ends.
 func (c *client) pause() {
 	c.lines.Rest()
-	c.posts, c.entry = nil, nil
+	c.posts, c.entries = nil, nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first := c.alarm == nil

@@ -102,13 +102,13 @@ func (l *lobby) leave(place int, nc net.Conn) {
 type client struct {
 	*Server
 	rest
-	nc    net.Conn // what is written to
-	src   source
-	lines *wire.Reader
-	conn  *room.Conn // nil until joined
-	rate  *rate.Limiter
-	posts []room.Post // messages that were read and are not sent yet
-	entry *entry      // for the lines that it writes into the log; nil before the first
+	nc      net.Conn // what is written to
+	src     source
+	lines   *wire.Reader
+	conn    *room.Conn // nil until joined
+	rate    *rate.Limiter
+	posts   []room.Post // messages that were read and are not sent yet
+	entries []byte      // lines for the log; reused
 }
 
 // Serve serves a connection and closes it when it ends, at once or, when its client is one to rest, later.

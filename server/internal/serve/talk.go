@@ -128,15 +128,7 @@ func (c *client) post() error {
 		return nil
 	}
 	n, err := c.conn.Post(c.posts)
-	now := time.Now()
-	for _, p := range c.posts[:n] {
-		if p.Refused != nil {
-			c.log().Info("refused", "code", p.Refused.Code, "to", string(p.To))
-		} else {
-			c.logPost(&p, now)
-		}
-	}
-	c.flushLog()
+	c.logPosts(c.posts[:n])
 	c.posts = c.posts[:0]
 	return err
 }
