@@ -48,7 +48,7 @@ func (f *Folder) Close() error { return f.root.Close() }
 // or that cannot be looked at, is left out.
 func (f *Folder) List() ([]wire.Message, error) {
 	var list []wire.Message
-	err := fs.WalkDir(f.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(f.root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			if name == "." {
 				return err
@@ -58,11 +58,8 @@ func (f *Folder) List() ([]wire.Message, error) {
 		if len(list) == wire.MaxFiles {
 			return fs.SkipAll
 		}
-		if entry.IsDir() || checkName(name) != nil {
-			return nil
-		}
 		info, err := f.root.Stat(name) // follows links that stay within the folder
-		if err != nil || !info.Mode().IsRegular() {
+		if err != nil || !info.Mode().IsRegular() || checkName(name) != nil {
 			return nil
 		}
 		list = append(list, wire.Message{Verb: wire.File, Size: uint64(info.Size()), Time: uint64(info.ModTime().UnixMilli()), Name: []byte(name)})
