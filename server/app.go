@@ -163,7 +163,11 @@ func (a *app) console(stdin io.Reader, stderr io.Writer) {
 		switch {
 		case command == "":
 		case command == "/who" && rest == "":
-			a.who()
+			who := "nobody is here"
+			if names := a.room.Users(); len(names) > 0 {
+				who = fmt.Sprintf("%d here: %s", len(names), strings.Join(names, ", "))
+			}
+			a.show(who)
 		case command == "/say" && rest != "":
 			a.log.Info("notice", "text", rest)
 			a.room.Notice(rest)
@@ -178,13 +182,4 @@ func (a *app) console(stdin io.Reader, stderr io.Writer) {
 			fmt.Fprintf(stderr, "server: unknown command %q: use /who, /say TEXT, /kick NAME or /quit\n", line)
 		}
 	}
-}
-
-func (a *app) who() {
-	names := a.room.Users()
-	if len(names) == 0 {
-		a.show("nobody is here")
-		return
-	}
-	a.show(fmt.Sprintf("%d here: %s", len(names), strings.Join(names, ", ")))
 }

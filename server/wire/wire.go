@@ -90,6 +90,8 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -374,17 +376,17 @@ func CheckText(text []byte) error {
 	return nil
 }
 
-// Line makes text of any origin safe as the last argument of a server's line: one line, UTF-8, at most 2,000 bytes.
+// Line makes text of any origin safe as the last argument of a server's line: one line, UTF-8, at most 2,000 bytes and dots.
 func Line(text string) []byte {
 	const most = 2000 // bytes: far below MaxServerLine, and no message to a person needs more
-	b := make([]byte, 0, len(text))
-	for _, r := range text {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			r = ' '
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
 		}
-		if b = utf8.AppendRune(b, r); len(b) > most {
-			return append(b[:len(b)-utf8.RuneLen(r)], "..."...)
-		}
+		return r
+	}, text)
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..." // which may have been cut within a character
 	}
-	return b
+	return []byte(text)
 }

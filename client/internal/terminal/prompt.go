@@ -32,22 +32,20 @@ type news struct {
 
 // add adds later news. Of too many messages, comings and goings the oldest are only counted.
 func (n *news) add(later news) {
-	*n = news{append(n.lines, later.lines...), n.missed + later.missed, later.status, later.last}
-	live := func(l chat.Line) bool { return l.Kind == chat.Message || l.Kind == chat.Presence }
-	over := -readable
-	for _, l := range n.lines {
-		if live(l) {
-			over++
+	all, live := append(n.lines, later.lines...), 0
+	*n = news{nil, n.missed + later.missed, later.status, later.last}
+	for _, l := range slices.Backward(all) {
+		counts := l.Kind == chat.Message || l.Kind == chat.Presence
+		if counts {
+			live++
+		}
+		if counts && live > readable {
+			n.missed++
+		} else {
+			n.lines = append(n.lines, l)
 		}
 	}
-	n.lines = slices.DeleteFunc(n.lines, func(l chat.Line) bool {
-		drop := over > 0 && live(l)
-		if drop {
-			over--
-			n.missed++
-		}
-		return drop
-	})
+	slices.Reverse(n.lines)
 }
 
 // nextFrame has Update called with the time when a frame is over.
