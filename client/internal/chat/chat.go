@@ -47,6 +47,8 @@ type Chat struct {
 	losses  int        // of connections on which nothing came
 	joined  bool       // that we joined was shown
 	older   int        // messages of the history that was asked for and may still come
+	latest  uint64     // time of the newest event, by the server's clock
+	unseen  uint64     // who joined afresh has not seen what was said from this time on; 0 before
 
 	now      Status            // how things are, but for what status fills in
 	quiet    bool              // who comes and goes is not shown
@@ -209,7 +211,8 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 	if answer.Verb == wire.Resumed {
 		c.show("back, nothing missed")
 	} else {
-		c.joined, c.older, c.lists[wire.Who].asOf = false, 0, time.Time{}
+		c.joined, c.lists[wire.Who].asOf = false, time.Time{}
+		c.older, c.unseen = wire.MaxHistory, c.latest+1
 		c.show("the session is gone: joined afresh, some messages may be missing")
 	}
 	for _, m := range unsure {
@@ -239,6 +242,9 @@ func (c *Chat) line(m wire.Message) {
 		return
 	}
 	c.conn.Seen(c.session.Resume.Seq)
+	if m.Seq > 0 {
+		c.latest = max(c.latest, m.Time)
+	}
 	switch m.Verb {
 	case wire.Joined:
 		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
@@ -253,8 +259,10 @@ func (c *Chat) line(m wire.Message) {
 	case wire.Said:
 		if !earlier {
 			c.hear(Message, m, "")
-		} else if c.older--; c.older >= 0 {
+		} else if c.older--; c.older >= 0 && c.unseen == 0 {
 			c.hear(Earlier, m, "")
+		} else if c.older >= 0 && m.Time >= c.unseen && string(m.Name) != c.cfg.Name { // of one's own it was said already
+			c.hear(Message, m, "")
 		}
 	case wire.Told:
 		c.hear(Message, m, User)

@@ -215,12 +215,12 @@ func TestReturn(t *testing.T) {
 		{"resumed", func(p *peer) { p.send("RESUMED 2 hi") }, "RESUMED 2 hi"},
 		{"gone", func(p *peer) {
 			p.send("ERROR RESUME gone no such session")
-			p.expect("HELLO parley/1 alice 0")
+			p.expect("HELLO parley/1 alice 1000")
 			p.send("WELCOME tok2 3 hi")
 		}, "WELCOME tok2 3 hi"},
 		{"taken", func(p *peer) {
 			p.send("ERROR RESUME gone no such session")
-			p.expect("HELLO parley/1 alice 0")
+			p.expect("HELLO parley/1 alice 1000")
 			p.send("ERROR HELLO name-taken alice is here already")
 		}, "the session is gone and cannot start afresh: alice is here already"},
 	}

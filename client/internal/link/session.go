@@ -54,7 +54,7 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 	if cfg.Reconnect == 0 {
 		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
 	}
-	cfg.History = 0 // the user has seen what there was
+	cfg.History = wire.MaxHistory // the user may have missed some
 	trying, done := context.WithTimeout(ctx, cfg.Reconnect)
 	defer done()
 	for ; ; tried++ {
