@@ -1,18 +1,23 @@
 package files_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
-	"parley/server/internal/files"
-	"parley/server/wire"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"parley/server/internal/files"
+	"parley/server/wire"
 )
 
 // A named pipe is not listed, and to ask for one neither waits for its other end nor takes what is in it.
@@ -97,6 +102,58 @@ func TestNoFileStaysOpen(t *testing.T) {
 	}
 	if after := files(); after > before+25 { // the system's own come and go
 		t.Errorf("%d files are open, %d were before", after, before)
+	}
+}
+
+// However much the system could hold for a client, it holds little of a file, because messages wait behind it; after the file
+// it may hold more again.
+func TestLittleIsAhead(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "small", "x")
+	put(t, dir, "large", "")
+	if err := os.Truncate(filepath.Join(dir, "large"), 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	folder := open(t, dir)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.(*net.TCPConn).SetReadBuffer(64 << 10)
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(name string) (err error) {
+		tr := folder.Send(name, 0, "-", quiet)
+		defer tr.Close()
+		for err == nil {
+			err = tr.Piece(server)
+		}
+		return err
+	}
+	if err := send("small"); err != io.EOF {
+		t.Error(err)
+	}
+	raw, _ := server.(*net.TCPConn).SyscallConn()
+	raw.Control(func(fd uintptr) {
+		if most, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); most != 0 || err != nil {
+			t.Errorf("after a file the limit is still %d bytes: %v", most, err)
+		}
+	})
+	server.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)) // until then nobody reads
+	if err := send("large"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	server.Close()
+	if n, _ := io.Copy(io.Discard, client); n > 3<<19 {
+		t.Errorf("%d bytes waited for a client that reads nothing, want at most 1.5 MiB", n)
 	}
 }
 

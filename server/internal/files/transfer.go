@@ -110,6 +110,7 @@ func (t *Transfer) open(nc net.Conn) error {
 
 // data sends the next piece by the kernel, from file to socket where both are such.
 func (t *Transfer) data(nc net.Conn) error {
+	limitUnsent(nc, int(t.piece)) // or a message would wait for what the system holds, which may be seconds
 	n := min(t.piece, t.file.Size-t.offset)
 	began := time.Now()
 	if err := t.write(nc, &wire.Message{Verb: wire.Data, Count: uint64(n)}); err != nil {
@@ -163,6 +164,7 @@ func (t *Transfer) end(nc net.Conn, how string, m wire.Message) error {
 	if err := t.write(nc, &m); err != nil {
 		return err
 	}
+	limitUnsent(nc, 0)
 	t.how = how
 	return io.EOF
 }
