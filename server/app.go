@@ -22,6 +22,10 @@ import (
 // left and are about to close.
 const spare = 4096
 
+// quiet is how long a goroutine waits for a client's next line before it ends and the client rests: long enough for those who
+// talk without a pause, even when the server is slow, and far below the time between two heartbeats.
+const quiet = time.Second
+
 // endTime is the longest that an orderly end may take; the room needs less, unless it is what crashed.
 const endTime = 10 * time.Second
 
@@ -72,7 +76,8 @@ func newApp(opt options, folder *files.Folder, lines, terminal io.Writer, guard 
 			}
 		},
 	})
-	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Lines: lines, Guard: guard, Text: opt.logText, Show: a.show, Idle: opt.idle, Rate: opt.rate}
+	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Lines: lines, Guard: guard, Text: opt.logText, Show: a.show,
+		Idle: opt.idle, Quiet: quiet, Rate: opt.rate}
 	a.serve.Ended = func() {
 		<-a.slots
 		a.connections.Done()

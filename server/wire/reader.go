@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	minBuffer = 128 // bytes of a Reader's first buffer: most lines fit, and ten thousand quiet readers cost 1 MiB
-	growth    = 32  // times a buffer that was too small: in one step to all that a server's reader may have
+	minBuffer = 128                 // bytes of a Reader's first buffer: most lines fit, and ten thousand quiet readers cost 1 MiB
+	growth    = MaxLine / minBuffer // times a buffer that was too small: in one step to all that a server's reader may have
 )
 
 // A Reader reads lines, and the raw bytes that follow a DATA line. It is not safe for concurrent use.
@@ -21,7 +21,7 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of lines of at most maxLine bytes, the end included. Its buffer grows with the traffic, up
-// to maxBuf bytes, which must be at least maxLine, until Rest.
+// to maxBuf bytes, which must be at least maxLine. Only Rest lets go of it.
 func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
 	return &Reader{src: src, maxLine: maxLine, maxBuf: maxBuf}
 }

@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// quiet is how long a goroutine waits for a client's next line before it ends and the client rests: long enough for those
-// who talk without a pause, even when the server is slow, and far below the time between two heartbeats.
-var quiet = time.Second
-
 // errQuiet tells that nothing came for that time, or from who has just joined.
 var errQuiet = errors.New("nothing to read")
 

@@ -18,7 +18,7 @@ func (s *server) overNetwork() {
 	if s.network, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		s.t.Fatal(err)
 	}
-	s.Ended = s.serving.Done
+	s.Ended, s.Quiet = s.serving.Done, 100*time.Millisecond
 	stop := s.Watch()
 	s.t.Cleanup(func() {
 		s.network.Close()

@@ -39,6 +39,7 @@ type Server struct {
 	Guard  func()        // deferred in every goroutine; recovers panics
 	Ended  func()        // called when a connection has ended
 	Idle   time.Duration // silence after which a connection is given up
+	Quiet  time.Duration // silence after which a client rests, where the system can have it wait without a goroutine
 	Rate   float64       // lines a second that a session may send in the long run; 0 is any number
 
 	lobby   lobby
@@ -115,7 +116,7 @@ type client struct {
 func (s *Server) Serve(nc net.Conn) {
 	c := &client{Server: s, nc: nc, src: source{nc: nc, by: time.Now().Add(helloTime)}}
 	if c.socket = s.watcher.socket(nc); c.socket > 0 {
-		c.nc, c.src.rests = watched{nc.(*net.TCPConn), c}, true
+		c.nc, c.src.rests = watched{nc.(*net.TCPConn), c}, s.Quiet
 	}
 	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
 	c.run()
@@ -143,8 +144,8 @@ func (c *client) run() {
 		c.pause()
 		return
 	}
-	if c.src.rests {
-		c.src.rests = false
+	if c.src.rests > 0 {
+		c.src.rests = 0
 		c.watcher.forget(c)
 	}
 	if reason != "" {
@@ -163,7 +164,7 @@ type source struct {
 	by       time.Time       // when reading ends: before joining and after the end for good, else because of silence
 	idle     time.Duration   // after joining: silence
 	done     <-chan struct{} // after joining: closed with the end of the writing side
-	rests    bool            // reading may end with errQuiet
+	rests    time.Duration   // of silence, after which reading ends with errQuiet; 0 when it never does
 	silent   bool            // it has, so the silence goes on
 	patience time.Duration   // before that: none for who has just joined
 }
@@ -178,7 +179,7 @@ func (s *source) Read(p []byte) (int, error) {
 		s.by = now.Add(s.idle)
 	}
 	by := s.by
-	if soon := now.Add(s.patience); s.rests && soon.Before(by) {
+	if soon := now.Add(s.patience); s.rests > 0 && soon.Before(by) {
 		by = soon
 	}
 	s.nc.SetReadDeadline(by)
@@ -189,7 +190,7 @@ func (s *source) Read(p []byte) (int, error) {
 	default:
 	}
 	n, err := s.nc.Read(p)
-	s.patience = quiet
+	s.patience = s.rests
 	if s.silent = by != s.by && errors.Is(err, os.ErrDeadlineExceeded); s.silent {
 		err = errQuiet
 	}
