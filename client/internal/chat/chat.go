@@ -47,8 +47,9 @@ type Chat struct {
 	losses  int        // of connections on which nothing came
 	joined  bool       // that we joined was shown
 	older   int        // messages of the history that was asked for and may still come
-	latest  uint64     // time of the newest event, by the server's clock
-	unseen  uint64     // who joined afresh has not seen what was said from this time on; 0 before
+	again   bool       // we joined afresh: what of the history is newer than these is news
+	newest  uint64     // seq of the newest event that came, history not counted; 0 where that was another server's
+	latest  uint64     // its time
 
 	now      Status            // how things are, but for what status fills in
 	quiet    bool              // who comes and goes is not shown
@@ -208,12 +209,17 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 	c.now.Away = false
 	c.use(conn)
 	send, unsure := c.session.Attach(answer)
-	if answer.Verb == wire.Resumed {
-		c.show("back, nothing missed")
-	} else {
-		c.joined, c.lists[wire.Who].asOf = false, time.Time{}
-		c.older, c.unseen = wire.MaxHistory, c.latest+1
+	switch {
+	case answer.Verb == wire.Welcome:
+		c.again, c.joined, c.older, c.lists[wire.Who].asOf = c.latest > 0, false, wire.MaxHistory, time.Time{}
+		if answer.Seq < c.newest {
+			c.newest = 0
+		}
 		c.show("the session is gone: joined afresh, some messages may be missing")
+	case c.again && !c.joined: // the history, which was cut off, does not go on
+		c.show("back, some messages may be missing")
+	default:
+		c.show("back, nothing missed")
 	}
 	for _, m := range unsure {
 		c.fail("not known whether sent: %s", m.Text)
@@ -235,20 +241,20 @@ func (c *Chat) line(m wire.Message) {
 		return
 	}
 	c.losses = 0
-	earlier := m.Seq <= c.session.Resume.Seq
+	earlier := m.Seq <= c.session.Resume.Seq // as of what has no seq
 	own, err := c.session.Take(m)
 	if err != nil {
 		c.lost(err)
 		return
 	}
 	c.conn.Seen(c.session.Resume.Seq)
-	if m.Seq > 0 {
-		c.latest = max(c.latest, m.Time)
+	if !earlier {
+		c.newest, c.latest = m.Seq, max(c.latest, m.Time)
 	}
 	switch m.Verb {
 	case wire.Joined:
 		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
-			if own && c.cfg.Person && len(c.known) > 0 {
+			if own && c.cfg.Person && len(c.known) > 0 && !c.again {
 				c.face.Show(Line{Kind: Presence, Text: "--- new from here"})
 			}
 			c.joined = c.joined || own
@@ -257,13 +263,7 @@ func (c *Chat) line(m wire.Message) {
 	case wire.Left:
 		c.presence(m, "has left"+inBrackets(string(m.Text)))
 	case wire.Said:
-		if !earlier {
-			c.hear(Message, m, "")
-		} else if c.older--; c.older >= 0 && c.unseen == 0 {
-			c.hear(Earlier, m, "")
-		} else if c.older >= 0 && m.Time >= c.unseen && string(m.Name) != c.cfg.Name { // of one's own it was said already
-			c.hear(Message, m, "")
-		}
+		c.said(m, earlier)
 	case wire.Told:
 		c.hear(Message, m, User)
 	case wire.OK:
@@ -286,6 +286,21 @@ func (c *Chat) line(m wire.Message) {
 	}
 	if c.leaving != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
 		c.leaving = time.After(goodbye) // the server comes to QUIT after what was sent before
+	}
+}
+
+// said shows what someone said to all, just now or earlier.
+func (c *Chat) said(m wire.Message, earlier bool) {
+	if earlier {
+		c.older--
+	}
+	switch {
+	case earlier && c.older < 0: // more than was asked for
+	case earlier && !c.again:
+		c.hear(Earlier, m, "")
+	// A server that was started again may have come to a higher seq. One's own messages have no time, but a seq.
+	case !earlier, m.Seq > c.newest, m.Time > c.latest && string(m.Name) != c.cfg.Name:
+		c.hear(Message, m, "")
 	}
 }
 

@@ -278,31 +278,6 @@ func TestChat(t *testing.T) {
 			[all, away]
 			back, nothing missed
 			[all]`, 0},
-		{"gone", false, `
-			< JOINED 11 5 alice
-			< SAID 12 6 bob zero
-			. one
-			> SAY one
-			cut
-			> RESUME parley/1 tok 12
-			< ERROR RESUME gone no such session
-			> HELLO parley/1 alice 1000
-			< WELCOME tok2 4 hi
-			< SAID 1 6 bob zero
-			< SAID 2 7 bob two
-			< SAID 3 7 carol three
-			< SAID 4 7 alice four
-			< JOINED 5 8 alice`, `
-			alice has joined
-			bob: zero
-			connection lost, reconnecting…
-			[all, away]
-			the session is gone: joined afresh, some messages may be missing
-			! client: not known whether sent: one
-			[all]
-			bob: two
-			carol: three
-			alice has joined`, 1},
 		{"cut for lagging", false, `
 			< ERROR - too-slow you lag
 			< BYE cut

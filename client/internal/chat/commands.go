@@ -184,9 +184,10 @@ func (c *Chat) toggleIgnore(argument string) {
 	} else if name, ok := c.name("/ignore", argument); ok {
 		key := wire.NameKey(name)
 		ignored := c.ignore[key] != ""
-		c.ignore[key] = name
 		if ignored {
 			delete(c.ignore, key)
+		} else {
+			c.ignore[key] = name
 		}
 		c.show("what %s says is %s", name, again(ignored))
 	}
