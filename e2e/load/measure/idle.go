@@ -23,7 +23,7 @@ func (r *run) idle(p *peer, n int) error {
 			return err
 		}
 		joined := time.Since(begun)
-		last, err := s.settle(time.Second)
+		last, err := s.settle()
 		if err != nil {
 			return err
 		}

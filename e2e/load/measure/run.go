@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // A run is what one call of Run measures.
@@ -130,7 +129,7 @@ func (r *run) with(p *peer, n int, do func(*process, *swarm) error, share ...str
 		if err := s.join(proc.addr, n, p.backlog, p.first, p.in); err != nil {
 			return err
 		}
-		if _, err := s.settle(time.Second / 2); err != nil {
+		if _, err := s.settle(); err != nil {
 			return err
 		}
 		return do(proc, s)

@@ -15,6 +15,9 @@ import (
 // joinTime is for everyone to join: a server that takes longer is not measured with so many.
 const joinTime = time.Minute
 
+// settled is a time in which nothing comes when all is known to all: parley gathers joins for a second when ten thousand are here.
+const settled = 2 * time.Second
+
 // A swarm is many connections to one server, served by one goroutine, so that what is measured is the server and not
 // what measures it. Its goroutine owns it.
 type swarm struct {
@@ -203,9 +206,9 @@ func (s *swarm) join(addr netip.AddrPort, n, window int, first func(i int) []byt
 }
 
 // settle discards what comes until nothing has come for a while, and returns when the last of it came.
-func (s *swarm) settle(quiet time.Duration) (last time.Time, err error) {
+func (s *swarm) settle() (last time.Time, err error) {
 	last = time.Now()
-	err = s.until("settling", time.Minute, func() bool { return time.Since(last) > quiet }, func(i int) error {
+	err = s.until("settling", time.Minute, func() bool { return time.Since(last) > settled }, func(i int) error {
 		last = time.Now()
 		return s.discard(i)
 	})
