@@ -47,7 +47,7 @@ type Chat struct {
 	losses  int        // of connections on which nothing came
 	joined  bool       // that we joined was shown
 	older   int        // messages of the history that was asked for and may still come
-	again   bool       // we joined afresh: what of the history is newer than these is news
+	afresh  bool       // we joined once more: what of the history is newer than what these say is news
 	newest  uint64     // seq of the newest event that came, history not counted; 0 where that was another server's
 	latest  uint64     // its time
 
@@ -211,12 +211,12 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 	send, unsure := c.session.Attach(answer)
 	switch {
 	case answer.Verb == wire.Welcome:
-		c.again, c.joined, c.older, c.lists[wire.Who].asOf = c.latest > 0, false, wire.MaxHistory, time.Time{}
+		c.afresh, c.joined, c.older, c.lists[wire.Who].asOf = c.latest > 0, false, wire.MaxHistory, time.Time{}
 		if answer.Seq < c.newest {
 			c.newest = 0
 		}
 		c.show("the session is gone: joined afresh, some messages may be missing")
-	case c.again && !c.joined: // the history, which was cut off, does not go on
+	case c.afresh && !c.joined: // the history, which was cut off, does not go on
 		c.show("back, some messages may be missing")
 	default:
 		c.show("back, nothing missed")
@@ -241,7 +241,7 @@ func (c *Chat) line(m wire.Message) {
 		return
 	}
 	c.losses = 0
-	earlier := m.Seq <= c.session.Resume.Seq // as of what has no seq
+	earlier := m.Seq <= c.session.Resume.Seq // or it has no seq
 	own, err := c.session.Take(m)
 	if err != nil {
 		c.lost(err)
@@ -254,7 +254,7 @@ func (c *Chat) line(m wire.Message) {
 	switch m.Verb {
 	case wire.Joined:
 		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
-			if own && c.cfg.Person && len(c.known) > 0 && !c.again {
+			if own && c.cfg.Person && len(c.known) > 0 && !c.afresh {
 				c.face.Show(Line{Kind: Presence, Text: "--- new from here"})
 			}
 			c.joined = c.joined || own
@@ -296,7 +296,7 @@ func (c *Chat) said(m wire.Message, earlier bool) {
 	}
 	switch {
 	case earlier && c.older < 0: // more than was asked for
-	case earlier && !c.again:
+	case earlier && !c.afresh:
 		c.hear(Earlier, m, "")
 	// A server that was started again may have come to a higher seq. One's own messages have no time, but a seq.
 	case !earlier, m.Seq > c.newest, m.Time > c.latest && string(m.Name) != c.cfg.Name:
