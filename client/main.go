@@ -32,6 +32,9 @@ var usage string
 // minIdle keeps the heartbeats, three in an idle time, from becoming a flood.
 const minIdle = 30 * time.Millisecond
 
+// errVersion says that only the version is asked for.
+var errVersion = errors.New("-version")
+
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the client: it returns the exit status.
@@ -40,6 +43,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(out, usage)
+		return 0
+	case errors.Is(err, errVersion):
+		fmt.Fprintln(out, wire.Build())
 		return 0
 	case err != nil:
 		fmt.Fprintln(errs, chat.Complaint(err.Error()+": see client -h"))
@@ -78,7 +84,7 @@ func terminalOf(stream any) *os.File {
 	return nil
 }
 
-// parse reads the command line.
+// parse reads the command line. Flags may stand anywhere in it.
 func parse(args []string) (cfg chat.Config, err error) {
 	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -86,17 +92,31 @@ func parse(args []string) (cfg chat.Config, err error) {
 	flags.IntVar(&cfg.History, "history", 100, "")
 	flags.DurationVar(&cfg.Idle, "idle", 45*time.Second, "")
 	flags.DurationVar(&cfg.Reconnect, "reconnect", 2*time.Minute, "")
-	if err := flags.Parse(args); err != nil {
-		return cfg, err
+	version := flags.Bool("version", false, "")
+	var words []string
+	for rest := args; len(rest) > 0; rest = flags.Args()[1:] {
+		if err := flags.Parse(rest); err != nil {
+			return cfg, err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		words = append(words, flags.Arg(0))
 	}
-	if flags.NArg() != 3 {
-		return cfg, fmt.Errorf("NAME, HOST and PORT are needed, there are %d arguments", flags.NArg())
+	needed := []string{"NAME", "HOST", "PORT"}
+	switch {
+	case *version:
+		return cfg, errVersion
+	case len(words) < len(needed):
+		return cfg, fmt.Errorf("missing: %s", strings.Join(needed[len(words):], ", "))
+	case len(words) > len(needed):
+		return cfg, fmt.Errorf("unexpected argument %q after NAME, HOST and PORT", words[len(needed)])
 	}
-	if cfg.Name, err = wire.CheckName(flags.Arg(0)); err != nil {
+	if cfg.Name, err = wire.CheckName(words[0]); err != nil {
 		return cfg, err
 	}
 	cfg.Folder = filepath.Join(cfg.Folder, cfg.Name)
-	host, port := strings.Trim(flags.Arg(1), "[]"), flags.Arg(2) // as in [::1]
+	host, port := strings.Trim(words[1], "[]"), words[2] // as in [::1]
 	cfg.Address, cfg.Dial = net.JoinHostPort(host, port), new(net.Dialer).DialContext
 	switch n, err := strconv.ParseUint(port, 10, 16); {
 	case err != nil || n == 0:

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"parley/server/wire"
 )
 
 func TestUsage(t *testing.T) {
@@ -16,7 +18,15 @@ func TestUsage(t *testing.T) {
 		errs   string
 	}{
 		{"-h", 0, usage, ""},
-		{"", 2, "", "client: NAME, HOST and PORT are needed, there are 0 arguments: see client -h\n"},
+		{"-version", 0, wire.Build() + "\n", ""},
+		{"alice localhost 1 -version", 0, wire.Build() + "\n", ""},
+		{"", 2, "", "client: missing: NAME, HOST, PORT: see client -h\n"},
+		{"alice", 2, "", "client: missing: HOST, PORT: see client -h\n"},
+		{"alice localhost -history 5", 2, "", "client: missing: PORT: see client -h\n"},
+		{"alice localhost 1 2 3", 2, "", "client: unexpected argument \"2\" after NAME, HOST and PORT: see client -h\n"},
+		{"alice -history 1001 localhost 1", 2, "", "client: -history 1001 is not from 0 to 1000: see client -h\n"},
+		{"alice localhost 1 -idle 1ms", 2, "", "client: -idle 1ms is less than 30ms: see client -h\n"},
+		{"-- -x localhost 0", 2, "", "client: port \"0\" is not a number from 1 to 65535: see client -h\n"},
 		{"alice localhost abc", 2, "", "client: port \"abc\" is not a number from 1 to 65535: see client -h\n"},
 		{"alice localhost 0", 2, "", "client: port \"0\" is not a number from 1 to 65535: see client -h\n"},
 		{"alice localhost 65536", 2, "", "client: port \"65536\" is not a number from 1 to 65535: see client -h\n"},
