@@ -68,7 +68,13 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	cfg.Person = true
 	face, typed := terminal.New(ttyIn, ttyOut, cfg.Name)
 	defer func() { // the terminal is given back whatever happens
-		if err := face.Close(); err != nil {
+		unsent, err := face.Close()
+		for _, line := range unsent {
+			if _, err := fmt.Fprintln(ttyOut, line); err != nil { // the terminal is gone
+				fmt.Fprintln(errs, line)
+			}
+		}
+		if err != nil {
 			fmt.Fprintln(errs, chat.Complaint(err.Error()))
 			status = 1
 		}

@@ -21,7 +21,6 @@ const (
 	maxWaiting = 1000            // messages without an answer: more are refused or, from a pipe, not read yet
 	maxKnown   = wire.MaxHistory // messages that /history can show
 	maxShown   = 1000            // of a list, to a person: more than anyone looks through
-	goodbye    = 5 * time.Second // for the server to answer QUIT
 )
 
 // Config is how a chat behaves.
@@ -73,9 +72,11 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 	c.session.Attach(welcome)
 	c.use(conn)
 	c.show("%s", welcome.Text)
+	broken := false // nothing can be shown any more
 	for !c.over {
 		if len(c.conn.Lines()) == 0 && face.Flush(c.status()) != nil {
-			return 1
+			broken = true
+			break
 		}
 		typed := input
 		if c.leaving != nil || !cfg.Person && len(c.session.Pending) >= maxWaiting {
@@ -104,20 +105,11 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 			c.quit()
 		}
 	}
-	c.unfinished(c.session.Tried, "message", "without an answer: not known whether sent")
-	c.unfinished(len(c.session.Pending)-c.session.Tried, "message", "not sent")
-	c.unfinished(len(c.queue), "download", "not finished: /get goes on with it")
-	if face.Flush(c.status()) != nil || c.failed {
+	c.showUnfinished(input)
+	if broken || face.Flush(c.status()) != nil || c.failed {
 		return 1
 	}
 	return 0
-}
-
-// unfinished says what was left undone, and how often.
-func (c *Chat) unfinished(n int, what, how string) {
-	if n > 0 {
-		c.fail("%s %s", Count(n, what), how)
-	}
 }
 
 // background does work beside Run. A panic becomes one of Run, whose caller gives the terminal back.
@@ -139,22 +131,6 @@ func (c *Chat) post(f func()) {
 	case c.posts <- f:
 	case <-c.ctx.Done():
 	}
-}
-
-// quit says that we leave, unless that was said.
-func (c *Chat) quit() {
-	if c.now.Away {
-		c.over = true
-	} else if c.leaving == nil && !c.over {
-		c.leaving = time.After(goodbye)
-		c.conn.Send(wire.Message{Verb: wire.Quit})
-	}
-}
-
-// end ends the session for a reason that is not ours.
-func (c *Chat) end(format string, args ...any) {
-	c.fail(format, args...)
-	c.failed, c.over = true, true
 }
 
 // use begins to read and write conn.
@@ -222,7 +198,8 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 		c.show("back, nothing missed")
 	}
 	for _, m := range unsure {
-		c.fail("not known whether sent: %s", m.Text)
+		c.face.Show(Line{Kind: Failure, Text: maybeSent(string(m.Name), string(m.Text))})
+		c.failed = c.failed || !c.cfg.Person
 	}
 	for _, m := range send {
 		conn.Send(m)

@@ -25,7 +25,7 @@ type record struct {
 }
 
 func (r *record) Show(l Line) {
-	if l.Kind == Failure {
+	if l.Kind == Failure || l.Kind == Unsent {
 		l.Text = "! " + l.Text
 	}
 	r.lines = append(r.lines, l.String())
@@ -58,6 +58,7 @@ func (r *record) complete(c Completion) {
 //	lost      the client gives the connection up, and there is another one
 //	interrupt the user presses Ctrl-C
 //	wait      two minutes pass
+//	ends TIME the client ends by itself, so long after the step before
 //
 // At the end the input ends, and the server answers QUIT, if it is still there.
 func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
@@ -112,6 +113,12 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 				signals <- os.Interrupt
 			case "wait":
 				time.Sleep(2 * time.Minute)
+			case "ends":
+				since := time.Now()
+				<-done
+				if took := time.Since(since).String(); took != rest {
+					t.Errorf("the client ended after %s, want %s", took, rest)
+				}
 			}
 		}
 		synctest.Wait()

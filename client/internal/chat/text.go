@@ -17,6 +17,7 @@ const (
 	Presence             // who came and went
 	Earlier              // what someone said before the user joined, or what was shown before
 	Failure              // what went wrong
+	Unsent               // what was typed and perhaps reached nobody, as the session ends: to be kept or sent anew
 )
 
 // A Line is something to read. Its texts are safe for a screen.
@@ -82,6 +83,21 @@ type Face interface {
 // Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop, and what
 // to do about it where something can be done.
 func Complaint(text string) string { return "client: " + Escape(text) }
+
+// NotSent is the line for a text that was typed and not sent, to someone unless to is empty.
+func NotSent(to, text string) string { return Complaint("not sent" + receiver(to) + ": " + text) }
+
+// maybeSent is the line for a text of which nobody knows whether it was sent.
+func maybeSent(to, text string) string {
+	return Complaint("not known whether sent" + receiver(to) + ": " + text)
+}
+
+func receiver(to string) string {
+	if to == "" {
+		return ""
+	}
+	return " to " + to
+}
 
 // Escape returns s with every character that a screen would obey instead of showing it written as \u{202E}: controls,
 // line separators, and the invisible ones that reorder or hide text. The joiners that emoji and some scripts need stay

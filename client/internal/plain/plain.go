@@ -23,7 +23,7 @@ func New(out, errs io.Writer) *Face { return &Face{bufio.NewWriter(out), errs} }
 
 // Show writes a line: what went wrong after all that was shown before it. What stops a line comes back from Flush.
 func (f *Face) Show(l chat.Line) {
-	if l.Kind == chat.Failure {
+	if l.Kind == chat.Failure || l.Kind == chat.Unsent {
 		f.out.Flush()
 		fmt.Fprintln(f.errs, l)
 	} else {

@@ -170,7 +170,7 @@ func TestConsole(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
-	if err := f.Close(); err != nil {
+	if _, err := f.Close(); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff([]uint32{in, out}, []uint32{c.mode(c.in), c.mode(c.out)}); diff != "" {

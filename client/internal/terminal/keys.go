@@ -19,12 +19,12 @@ var cuts = map[string]tea.Key{
 }
 
 func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
-	name, hint, again := key.String(), p.hint, p.cutting
+	name, hint, again, cleared := key.String(), p.hint, p.cutting, p.cleared
 	movement, cutting := cuts[name]
-	p.hint, p.cutting = "", cutting
+	p.hint, p.cutting, p.cleared = "", cutting, nil
 	switch {
 	case name == "ctrl+space": // is no key: what older consoles of Windows send for Ctrl or Shift alone
-		p.hint = hint
+		p.hint, p.cleared = hint, cleared
 	case p.pasted != nil:
 		switch name {
 		case "y", "Y", "shift+y":
@@ -33,12 +33,13 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 			p.decide(false)
 		}
 	case name == "ctrl+c" && strings.HasSuffix(hint, onceMore), name == "ctrl+d" && p.line.Value() == "":
+		p.cleared = cleared
 		p.hangUp()
 	case name == "ctrl+c":
 		if p.hint = onceMore; len(p.queue) > 0 {
 			p.hint = chat.Count(len(p.queue), "line") + " not sent; " + onceMore
 		}
-		p.queue = nil
+		p.cleared, p.queue = p.unsent(), nil
 		p.renew()
 	case name == "ctrl+z" && stoppable():
 		cmd = tea.Suspend

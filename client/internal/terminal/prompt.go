@@ -67,6 +67,7 @@ type prompt struct {
 	cutting  bool              // the last key cut something out
 	pasted   []chat.Input      // lines that wait for an answer
 	rest     string            // what is on the line when they are sent
+	cleared  []string          // what Ctrl-C took away, until the next key
 	hint     string            // what is said below the line until the next key
 	news                       // the lines that are not printed yet, and how things are now
 	since    time.Time         // of the oldest message that the server has not taken
@@ -147,10 +148,6 @@ func (p *prompt) broken(column int) (up int) {
 // print prints what there is above the prompt, and looks again after a frame when more is to be expected. What is printed
 // at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
-	if n := len(p.queue); p.last && n > 0 {
-		p.lines = append(p.lines, chat.Line{Kind: chat.Failure, Text: chat.Complaint(chat.Count(n, "line") + " not sent")})
-		p.queue = nil
-	}
 	rows, calls := p.paintAll()
 	if len(rows) == 0 && p.last {
 		p.ticking = false

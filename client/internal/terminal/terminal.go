@@ -19,21 +19,24 @@ import (
 type Face struct {
 	// set at construction, never changed
 	program *tea.Program
+	prompt  *prompt // not to be touched while the program runs
+	typed   <-chan chat.Input
 	out     *os.File
 	told    chan news // for the prompt, which takes its time when the terminal is slow
 	running sync.WaitGroup
 
-	news news  // to be told, and the status that was told last
-	err  error // what ended the program; set before running is done
+	news   news     // to be told, and the status that was told last
+	unsent []string // what the chat says at the end of texts that were not sent
+	err    error    // what ended the program; set before running is done
 }
 
 // New takes the terminal over, until Close, for the user of that name. It returns the lines that are typed, too, which end
 // when that person wants to leave. On Windows Bubble Tea has the console understand sequences, both ways, and it is read and
 // written in UTF-16, whatever its code page; patched does the rest.
 func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
-	f := &Face{out: out, told: make(chan news, 1)}
 	typed := make(chan chat.Input, readable)
 	p := newPrompt(name, typed)
+	f := &Face{prompt: p, typed: typed, out: out, told: make(chan news, 1)}
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
@@ -83,17 +86,22 @@ func (f *Face) filter(m tea.Model, msg tea.Msg) tea.Msg {
 	return msg
 }
 
-// Close prints what is left and gives the terminal back as it was.
-func (f *Face) Close() error {
+// Close prints what is left and gives the terminal back as it was. It returns lines to be printed then, as they are, so that
+// they can be copied: what was typed and not sent.
+func (f *Face) Close() (unsent []string, err error) {
 	f.news.last = true
 	f.tell()
 	close(f.told)
 	f.running.Wait()
-	return f.err
+	return f.leftOver(), f.err
 }
 
 // Show has a line printed with what else there is.
 func (f *Face) Show(l chat.Line) {
+	if l.Kind == chat.Unsent {
+		f.unsent = append(f.unsent, l.Text)
+		return
+	}
 	if f.news.lines = append(f.news.lines, l); len(f.news.lines) == readable { // a flood costs no memory
 		f.tell()
 	}

@@ -1,0 +1,99 @@
+package chat
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// However a session ends, what was typed and not sent is shown, each text whole.
+func TestUnsent(t *testing.T) {
+	tests := []struct {
+		name   string
+		person bool
+		steps  string
+		want   string
+		status int
+	}{
+		{"interrupted, no answer", false, `
+			. one
+			> SAY one
+			. /tell bob two
+			> TELL bob two
+			interrupt
+			> QUIT
+			ends 5.1s`, `
+			! client: not known whether sent: one
+			! client: not known whether sent to bob: two`, 1},
+		{"interrupted, then an answer", false, `
+			. one
+			> SAY one
+			. two
+			> SAY two
+			interrupt
+			> QUIT
+			< OK 11
+			ends 5.1s`, `
+			! client: not known whether sent: two`, 1},
+		{"removed", false, `
+			< BYE kicked
+			. one
+			. /tell bob two
+			.
+			ends 100ms`, `
+			! client: the server ended the session: kicked
+			! client: not sent: one
+			! client: not sent: /tell bob two`, 1},
+		{"away", true, `
+			. one
+			> SAY one
+			cut
+			. two
+			. /tell bob three
+			interrupt
+			ends 0s`, `
+			connection lost, reconnecting…
+			[all, away]
+			! client: not known whether sent: one
+			! client: not sent: two
+			! client: not sent to bob: three`, 0},
+		{"the name taken meanwhile", true, `
+			cut
+			. /tell bob one
+			> RESUME parley/1 tok 10
+			< ERROR RESUME gone it is gone
+			> HELLO parley/1 alice 1000
+			< ERROR HELLO name-taken alice is here
+			ends 0s`, `
+			connection lost, reconnecting…
+			[all, away]
+			! client: the session is gone and cannot start afresh: alice is here
+			! client: not sent to bob: one`, 1},
+		{"protocol error", true, `
+			. one
+			> SAY one
+			< SAID what bob hello
+			ends 0s`, `
+			! client: the server does not follow parley/1: SAID got "what" where a number belongs
+			! client: not known whether sent: one`, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person}, tt.steps)
+			compare(t, "hi"+tt.want, got, tt.status, status)
+		})
+	}
+}
+
+// Of a script that does not end, some of what was not sent is shown, and that there is more.
+func TestUnsentMuch(t *testing.T) {
+	input := make(chan Input, maxWaiting+1)
+	for range cap(input) {
+		input <- Input{Text: "yes"}
+	}
+	face := new(record)
+	c := &Chat{face: face}
+	c.showUnfinished(input)
+	if n := len(face.lines); n != maxWaiting+1 || face.lines[n-1] != "! client: more of the input was not read" {
+		t.Errorf("%d lines, the last is %q", n, face.lines[n-1])
+	}
+}
