@@ -235,6 +235,7 @@ func TestChat(t *testing.T) {
 			? /who x
 			? /help qui
 			? /al
+			? 　／al
 			? //q`, `
 			? /h| /history /help
 			? /tell a|
@@ -249,6 +250,7 @@ func TestChat(t *testing.T) {
 			? /w Bo: hi Bob | Bob
 			? /who x|
 			? /help /qui| /quiet /quit
+			? /all | /all
 			? /all | /all
 			? //q|`, 0},
 		{"away", false, `

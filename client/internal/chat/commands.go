@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"parley/client/internal/download"
 	"parley/server/wire"
@@ -69,6 +71,7 @@ func resolve(typed string) (found []command) {
 func (c *Chat) enter(in Input) {
 	text := strings.ReplaceAll(strings.TrimSuffix(in.Text, "\r"), "\t", " ")
 	err := wire.CheckText([]byte(text))
+	command, ok := Command(text)
 	switch {
 	case in.Complete != nil:
 		c.complete(in)
@@ -77,14 +80,36 @@ func (c *Chat) enter(in Input) {
 	case err != nil:
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
-	case in.Pasted || !strings.HasPrefix(text, "/"):
+	case in.Pasted:
 		c.send(c.now.To, text)
+	case ok:
+		typed, argument := cut(command)
+		c.do(typed, strings.TrimSpace(argument))
 	case strings.HasPrefix(text, "//"):
 		c.send(c.now.To, text[1:])
 	default:
-		typed, argument, _ := strings.Cut(text, " ")
-		c.do(typed, strings.TrimSpace(argument))
+		c.send(c.now.To, text)
 	}
+}
+
+// Command returns a typed line from its slash on, and whether it is a command. Neither blanks before the slash, which may
+// be invisible, nor the wide slash of an input method may make public what was meant for one.
+func Command(line string) (command string, ok bool) {
+	line = strings.TrimLeftFunc(line, func(r rune) bool { return unicode.IsSpace(r) || obeyed(r) })
+	if after, wide := strings.CutPrefix(line, "／"); wide {
+		line = "/" + after
+	}
+	return line, strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//")
+}
+
+// cut returns the first word of text, and what follows the blank after it.
+func cut(text string) (word, rest string) {
+	i := strings.IndexFunc(text, unicode.IsSpace)
+	if i < 0 {
+		return text, ""
+	}
+	_, blank := utf8.DecodeRuneInString(text[i:])
+	return text[:i], text[i+blank:]
 }
 
 // find returns the commands that typed may stand for, or says that there is none.
@@ -114,7 +139,7 @@ func (c *Chat) do(typed, argument string) {
 			c.talkTo(name)
 		}
 	case "/tell":
-		name, text, _ := strings.Cut(argument, " ")
+		name, text := cut(argument)
 		if name, ok := c.name(command, name); ok {
 			c.send(name, text)
 		}
@@ -293,26 +318,30 @@ type Completion struct {
 
 // complete says how a line may go on, as soon as that is known.
 func (c *Chat) complete(in Input) {
-	first, rest, more := strings.Cut(in.Text, " ")
+	line := in.Text
+	if command, ok := Command(line); ok {
+		line = command
+	}
+	first, rest, more := strings.Cut(line, " ")
 	argument := "NAME" // which may stand anywhere in a message
 	if found := resolve(first); len(found) == 1 {
 		argument = found[0].argument
 	}
 	switch {
-	case strings.HasPrefix(in.Text, "/") && !more:
-		offer(in, "", in.Text, " ", namesOf(commands))
+	case strings.HasPrefix(line, "/") && !more:
+		offer(in, "", line, " ", namesOf(commands))
 	case argument == "[COMMAND]":
 		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(commands))
 	case argument == "FILE":
 		c.with(wire.Files, fresh, func(files *list) { offer(in, first+" ", rest, "", files.names()) })
 	case strings.Contains(argument, "NAME"):
-		before, after := in.Text[:strings.LastIndex(in.Text, " ")+1], " "
+		before, after := line[:strings.LastIndex(line, " ")+1], " "
 		if before == "" {
 			after = ": "
 		}
 		c.with(wire.Who, fresh, func(users *list) {
 			own := func(name string) bool { return name == c.cfg.Name }
-			offer(in, before, in.Text[len(before):], after, slices.DeleteFunc(users.names(), own))
+			offer(in, before, line[len(before):], after, slices.DeleteFunc(users.names(), own))
 		})
 	default:
 		in.Complete(Completion{Line: in.Text, Longer: in.Text})

@@ -12,6 +12,9 @@ import (
 // maxInput is the bytes of a line of input that are looked at: far more than any message or command can have.
 const maxInput = 64 << 10
 
+// byteOrderMark begins a file that some editors wrote.
+const byteOrderMark = "\ufeff"
+
 // A Face writes each event as one line. It is not safe for concurrent use.
 type Face struct {
 	out  *bufio.Writer
@@ -47,6 +50,9 @@ func Read(r io.Reader) <-chan chat.Input {
 	go func() {
 		defer close(lines)
 		b := bufio.NewReaderSize(r, maxInput)
+		if start, _ := b.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
+			b.Discard(len(byteOrderMark))
+		}
 		for rest := false; ; {
 			line, more, err := b.ReadLine()
 			if err != nil {

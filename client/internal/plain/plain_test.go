@@ -20,6 +20,7 @@ func TestRead(t *testing.T) {
 		{"lines", "one\ntwo\r\n\nthree\n", []string{"one", "two", "three"}},
 		{"no end", "one\ntwo", []string{"one", "two"}},
 		{"nothing", "", nil},
+		{"byte order mark", "\ufeffone\n\ufefftwo\n", []string{"one", "\ufefftwo"}},
 		{"too long", long + "\nafter", []string{long[:maxInput], "after"}},
 		{"too long at the end", "before\n" + long, []string{"before", long[:maxInput]}},
 	}

@@ -210,7 +210,10 @@ func (p *prompt) put(in chat.Input) {
 }
 
 // command reports whether a line that is typed is a command.
-func command(line string) bool { return strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//") }
+func command(line string) bool {
+	_, ok := chat.Command(line)
+	return ok
+}
 
 // hangUp tells that the user wants to leave.
 func (p *prompt) hangUp() {

@@ -70,6 +70,7 @@ func TestPrompt(t *testing.T) {
 		{"pasted before the end", []string{"'ad", "left", "'b\nc", "x"}, []string{">ab"}, "cxd", false},
 		{"pasted commands", []string{"'/quit\n//x\n\n", "y"}, []string{">/quit", ">//x"}, "y", false},
 		{"pasted into a command", []string{"'/tell bob ", "'a\nb\n", "enter"}, []string{"/tell bob a b"}, "", false},
+		{"pasted into a command after a blank", []string{"' ／tell bob ", "'a\nb\n", "enter"}, []string{" ／tell bob a b"}, "", false},
 		{"pasted after //", []string{"'//a ", "'b\nc\n"}, []string{">/a b", ">c"}, "", false},
 		{"much pasted, no", []string{"a", "'" + eleven, "enter", "n", "b"}, nil, "ab", false},
 		{"much pasted, twice", []string{"'" + eleven, "'y\nz", "y"}, strings.Split(strings.Repeat(">x,", 11)+">y", ","), "z", false},

@@ -1,0 +1,28 @@
+package chat
+
+import "testing"
+
+// What stands before a slash makes no command a message, but two slashes do.
+func TestCommand(t *testing.T) {
+	tests := []struct {
+		line, command string
+		ok            bool
+	}{
+		{"/tell bob x", "/tell bob x", true},
+		{" \t/who", "/who", true},
+		{"\u00a0\u3000\u2009/who", "/who", true},
+		{"\ufeff/who", "/who", true},
+		{"\u200b\u2060\u200e\u00ad/who", "/who", true},
+		{"／who", "/who", true},
+		{" ／", "/", true},
+		{"//who", "//who", false},
+		{" //who", "//who", false},
+		{"say /who", "say /who", false},
+		{"", "", false},
+	}
+	for _, tt := range tests {
+		if command, ok := Command(tt.line); command != tt.command || ok != tt.ok {
+			t.Errorf("%+q: %+q %v, want %+q %v", tt.line, command, ok, tt.command, tt.ok)
+		}
+	}
+}
