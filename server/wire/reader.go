@@ -27,7 +27,7 @@ func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
 }
 
 // ReadLine returns the next line without its end. The slice is valid until the next call. A *ProtocolError tells that the
-// line is too long or no text; the next call goes on with the line after it. Any other error is from the source:
+// line is too long or no text: it comes with the line, or the beginning of it, and the next call goes on after it. Any other error is from the source:
 // [io.EOF] at its end, also when that cuts a line short.
 func (r *Reader) ReadLine() ([]byte, error) {
 	seen := 0
@@ -40,7 +40,7 @@ func (r *Reader) ReadLine() ([]byte, error) {
 				continue
 			}
 			if len(line)+1 > r.maxLine {
-				return nil, r.tooLong(len(line) + 1)
+				return line, r.tooLong(len(line) + 1)
 			}
 			line = bytes.TrimSuffix(line, []byte{'\r'})
 			return line, CheckText(line)
@@ -49,8 +49,9 @@ func (r *Reader) ReadLine() ([]byte, error) {
 		if r.skip {
 			r.r, seen = r.w, 0
 		} else if seen >= r.maxLine {
+			line := r.buf[r.r:r.w]
 			r.r, r.skip = r.w, true
-			return nil, r.tooLong(seen + 1)
+			return line, r.tooLong(seen + 1)
 		}
 		if err := r.fill(); err != nil {
 			return nil, err

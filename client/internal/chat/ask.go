@@ -22,6 +22,7 @@ const fresh = time.Minute
 type list struct {
 	head wire.Message   // the first line
 	rows []wire.Message // the others, as far as they have come
+	bad  int            // rows that cannot be read
 	asOf time.Time      // when all had; zero when it may be another by now
 	then []func(*list)  // what waits for the answer that is under way; nil when none is
 }
@@ -48,15 +49,18 @@ func (c *Chat) answer(l *list, most uint64, m wire.Message) {
 	case m.Count > most:
 		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "%d %s, at most %d are allowed", m.Count, m.Verb, most))
 		return
-	case m.Verb == wire.User && len(m.Name) > wire.MaxName*utf8.UTFMax:
-		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "a name of %d bytes", len(m.Name)))
-		return
 	case m.Verb == wire.Users, m.Verb == wire.Files:
-		l.head, l.rows = m, nil
-	case uint64(len(l.rows)) < l.head.Count:
+		l.head, l.rows, l.bad = m, nil, 0
+	case uint64(len(l.rows)+l.bad) == l.head.Count: // more than was announced
+	case len(m.Name) == 0, m.Verb == wire.User && len(m.Name) > wire.MaxName*utf8.UTFMax:
+		l.bad++
+	default:
 		l.rows = append(l.rows, m)
 	}
-	if l.head.Verb != "" && uint64(len(l.rows)) == l.head.Count {
+	if l.head.Verb != "" && uint64(len(l.rows)+l.bad) == l.head.Count {
+		if what := map[wire.Verb]string{wire.Users: "name", wire.Files: "file"}[l.head.Verb]; l.bad > 0 {
+			c.fail("%s cannot be shown: the server sent what cannot be read", Count(l.bad, what))
+		}
 		waiting := l.then
 		l.asOf, l.then = time.Now(), nil
 		for _, then := range waiting {

@@ -99,11 +99,15 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.net.Read(p)
 }
 
-// next returns the next line, and what it says.
+// next returns the next line, and what it says: with a *wire.ProtocolError no more than its verb.
 func (c *Conn) next() (line []byte, m wire.Message, err error) {
 	line, err = c.r.ReadLine()
 	if line = bytes.Clone(line); err == nil {
 		m, err = wire.ParseServer(line)
+	}
+	if err != nil {
+		verb, _, _ := bytes.Cut(line, []byte{' '})
+		m = wire.Message{Verb: wire.Verb(verb)}
 	}
 	return line, m, err
 }
@@ -169,21 +173,29 @@ func (c *Conn) Receive() error {
 		switch {
 		case bad != nil && bad.Code == wire.CodeUnknownVerb: // a newer server's
 			err = nil
+		case bad != nil && (m.Verb == wire.User || m.Verb == wire.File): // costs this row, which then has no name
+			err = c.pass(m)
 		case err != nil: // also any other bad line, which leaves the two out of step
 		case m.Verb == wire.Data:
 			err = c.readData(&pieces, m)
 		case m.Verb == wire.Sending, m.Verb == wire.Sent, m.Verb == wire.Error && wire.Verb(m.Name) == wire.Get:
 			err = c.handOn(Piece{Message: m})
 		default:
-			select {
-			case c.lines <- m:
-			case <-c.ctx.Done():
-				err = net.ErrClosed
-			}
+			err = c.pass(m)
 		}
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// pass has the chat told what a line says.
+func (c *Conn) pass(m wire.Message) error {
+	select {
+	case c.lines <- m:
+		return nil
+	case <-c.ctx.Done():
+		return net.ErrClosed
 	}
 }
 

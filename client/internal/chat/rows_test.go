@@ -1,0 +1,44 @@
+package chat
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A row of a list that cannot be read costs this row, and is counted.
+func TestBadRows(t *testing.T) {
+	got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: true}, `
+		. /files
+		> FILES
+		< FILES 7 yes
+		< FILE 5 0 a
+		< FILE 5 18446744073709550616 old
+		< FILE -5 0 b
+		< FILE 5 0
+		< FILE 5 0 `+"c\xff"+`
+		< FILE 5 0 d\e[2J
+		< FILE 5 0 `+strings.Repeat("x", 9000)+`
+		. /who
+		> WHO
+		< USERS 3
+		< USER alice
+		< USER `+strings.Repeat("x", 200)+`
+		< USER
+		. /files
+		> FILES
+		< FILES 1 yes
+		< FILE 5 0 a
+		. still here
+		> SAY still here
+		< OK 11`)
+	compare(t, `hi
+		! client: 6 files cannot be shown: the server sent what cannot be read
+		yes
+		5 bytes      5 B  1970-01-01 00:00        a
+		! client: 2 names cannot be shown: the server sent what cannot be read
+		1 here: alice
+		yes
+		5 bytes      5 B  1970-01-01 00:00        a
+		you: still here`, got, 0, status)
+}
