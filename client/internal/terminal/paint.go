@@ -67,8 +67,15 @@ func paint(l chat.Line, own *regexp.Regexp, room int, now time.Time) (rows []str
 	w := lipgloss.NewWrapWriter(&b) // keeps a look over the end of a row
 	io.WriteString(w, wrap(text, room-indent))
 	w.Close()
-	text = strings.ReplaceAll(b.String(), "\n", "\n"+strings.Repeat(" ", indent))
+	text = strings.ReplaceAll(b.String(), "\n", "\n"+dim.Render(continued(indent)))
 	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), calls
+}
+
+// continued returns what stands in so many columns before each row of a line but the first: a mark, as a text may be padded so
+// that one of its rows looks like a line of its own.
+func continued(columns int) string {
+	mark := "│ "
+	return strings.Repeat(" ", max(0, columns-utf8.RuneCountInString(mark))) + ansi.TruncateWc(mark, columns, "")
 }
 
 // wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which have no spaces
