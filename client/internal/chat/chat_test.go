@@ -182,9 +182,9 @@ func TestChat(t *testing.T) {
 			< LEFT 16 0 dave
 			. /quiet
 			< JOINED 17 0 erin`, `
-			ignored: nobody
+			ignoring nobody
 			what Bob says is not shown any more
-			ignored: Bob
+			ignoring Bob
 			carol: sense
 			(earlier) carol: sense
 			what BOB says is shown again

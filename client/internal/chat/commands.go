@@ -205,7 +205,7 @@ func (c *Chat) talkTo(name string) {
 // toggleIgnore shows what someone says no more, or again; without a name it says whose messages are not shown.
 func (c *Chat) toggleIgnore(argument string) {
 	if argument == "" {
-		c.show("ignored: %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
+		c.show("ignoring %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
 	} else if name, ok := c.name("/ignore", argument); ok {
 		key := wire.NameKey(name)
 		ignored := c.ignore[key] != ""
