@@ -343,25 +343,83 @@ func (m *Message) place(f field) (number *uint64, word *[]byte) {
 // AppendClient appends to b the line that a client sends for m, with its end.
 func (m *Message) AppendClient(b []byte) []byte { return m.append(clientLayouts[m.Verb], b) }
 
-// AppendServer appends to b the line that a server sends for m, with its end.
-func (m *Message) AppendServer(b []byte) []byte { return m.append(serverLayouts[m.Verb], b) }
+// AppendServer appends to b the line that a server sends for m, with its end. [ParseServer] takes the line whatever m
+// holds: what no line can hold is changed as little as possible, because a file's time, say, comes from elsewhere.
+func (m *Message) AppendServer(b []byte) []byte {
+	from := len(b)
+	b = m.append(serverLayouts[m.Verb], b)
+	if len(b)-from > MaxServerLine {
+		b = append(cut(b[:from+MaxServerLine-1]), '\n')
+	}
+	return b
+}
 
 func (m *Message) append(fields layout, b []byte) []byte {
+	const maxNumber = 1<<63 - 1 // which parse takes
 	b = append(b, m.Verb...)
-	for _, f := range fields {
+	for i, f := range fields {
 		if f == reason && len(m.Text) == 0 {
 			break
 		}
 		b = append(b, ' ')
 		if number, word := m.place(f); word != nil {
-			b = append(b, *word...)
+			b = appendWord(b, *word, i == len(fields)-1)
 		} else if number != nil {
-			b = strconv.AppendUint(b, *number, 10)
+			b = strconv.AppendUint(b, min(*number, maxNumber), 10)
 		} else {
 			b = append(b, Version...)
 		}
 	}
 	return append(b, '\n')
+}
+
+// appendWord appends an argument, which may hold spaces if it is the last one. It is never empty, and never longer than
+// the word, which has at least one byte.
+func appendWord(b, word []byte, last bool) []byte {
+	const most = 256 // bytes of an argument before the last: names and digests have half of that
+	switch {
+	case len(word) == 0:
+		return append(b, '-')
+	case fits(word) && (last || len(word) <= most && bytes.IndexByte(word, ' ') < 0):
+		return append(b, word...)
+	}
+	if !last && len(word) > most {
+		word = cut(word[:most])
+	}
+	return append(b, strings.Map(func(r rune) rune {
+		switch {
+		case r == utf8.RuneError:
+			return '?'
+		case r == ' ' && !last:
+			return '_'
+		case unicode.IsControl(r):
+			return '_'
+		}
+		return r
+	}, string(word))...)
+}
+
+// fits reports whether CheckText takes word. Most words are ASCII, which takes a third of the time to tell.
+func fits(word []byte) bool {
+	for _, c := range word {
+		if c-' ' > '~'-' ' {
+			return CheckText(word) == nil
+		}
+	}
+	return true
+}
+
+// cut returns b without a character at its end that is not whole.
+func cut(b []byte) []byte {
+	for i := 1; i < utf8.UTFMax && i < len(b); i++ {
+		if c := b[len(b)-i]; utf8.RuneStart(c) {
+			if !utf8.FullRune(b[len(b)-i:]) {
+				return b[:len(b)-i]
+			}
+			break
+		}
+	}
+	return b
 }
 
 // CheckText returns a *ProtocolError when text is not UTF-8 or has control characters, and nil otherwise.

@@ -62,7 +62,7 @@ func (f *Folder) List() ([]wire.Message, error) {
 		if err != nil || !info.Mode().IsRegular() || checkName(name) != nil {
 			return nil
 		}
-		list = append(list, wire.Message{Verb: wire.File, Size: uint64(info.Size()), Time: uint64(info.ModTime().UnixMilli()), Name: []byte(name)})
+		list = append(list, wire.Message{Verb: wire.File, Size: uint64(info.Size()), Time: millis(info), Name: []byte(name)})
 		return nil
 	})
 	if err != nil {
@@ -70,6 +70,9 @@ func (f *Folder) List() ([]wire.Message, error) {
 	}
 	return list, nil
 }
+
+// millis returns when a file was written, or 0 for a time before 1970, which no line can hold.
+func millis(info fs.FileInfo) uint64 { return uint64(max(0, info.ModTime().UnixMilli())) }
 
 // A File is a regular file of the folder, opened.
 type File struct {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -73,6 +74,19 @@ func TestList(t *testing.T) {
 	want = []string{".hidden 2 1700000000123", "a file 0 1700000000123", "new 1 1700000000123", "sub/b 1 1700000000123", "sub/deep/c 3 1700000000123", "zoë 1 1700000000123"}
 	if diff := cmp.Diff(want, listed(t, folder)); diff != "" {
 		t.Errorf("after changes (-want +got):\n%s", diff)
+	}
+}
+
+// A file from before 1970 is listed as one of its first moment, and hides no other.
+func TestListOfOldFile(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "old", "x")
+	put(t, dir, "new", "x")
+	if err := os.Chtimes(filepath.Join(dir, "old"), time.Time{}, time.Unix(-1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"new 1 1700000000123", "old 1 0"}, listed(t, open(t, dir))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
