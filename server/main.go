@@ -40,17 +40,23 @@ type options struct {
 	grace, idle time.Duration
 }
 
+// errVersion says that only the version is asked for.
+var errVersion = errors.New("-version")
+
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the program: it returns the exit status, 0 all well, 1 it failed, 2 wrong usage or a panic. The goroutine that
 // reads stdin may outlast it, because nothing can interrupt that.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	opt, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
 		return 0
-	}
-	if err != nil {
+	case errors.Is(err, errVersion):
+		fmt.Fprintln(stdout, wire.Build())
+		return 0
+	case err != nil:
 		fmt.Fprintf(stderr, "server: %v; server -h tells more\n", err)
 		return 2
 	}
@@ -61,6 +67,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return status
 }
 
+// parse reads the command line. Flags may stand after the port too.
 func parse(args []string) (opt options, err error) {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -76,11 +83,24 @@ func parse(args []string) (opt options, err error) {
 	flags.Float64Var(&opt.rate, "rate", 100, "")
 	flags.DurationVar(&opt.grace, "grace", 2*time.Minute, "")
 	flags.DurationVar(&opt.idle, "idle", 45*time.Second, "")
-	if err := flags.Parse(args); err != nil {
-		return opt, err
+	version := flags.Bool("version", false, "")
+	var words []string
+	for rest := args; len(rest) > 0; rest = flags.Args()[1:] {
+		if err := flags.Parse(rest); err != nil {
+			return opt, err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		words = append(words, flags.Arg(0))
 	}
-	if flags.NArg() != 1 {
-		return opt, fmt.Errorf("it takes one argument, the port, got %d", flags.NArg())
+	switch {
+	case *version:
+		return opt, errVersion
+	case len(words) == 0:
+		return opt, errors.New("missing: PORT")
+	case len(words) > 1:
+		return opt, fmt.Errorf("unexpected argument %q after PORT", words[1])
 	}
 	if opt.maxClients < 1 || opt.rate < 0 || opt.grace < 0 || opt.idle <= 0 {
 		return opt, errors.New("-max-clients and -idle must be above 0, -rate and -grace not below")
@@ -88,9 +108,9 @@ func parse(args []string) (opt options, err error) {
 	if !(opt.rate <= most) || opt.maxClients > most { // a rate that is no number is not either
 		return opt, fmt.Errorf("-max-clients and -rate can be at most %d", most)
 	}
-	host, port, err := net.SplitHostPort(flags.Arg(0))
+	host, port, err := net.SplitHostPort(words[0])
 	if err != nil {
-		host, port = "", flags.Arg(0)
+		host, port = "", words[0]
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return opt, fmt.Errorf("port %q is not a number from 0 to 65535", port)

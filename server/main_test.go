@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"parley/server/wire"
 )
 
 // patience is how long a test waits for what must come.
@@ -176,8 +178,12 @@ func TestWrongUsage(t *testing.T) {
 		args []string
 		want string // on stderr
 	}{
-		{nil, "it takes one argument, the port, got 0"},
-		{[]string{"12000", "13000"}, "it takes one argument, the port, got 2"},
+		{nil, "missing: PORT"},
+		{[]string{"-log", "x"}, "missing: PORT"},
+		{[]string{"12000", "13000"}, `unexpected argument "13000" after PORT`},
+		{[]string{"12000", "-log", "x", "13000"}, `unexpected argument "13000" after PORT`},
+		{[]string{"12000", "--", "-log"}, `unexpected argument "-log" after PORT`},
+		{[]string{"12000", "-rate", "-1"}, "-max-clients and -idle must be above 0, -rate and -grace not below"},
 		{[]string{""}, `port "" is not a number from 0 to 65535`},
 		{[]string{"x"}, `port "x" is not a number from 0 to 65535`},
 		{[]string{"65536"}, `port "65536" is not a number from 0 to 65535`},
@@ -230,6 +236,31 @@ func TestManual(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{usage, ""}, []string{stdout.String(), stderr.String()}); diff != "" {
 			t.Errorf("%s: stdout, stderr (-want +got):\n%s", flag, diff)
+		}
+	}
+}
+
+// Flags mean the same before the port and after it.
+func TestFlagsAfterPort(t *testing.T) {
+	want, err := parse([]string{"-log", "x", "-rate", "5", "12000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"12000", "-log", "x", "-rate", "5"}, {"-log", "x", "12000", "-rate", "5"}} {
+		if got, err := parse(args); got != want || err != nil {
+			t.Errorf("%q: %+v, %v, want %+v", args, got, err, want)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, args := range [][]string{{"-version"}, {"12000", "-version"}} {
+		var stdout, stderr strings.Builder
+		if status := run(args, strings.NewReader(""), &stdout, &stderr); status != 0 {
+			t.Errorf("%q: status %d, want 0", args, status)
+		}
+		if diff := cmp.Diff([]string{wire.Build() + "\n", ""}, []string{stdout.String(), stderr.String()}); diff != "" {
+			t.Errorf("%q: stdout, stderr (-want +got):\n%s", args, diff)
 		}
 	}
 }
