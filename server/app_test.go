@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +128,33 @@ func TestLongLineOfOperator(t *testing.T) {
 		t.Error(err)
 	}
 	<-p.status
+}
+
+// A stopped is a terminal after Ctrl-S.
+type stopped chan struct{}
+
+func (s stopped) Write(p []byte) (int, error) {
+	<-s
+	return len(p), nil
+}
+
+// A terminal that takes no errors does not keep the server from its end.
+func TestStoppedTerminal(t *testing.T) {
+	t.Parallel() // it takes 5 s, in which nothing happens
+	terminal := make(stopped)
+	defer close(terminal)
+	dir := t.TempDir()
+	args := []string{"-log", filepath.Join(dir, "log"), "-files", filepath.Join(dir, "shared"), "127.0.0.1:0"}
+	status := make(chan int, 1)
+	go func() { status <- run(args, strings.NewReader("what\n/kick nobody\n/quit\n"), io.Discard, terminal) }()
+	select {
+	case got := <-status:
+		if got != 0 {
+			t.Errorf("status %d, want 0", got)
+		}
+	case <-time.After(patience):
+		t.Fatal("the server does not end")
+	}
 }
 
 // Connections beyond the limit are closed at once; those there go on.

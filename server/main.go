@@ -60,11 +60,21 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "server: %v; server -h tells more\n", err)
 		return 2
 	}
-	status, err := host(opt, stdin, stdout, stderr)
+	errs := journal.New(console{stderr}, func() {}, nil) // so that a terminal that takes nothing keeps nobody waiting
+	defer errs.Close()
+	status, err := host(opt, stdin, stdout, errs)
 	if err != nil {
-		fmt.Fprintf(stderr, "server: %v\n", err)
+		fmt.Fprintf(errs, "server: %v\n", err)
 	}
 	return status
+}
+
+// A console is a place for lines that only help who looks at it: those that it does not take are lost.
+type console struct{ io.Writer }
+
+func (c console) Write(p []byte) (int, error) {
+	_, _ = c.Writer.Write(p) // there is nobody to tell
+	return len(p), nil
 }
 
 // parse reads the command line. Flags may stand after the port too.
@@ -155,8 +165,15 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	// Neither a terminal that belongs to another job nor a reader of its output that goes stops the server.
 	signal.Ignore(sigttin, syscall.SIGPIPE)
 
-	terminal := journal.New(stdout, guard)
-	log := journal.New(logFile, guard)
+	terminal := journal.New(console{stdout}, guard, nil)
+	defer terminal.Close()
+	log := journal.New(logFile, guard, func(err error) {
+		if err != nil {
+			fmt.Fprintf(stderr, "server: cannot write the log, trying again: %v\n", err)
+		} else {
+			fmt.Fprintln(stderr, "server: the log is written again")
+		}
+	})
 	a := newApp(opt, folder, log, terminal, guard)
 	a.start(listener, stdin, stderr)
 	if debug != nil {
@@ -176,8 +193,9 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	a.end(reason)
 	if e := log.Close(); e != nil && err == nil {
 		status, err = 1, fmt.Errorf("the log is not complete: %w", e)
+	} else if e != nil {
+		err = fmt.Errorf("%w; the log is not complete: %w", err, e)
 	}
-	terminal.Close()
 	return status, err
 }
 

@@ -2,38 +2,44 @@
 package journal
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 )
 
 const (
-	pause     = 50 * time.Millisecond // between two writes: a busy server writes batches, and kill -9 loses no more than this
-	closeTime = 5 * time.Second       // that the end may take
-	maxHeld   = 64 << 20              // bytes that wait while the place takes nothing; what comes then is counted, not kept
+	pause     = 50 * time.Millisecond  // between two writes: a busy server writes batches, and kill -9 loses no more than this
+	retry     = 500 * time.Millisecond // until what failed is tried again
+	closeTime = 5 * time.Second        // that the end may take
+	maxHeld   = 64 << 20               // bytes that wait while the place takes nothing; lines after them are counted, not kept
 )
 
-// A Writer passes on what is written to it from a goroutine of its own, in order and in batches. Its methods may be
-// called from any goroutine.
+// A Writer passes on what is written to it from a goroutine of its own, in order and in batches. What the place does not
+// take is tried again, from the byte where it stopped. Its methods may be called from any goroutine.
 type Writer struct {
-	done chan error // gets the last error of the place when all is written
+	done chan error // gets the error of Close when all is over
 
 	mu      sync.Mutex // guards the following fields; not held while the place is written to
 	changed sync.Cond
 	held    []byte
 	dropped int // lines since held was full
+	lost    int // lines that were dropped before those
 	closed  bool
 }
 
-// New returns a Writer to dst. guard is deferred in its goroutine, which ends with Close.
-func New(dst io.Writer, guard func()) *Writer {
+// New returns a Writer to dst. guard is deferred in its goroutine, which ends with Close. There report is called with the
+// error when dst begins to fail, and with nil when it works again.
+func New(dst io.Writer, guard func(), report func(error)) *Writer {
 	w := &Writer{done: make(chan error, 1)}
 	w.changed.L = &w.mu
 	go func() {
 		defer guard()
 		defer close(w.done) // after a panic too
-		w.done <- w.run(dst)
+		w.done <- w.run(dst, report)
 	}()
 	return w
 }
@@ -42,8 +48,8 @@ func New(dst io.Writer, guard func()) *Writer {
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.held)+len(p) > maxHeld {
-		w.dropped++
+	if w.dropped > 0 || len(w.held)+len(p) > maxHeld {
+		w.dropped += bytes.Count(p, []byte("\n"))
 	} else {
 		w.held = append(w.held, p...)
 		w.changed.Signal()
@@ -51,7 +57,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close writes what is held, ends the goroutine and returns the last error of the place. It waits for at most closeTime,
+// Close writes what is held, ends the goroutine and returns an error when lines are missing. It waits for at most closeTime,
 // because a terminal may be stopped and a pipe have no reader. It is called once.
 func (w *Writer) Close() error {
 	w.mu.Lock()
@@ -66,17 +72,34 @@ func (w *Writer) Close() error {
 	}
 }
 
-func (w *Writer) run(dst io.Writer) (last error) {
-	var batch []byte
+func (w *Writer) run(dst io.Writer, report func(error)) error {
+	var batch, rest []byte // rest is the end of batch that is still to be written
+	var failing error
+	cause := errors.New("they came too fast") // of missing lines
 	for {
-		batch = w.take(batch[:0])
-		if len(batch) == 0 {
-			return last
+		if len(rest) == 0 {
+			batch = w.take(batch[:0])
+			rest = batch
 		}
-		if _, err := dst.Write(batch); err != nil {
-			last = err
+		if len(rest) == 0 {
+			return w.missing(nil, cause)
 		}
-		time.Sleep(pause)
+		last := w.isClosed()
+		n, err := dst.Write(rest)
+		rest = rest[n:]
+		if (err == nil) != (failing == nil) {
+			report(err)
+		}
+		failing = err
+		if err == nil {
+			time.Sleep(pause)
+			continue
+		}
+		if last && len(rest) > 0 {
+			return w.missing(rest, err)
+		}
+		cause = err
+		time.Sleep(retry)
 	}
 }
 
@@ -87,11 +110,30 @@ func (w *Writer) take(batch []byte) []byte {
 	for len(w.held) == 0 && !w.closed {
 		w.changed.Wait()
 	}
-	held := w.held
+	held := bytes.NewBuffer(w.held)
 	w.held = batch
 	if w.dropped > 0 {
-		held = fmt.Appendf(held, "%d lines came too fast and are missing here\n", w.dropped)
+		slog.New(slog.NewTextHandler(held, nil)).Error("lines are missing here", "count", w.dropped)
+		w.lost += w.dropped
 		w.dropped = 0
 	}
-	return held
+	return held.Bytes()
+}
+
+func (w *Writer) isClosed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
+// missing returns an error when lines are not in the place at the end: those dropped, held, and in rest.
+func (w *Writer) missing(rest []byte, cause error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	end := []byte("\n")
+	lines := w.lost + w.dropped + bytes.Count(rest, end) + bytes.Count(w.held, end)
+	if lines == 0 {
+		return nil
+	}
+	return fmt.Errorf("missing lines: %d: %w", lines, cause)
 }

