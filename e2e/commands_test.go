@@ -35,6 +35,7 @@ var commands = map[string]command{
 	"signal":    {2, 2, signal},
 	"ends":      {2, 2, ends},
 	"limit":     {1, 1, limit},
+	"ignore":    {1, -1, ignore},
 
 	"term":   {2, -1, term},
 	"press":  {2, -1, press},

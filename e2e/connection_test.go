@@ -70,6 +70,10 @@ func data(c *call) {
 }
 
 func hangup(c *call) {
+	if a := c.actor(); a.term != nil {
+		c.check(a.term.pty.Close())
+		return
+	}
 	a := c.connection()
 	_ = a.conn.Close() // fails when it is closed already
 	c.awaitEnd(a)

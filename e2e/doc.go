@@ -26,7 +26,9 @@
 //
 //	serve [flag...]               start the server, named server, on a free port; $HOST, $PORT and $ADDR say where it listens
 //	join [-cable] NAME [flag...]  start the client as NAME and wait until it has joined; through a cable when it shall be cut
-//	start NAME PROGRAM [arg...]   start server or client, call it NAME and wait for nothing
+//	start [-term] NAME PROGRAM [arg...]
+//	                              start server or client, on a terminal of 80x24 or with pipes, call it NAME and wait for
+//	                              nothing
 //	type [-n] NAME TEXT           type a line into a program; -n leaves its end out
 //	eof NAME                      end a program's input
 //	expect NAME TEXT              wait until a program or a connection prints a line after those expected before
@@ -38,6 +40,7 @@
 //	signal NAME INT|TERM|HUP|QUIT  send a program a signal: INT is Ctrl-C, HUP is the terminal's window closed
 //	ends NAME STATUS              wait until a program has ended with this exit status
 //	limit SIZE                    from here on, a program that starts can write files up to SIZE only, as on a full disk
+//	ignore SIGNAL...              from here on, a program that starts finds these signals ignored, as HUP under nohup
 //
 // Terminals, for what people see when they use the client at a prompt.
 //
@@ -59,7 +62,7 @@
 //	send NAME TEXT          send a line
 //	sendbytes NAME STRING   send exactly the bytes of a Go string, written without its quotes: SAY\x20\xff\n
 //	data NAME FILE          write the bytes that came after DATA lines to FILE
-//	hangup NAME             close the connection without a word
+//	hangup NAME             close the connection, or a program's terminal, without a word
 //	closed NAME             wait until the server has closed it
 //
 // Cables, between a client that joined with -cable and the server, whichever runs at the time.

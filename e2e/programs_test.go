@@ -47,6 +47,13 @@ func (c *call) server() (host, port string) {
 }
 
 func start(c *call) {
+	if c.flag("-term") {
+		if len(c.args) < 2 {
+			c.fail("what shall start?")
+		}
+		c.runOnTerminal(c.args[0], c.args[1], 80, 24, c.args[2:]...)
+		return
+	}
 	c.run(c.args[0], c.args[1], c.args[2:]...)
 }
 
@@ -113,12 +120,26 @@ func crash(c *call) {
 	c.awaitEnd(a)
 }
 
-func signal(c *call) {
-	sig, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}[c.args[1]]
+var signals = map[string]syscall.Signal{
+	"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT,
+}
+
+// signalOf returns the signal of that name.
+func (c *call) signalOf(name string) syscall.Signal {
+	sig, ok := signals[name]
 	if !ok {
-		c.fail("there is no signal %s here, only INT, TERM, HUP and QUIT", c.args[1])
+		c.fail("there is no signal %s here, only INT, TERM, HUP and QUIT", name)
 	}
-	c.check(c.program().cmd.Process.Signal(sig))
+	return sig
+}
+
+func signal(c *call) { c.check(c.program().cmd.Process.Signal(c.signalOf(c.args[1]))) }
+
+func ignore(c *call) {
+	for _, name := range c.args {
+		c.signalOf(name)
+		c.ignore = append(c.ignore, name)
+	}
 }
 
 func ends(c *call) {

@@ -16,6 +16,7 @@ type stage struct {
 	cables map[string]*cable // by the name of the client
 	env    []string          // names of the variables that programs get
 	limit  int64             // bytes of the largest file that a program may write, 0 for any
+	ignore []string          // signals that a program finds ignored
 }
 
 // stageKey is the key of the stage among the values of a script.
@@ -104,9 +105,16 @@ func (c *call) command(prog string, args ...string) *exec.Cmd {
 		c.fail("there is no program %s, only server and client", prog)
 	}
 	line := program(prog, args...)
+	setup := ""
 	if c.limit > 0 {
 		const block = 512 // bytes: the unit of ulimit -f
-		line = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -f %d && exec "$@"`, c.limit/block), "sh"}, line...)
+		setup = fmt.Sprintf("ulimit -f %d && ", c.limit/block)
+	}
+	for _, s := range c.ignore {
+		setup += "trap '' " + s + " && "
+	}
+	if setup != "" {
+		line = append([]string{"sh", "-c", setup + `exec "$@"`, "sh"}, line...)
 	}
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = c.ts.MkAbs(".")

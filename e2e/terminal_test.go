@@ -50,16 +50,21 @@ func term(c *call) {
 	host, port := c.server()
 	name := c.args[0]
 	cols, rows := c.size(c.args[1])
-	c.free(name)
-	args := append(c.args[2:], name, host, port)
-	a, err := newOnTerminal(name, c.command("client", args...), cols, rows)
-	c.check(err)
-	c.add(a)
+	a := c.runOnTerminal(name, "client", cols, rows, append(c.args[2:], name, host, port)...)
 	if c.ts.Getenv("TERM") == "dumb" {
 		c.awaitScreen(a, name+" has joined", a.term.screen.rows)
 		return
 	}
 	c.awaitScreen(a, "[all] |", a.term.screen.promptOnly)
+}
+
+// runOnTerminal starts one of the programs on a terminal.
+func (c *call) runOnTerminal(name, prog string, cols, rows int, args ...string) *actor {
+	c.free(name)
+	a, err := newOnTerminal(name, c.command(prog, args...), cols, rows)
+	c.check(err)
+	c.add(a)
+	return a
 }
 
 // size reads a terminal's size, such as 80x24.

@@ -26,9 +26,6 @@ var usage string // the manual
 // most is the largest number of clients, or of lines a second, that can be asked for.
 const most = wire.MaxUsers
 
-// sigttin stops a background job that reads from its terminal on Linux and macOS; on Windows it is nothing.
-const sigttin = syscall.Signal(21)
-
 // options are what the command line says.
 type options struct {
 	address     string
@@ -137,7 +134,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			report(crashed, p)
 		}
 	}
-	logFile, err := os.OpenFile(opt.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	logFile, err := journal.OpenFile(opt.log)
 	if err != nil {
 		return 1, fmt.Errorf("cannot write the log: %w: choose another place with -log", err)
 	}
@@ -159,11 +156,8 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			return 1, fmt.Errorf("cannot listen on %s for -debug: %w", opt.debug, hint(err))
 		}
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	attended, signals := onTerminal(), notify()
 	defer signal.Stop(signals)
-	// Neither a terminal that belongs to another job nor a reader of its output that goes stops the server.
-	signal.Ignore(sigttin, syscall.SIGPIPE)
 
 	terminal := journal.New(console{stdout}, guard, nil)
 	defer terminal.Close()
@@ -181,14 +175,21 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		defer serveDebug(debug, a.room.Stats)()
 	}
 	var reason string
-	select {
-	case s := <-signals:
-		reason = s.String()
-	case <-a.quit:
-		reason = "operator"
-	case c := <-crashed:
-		a.log.Error("crash", "reason", c.reason, "stack", c.stack)
-		reason, status, err = "crash", 2, fmt.Errorf("crashed: %s: the stack is in %s", c.reason, opt.log)
+	for reason == "" {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGHUP && attended == onTerminal() {
+				a.log.Info("hangup") // to write it opens the log anew when it was renamed
+				a.show("the log goes on in " + opt.log)
+				continue
+			}
+			reason = s.String()
+		case <-a.quit:
+			reason = "operator"
+		case c := <-crashed:
+			a.log.Error("crash", "reason", c.reason, "stack", c.stack)
+			reason, status, err = "crash", 2, fmt.Errorf("crashed: %s: the stack is in %s", c.reason, opt.log)
+		}
 	}
 	a.end(reason)
 	if e := log.Close(); e != nil && err == nil {
