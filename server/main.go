@@ -134,11 +134,15 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			report(crashed, p)
 		}
 	}
-	logFile, err := journal.OpenFile(opt.log)
-	if err != nil {
-		return 1, fmt.Errorf("cannot write the log: %w: choose another place with -log", err)
+	logged, shown, where := stdout, stderr, "standard output"
+	if opt.log != "-" {
+		file, err := journal.OpenFile(opt.log)
+		if err != nil {
+			return 1, fmt.Errorf("cannot write the log: %w", logHint(err))
+		}
+		defer file.Close()
+		logged, shown, where = file, stdout, opt.log
 	}
-	defer logFile.Close()
 	folder, err := files.Open(opt.files)
 	if err != nil {
 		return 1, fmt.Errorf("%w: choose another with -files", err)
@@ -159,9 +163,9 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	attended, signals := onTerminal(), notify()
 	defer signal.Stop(signals)
 
-	terminal := journal.New(console{stdout}, guard, nil)
+	terminal := journal.New(console{shown}, guard, nil)
 	defer terminal.Close()
-	log := journal.New(logFile, guard, func(err error) {
+	log := journal.New(logged, guard, func(err error) {
 		if err != nil {
 			fmt.Fprintf(stderr, "server: cannot write the log, trying again: %v\n", err)
 		} else {
@@ -180,7 +184,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		case s := <-signals:
 			if s == syscall.SIGHUP && attended == onTerminal() {
 				a.log.Info("hangup") // to write it opens the log anew when it was renamed
-				a.show("the log goes on in " + opt.log)
+				a.show("the log goes on in " + where)
 				continue
 			}
 			reason = s.String()
@@ -188,7 +192,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			reason = "operator"
 		case c := <-crashed:
 			a.log.Error("crash", "reason", c.reason, "stack", c.stack)
-			reason, status, err = "crash", 2, fmt.Errorf("crashed: %s: the stack is in %s", c.reason, opt.log)
+			reason, status, err = "crash", 2, fmt.Errorf("crashed: %s: the stack is in %s", c.reason, where)
 		}
 	}
 	a.end(reason)
@@ -198,6 +202,14 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		err = fmt.Errorf("%w; the log is not complete: %w", err, e)
 	}
 	return status, err
+}
+
+// logHint adds to an error of opening the log what to do about it.
+func logHint(err error) error {
+	if errors.Is(err, syscall.ENXIO) { // /dev/stdout, when a service manager made it a socket
+		return fmt.Errorf("%w: -log - writes it to standard output", err)
+	}
+	return fmt.Errorf("%w: choose another place with -log", err)
 }
 
 // hint adds to an error of Listen what to do about it, and leaves out what it repeats.

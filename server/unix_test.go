@@ -5,6 +5,7 @@ package main
 import (
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,6 +52,17 @@ func TestServerThatCannotStart(t *testing.T) {
 		{[]string{"192.0.2.1:0"}, "cannot listen on 192.0.2.1:0: bind: cannot assign requested address: choose an address of this machine"},
 		{[]string{"-log", ".", "0"}, "cannot write the log: open .: is a directory: choose another place with -log"},
 		{[]string{"-files", "file", "0"}, "cannot create the shared folder file: not a directory: choose another with -files"},
+	}
+	if runtime.GOOS == "linux" { // others have another error for it
+		socket, err := net.Listen("unix", "socket")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer socket.Close()
+		tests = append(tests, struct {
+			args []string
+			want string
+		}{[]string{"-log", "socket", "0"}, "cannot write the log: open socket: no such device or address: -log - writes it to standard output"})
 	}
 	for _, test := range tests {
 		var stdout, stderr strings.Builder
