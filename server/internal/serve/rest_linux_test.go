@@ -72,6 +72,18 @@ func TestRest(t *testing.T) {
 	}
 }
 
+// After a heartbeat a client rests at once, so that an idle one does not keep the server awake.
+func TestRestAfterHeartbeat(t *testing.T) {
+	s := start(t, nil)
+	s.overNetwork()
+	s.Quiet = time.Hour
+	c := s.join("alice")
+	for range 3 {
+		c.roundTrip()
+		resting(t)
+	}
+}
+
 // Whatever ends a connection does so while its client rests.
 func TestRestEnds(t *testing.T) {
 	s := start(t, nil)

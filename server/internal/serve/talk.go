@@ -113,6 +113,7 @@ func (c *client) carryOut(m *wire.Message) error {
 	case wire.Ping:
 		c.conn.Ack(m.Seq)
 		c.conn.Reply(wire.Message{Verb: wire.Pong})
+		c.src.patience = 0 // a heartbeat: nothing more comes soon
 	case wire.Quit:
 		c.conn.Quit()
 		return room.ErrEnded
