@@ -57,7 +57,7 @@ func sendBytes(c *call) {
 	if err != nil {
 		c.fail("%q is not a Go string without its quotes", c.args[1])
 	}
-	_, err = io.WriteString(c.connection().in, raw)
+	_, err = io.WriteString(c.actor().in, raw)
 	c.check(err)
 }
 

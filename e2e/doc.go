@@ -60,7 +60,8 @@
 //
 //	connect NAME            open a connection to the server and call it NAME; expect, never and printed see its lines
 //	send NAME TEXT          send a line
-//	sendbytes NAME STRING   send exactly the bytes of a Go string, written without its quotes: SAY\x20\xff\n
+//	sendbytes NAME STRING   send exactly the bytes of a Go string, written without its quotes: SAY\x20\xff\n; they can also
+//	                        be typed into a program
 //	data NAME FILE          write the bytes that came after DATA lines to FILE
 //	hangup NAME             close the connection, or a program's terminal, without a word
 //	closed NAME             wait until the server has closed it

@@ -5,6 +5,7 @@ package terminal
 import (
 	"os"
 	"os/signal"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"golang.org/x/sys/unix"
@@ -23,4 +24,16 @@ func notifyResumed(c chan<- os.Signal) { signal.Notify(c, unix.SIGCONT) }
 // patched returns filter: nothing is lacking.
 func patched(_, _ *os.File, filter func(tea.Model, tea.Msg) tea.Msg) func(tea.Model, tea.Msg) tea.Msg {
 	return filter
+}
+
+// comes reports whether something to read comes from a terminal within a time.
+func comes(f *os.File, wait time.Duration) bool {
+	for end := time.Now().Add(wait); ; {
+		var set unix.FdSet // poll knows no terminals on macOS
+		set.Set(int(f.Fd()))
+		left := unix.NsecToTimeval(max(0, time.Until(end).Nanoseconds()))
+		if n, err := unix.Select(int(f.Fd())+1, &set, nil, nil, &left); err != unix.EINTR {
+			return n > 0
+		}
+	}
 }

@@ -111,7 +111,11 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case chat.Completion:
 		p.complete(msg)
 	case tea.PasteMsg:
-		p.paste(msg.Content)
+		if strings.HasSuffix(msg.Content, ctrlC) { // its end was lost
+			cmd = p.press(tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl})
+		} else {
+			p.paste(msg.Content)
+		}
 	case tea.KeyPressMsg:
 		cmd = p.press(msg)
 	}

@@ -40,7 +40,7 @@ func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
-	f.program = tea.NewProgram(p, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(patched(in, out, f.filter)))
+	f.program = tea.NewProgram(p, tea.WithInput(&input{File: in}), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(patched(in, out, f.filter)))
 	p.send = f.program.Send
 	resumed := make(chan os.Signal, 1) // the program was stopped from outside and goes on
 	notifyResumed(resumed)

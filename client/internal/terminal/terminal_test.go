@@ -72,6 +72,7 @@ func TestPrompt(t *testing.T) {
 		{"pasted into a command", []string{"'/tell bob ", "'a\nb\n", "enter"}, []string{"/tell bob a b"}, "", false},
 		{"pasted into a command after a blank", []string{"' ／tell bob ", "'a\nb\n", "enter"}, []string{" ／tell bob a b"}, "", false},
 		{"pasted after //", []string{"'//a ", "'b\nc\n"}, []string{">/a b", ">c"}, "", false},
+		{"pasted without an end", []string{"a", "'b\n/quit\nc\x03", "d"}, nil, "d", false},
 		{"much pasted, no", []string{"a", "'" + eleven, "enter", "n", "b"}, nil, "ab", false},
 		{"much pasted, twice", []string{"'" + eleven, "'y\nz", "y"}, strings.Split(strings.Repeat(">x,", 11)+">y", ","), "z", false},
 		{"much pasted, dropped", []string{"'" + eleven, "y", "ctrl+c"}, strings.Split(strings.Repeat(">x,", 10)+">x", ","), "", false},
