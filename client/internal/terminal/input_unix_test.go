@@ -3,21 +3,32 @@
 package terminal
 
 import (
+	"os"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/term"
 )
 
-// A terminal is read in the same way, and an Esc that nothing follows is a key.
-func TestInput(t *testing.T) {
+// openTerminal returns both ends of a terminal.
+func openTerminal(t *testing.T) (master, tty *os.File) {
+	t.Helper()
 	master, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tty.Close()
-	defer master.Close()
+	t.Cleanup(func() {
+		tty.Close()
+		master.Close()
+	})
+	return master, tty
+}
+
+// A terminal is read in whole characters and sequences, and an Esc that nothing follows is a key.
+func TestInput(t *testing.T) {
+	master, tty := openTerminal(t)
 	if _, err := term.MakeRaw(int(tty.Fd())); err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +48,22 @@ func TestInput(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "é", "", "\x1b[1;5C", escKey}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// A terminal that goes away ends the client, also when no signal tells of it: this one does not control the test.
+func TestTerminalGone(t *testing.T) {
+	master, tty := openTerminal(t)
+	f, typed := New(tty, tty, "alice")
 	master.Close()
-	if n, err := in.Read(p); err == nil || n != 0 {
-		t.Errorf("of a terminal that is gone %d bytes are read, without an error", n)
+	select {
+	case in, ok := <-typed:
+		if ok {
+			t.Errorf("typed: %+v", in)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the client stays without a terminal")
+	}
+	if _, err := f.Close(); err == nil {
+		t.Error("no error")
 	}
 }
