@@ -34,6 +34,7 @@ var commands = map[string]command{
 	"crash":     {1, 1, crash},
 	"signal":    {2, 2, signal},
 	"ends":      {2, 2, ends},
+	"rests":     {1, 1, rests},
 	"limit":     {1, 1, limit},
 	"ignore":    {1, -1, ignore},
 

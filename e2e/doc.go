@@ -39,6 +39,7 @@
 //	crash NAME                    kill a program, as the power button does
 //	signal NAME INT|TERM|HUP|QUIT  send a program a signal: INT is Ctrl-C, HUP is the terminal's window closed
 //	ends NAME STATUS              wait until a program has ended with this exit status
+//	rests NAME                    wait until a program is woken twice at most in a second; for [linux] only
 //	limit SIZE                    from here on, a program that starts can write files up to SIZE only, as on a full disk
 //	ignore SIGNAL...              from here on, a program that starts finds these signals ignored, as HUP under nohup
 //

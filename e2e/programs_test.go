@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +29,40 @@ func join(c *call) {
 	name := c.args[0]
 	a := c.run(name, "client", append(c.args[1:], name, host, port)...)
 	c.await(a, a.out, name+" has joined")
+}
+
+// rests counts how often a program's threads gave the processor back to wait for something.
+func rests(c *call) {
+	a := c.program()
+	deadline := time.Now().Add(patience())
+	for before := c.waits(a); ; {
+		time.Sleep(time.Second)
+		now := c.waits(a)
+		switch woken := now - before; {
+		case woken >= 0 && woken <= 2:
+			return
+		case time.Now().After(deadline):
+			c.fail("still woken %d times in a second", woken)
+		}
+		before = now
+	}
+}
+
+// waits returns how often the threads that a program has now waited for something.
+func (c *call) waits(a *actor) (sum int) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", a.cmd.Process.Pid))
+	c.check(err)
+	for _, thread := range threads {
+		status, _ := os.ReadFile(thread) // fails when the thread has ended since
+		_, count, _ := strings.Cut(string(status), "\nvoluntary_ctxt_switches:\t")
+		count, _, _ = strings.Cut(count, "\n")
+		n, _ := strconv.Atoi(count)
+		sum += n
+	}
+	if sum == 0 {
+		c.fail("%s has no threads that ever waited", a.name)
+	}
+	return sum
 }
 
 // server returns where a client finds the server: at the end of a cable, when the first argument is -cable.

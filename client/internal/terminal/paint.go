@@ -136,6 +136,7 @@ const patience = 300 * time.Millisecond
 // View is part of tea.Model: the line, with what belongs below it. The cursor is the terminal's own, so that what an
 // input method composes appears there.
 func (p *prompt) View() tea.View {
+	p.wake()
 	if p.last && !p.ticking {
 		return tea.NewView("")
 	}
@@ -154,11 +155,8 @@ func (p *prompt) View() tea.View {
 	for _, row := range p.below() {
 		rows = append(rows, dim.Render(p.columns.Truncate(row, p.size.Width-1, "…")))
 	}
-	// Bubble Tea leaves the cursor where it printed above the view if that is equal to the one before, so none is: what
-	// follows the rows is the colour of nothing.
-	p.views++
 	p.drawn = head + before
-	view := tea.NewView(strings.Join(rows, "\n") + fmt.Sprintf("\x1b[38;5;%dm\x1b[m", p.views%256))
+	view := tea.NewView(strings.Join(rows, "\n") + p.different())
 	x := min(p.columns.StringWidth(p.drawn), p.size.Width-1)
 	// A shape that Bubble Tea does not know leaves the cursor as the user has set it.
 	view.Cursor = &tea.Cursor{Position: tea.Position{X: x}, Shape: -1}

@@ -51,6 +51,9 @@ func (n *news) add(later news) {
 // nextFrame has Update called with the time when a frame is over.
 func nextFrame() tea.Cmd { return tea.Tick(frame, func(now time.Time) tea.Msg { return now }) }
 
+// A redraw has the prompt drawn again, because what it says depends on the time.
+type redraw struct{}
+
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
 	own      *regexp.Regexp // the user's name
@@ -71,8 +74,10 @@ type prompt struct {
 	hint     string            // what is said below the line until the next key
 	news                       // the lines that are not printed yet, and how things are now
 	since    time.Time         // of the oldest message that the server has not taken
-	ticking  bool              // a tick will come
+	ticking  bool              // a frame has begun; when it is over, print is called
 	printing bool              // lines may be on their way to the terminal
+	wake     func()            // makes the renderer draw the next view at once
+	redraws  bool              // a redraw will come
 	views    int               // how often it was drawn
 	drawn    string            // what stood before the cursor then
 	asked    string            // the same when the terminal was asked where the cursor is; empty when no answer counts
@@ -81,8 +86,10 @@ type prompt struct {
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
 	p := &prompt{own: word(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
+	p.wake = func() {}
 	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
 	p.line.KeyMap.Paste.SetEnabled(false)             // the terminal pastes; to ask another program for the clipboard is not ours
+	p.line.SetVirtualCursor(false)                    // it would blink
 	p.line.Focus()
 	return p
 }
@@ -104,6 +111,8 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case time.Time:
 		cmd = p.print()
+	case redraw:
+		p.redraws = false
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value.IsReset() || msg.Value.IsSet()) {
 			p.columns = ansi.GraphemeWidth // which Bubble Tea has it use then
@@ -120,36 +129,27 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmd = p.press(msg)
 	}
 	p.feed()
-	return p, cmd
+	return p, tea.Batch(cmd, p.redraw())
 }
 
-// resize takes the size of the window, unless the terminal does not know it, as some serial lines and containers do not. It
-// reports whether to ask where the cursor is. When a window becomes narrower than what stands before the cursor, most
-// terminals break the row, and the cursor is in a later one than the prompt begins in; others cut it off at the edge.
-func (p *prompt) resize(size tea.WindowSizeMsg) (ask bool) {
-	if size.Width > 0 && size.Height > 0 {
-		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}
+// redraw has a redraw come when the prompt will say something else only because time has passed.
+func (p *prompt) redraw() tea.Cmd {
+	now, retry, wait := time.Now(), p.status.Retry, time.Second
+	switch counted := p.since.Add(patience); {
+	case p.redraws:
+		return nil
+	case p.status.Waiting > 0 && counted.After(now):
+		wait = counted.Sub(now)
+	case p.status.Away && retry.After(now):
+		wait = retry.Sub(now) % time.Second // until another number of seconds is left
+	case p.status.Getting.Name == "":
+		return nil
 	}
-	if p.asked = ""; !p.printing && p.columns.StringWidth(p.drawn) > p.size.Width {
-		p.asked = p.drawn
-	}
-	return p.asked != ""
+	p.redraws = true
+	return tea.Tick(wait, func(time.Time) tea.Msg { return redraw{} })
 }
 
-// broken takes the answer, the column of the cursor, and returns how many rows above it the prompt begins. It is 0 unless the
-// answer can mean nothing else, and nothing was printed meanwhile: a message must never be taken for a piece of the prompt.
-func (p *prompt) broken(column int) (up int) {
-	for _, before := range []string{p.asked, strings.TrimRight(p.asked, " ")} { // not all keep blanks at the end of a row
-		rows := strings.Split(p.columns.Hardwrap(before, p.size.Width, true), "\n")
-		if last := rows[len(rows)-1]; column == p.columns.StringWidth(last) && column != p.size.Width-1 {
-			up = len(rows) - 1
-		}
-	}
-	p.asked = ""
-	return up
-}
-
-// print prints what there is above the prompt, and looks again after a frame when more is to be expected. What is printed
+// print prints what there is above the prompt, and what comes meanwhile when a frame is over. What is printed
 // at once must fit on the screen, or the lines that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
 	rows, calls := p.paintAll()
@@ -160,7 +160,7 @@ func (p *prompt) print() tea.Cmd {
 	if p.printing = len(rows) > 0; p.printing {
 		p.asked = ""
 	}
-	p.ticking = len(rows)+len(p.queue) > 0 || p.status.Away || p.status.Waiting > 0 || p.status.Getting.Name != ""
+	p.ticking = len(rows) > 0
 	var cmds []tea.Cmd
 	for chunk := range slices.Chunk(rows, max(1, p.size.Height-len(p.below())-1)) {
 		cmds = append(cmds, tea.Println(strings.Join(chunk, "\n")))

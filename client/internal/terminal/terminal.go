@@ -3,13 +3,11 @@
 package terminal
 
 import (
-	"io"
 	"os"
 	"os/signal"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
 	"parley/client/internal/chat"
@@ -41,7 +39,7 @@ func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
 	f.program = tea.NewProgram(p, tea.WithInput(&input{File: in}), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(patched(in, out, f.filter)))
-	p.send = f.program.Send
+	p.send, p.wake = f.program.Send, (&pace{program: f.program}).wake
 	resumed := make(chan os.Signal, 1) // the program was stopped from outside and goes on
 	notifyResumed(resumed)
 	f.running.Go(func() {
@@ -61,29 +59,6 @@ func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
 		}
 	})
 	return f, typed
-}
-
-// filter is called before Bubble Tea heeds a message. What Bubble Tea draws begins in the row of the cursor, so where the
-// terminal has moved that, it is moved back here, past Bubble Tea.
-func (f *Face) filter(m tea.Model, msg tea.Msg) tea.Msg {
-	p := m.(*prompt)
-	switch msg := msg.(type) {
-	case tea.ResumeMsg: // the shell has put the terminal in a mode of its own: take it over again
-		if f.program.ReleaseTerminal() == nil {
-			f.program.RestoreTerminal() // where it cannot, reading fails, too
-		}
-	case tea.WindowSizeMsg:
-		if p.resize(msg) {
-			io.WriteString(f.out, ansi.RequestCursorPositionReport)
-		}
-		return p.size
-	case tea.CursorPositionMsg:
-		if up := p.broken(msg.X); up > 0 {
-			io.WriteString(f.out, ansi.CursorUp(up))
-			return p.size // has all below the cursor drawn anew
-		}
-	}
-	return msg
 }
 
 // Close prints what is left and gives the terminal back as it was. It returns lines to be printed then, as they are, so that
