@@ -102,6 +102,19 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
+// No key asks another program for anything: Ctrl-V would ask for the clipboard, which the terminal pastes when told to.
+func TestKeysAskNobody(t *testing.T) {
+	p := newPrompt("alice", make(chan chat.Input, 1))
+	for key := rune('a'); key <= 'z'; key++ {
+		for _, mod := range []tea.KeyMod{tea.ModCtrl, tea.ModAlt, tea.ModCtrl | tea.ModAlt, tea.ModCtrl | tea.ModShift} {
+			press := tea.KeyPressMsg{Code: key, Mod: mod}
+			if _, cmd := p.Update(press); cmd != nil && press.String() != "ctrl+z" {
+				t.Errorf("%s has something done: %T", press, cmd())
+			}
+		}
+	}
+}
+
 // What the chat cannot take yet is kept in order, and what was pasted waits for the server too.
 func TestPromptFull(t *testing.T) {
 	typed := make(chan chat.Input, 1)
