@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,7 +53,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		fmt.Fprintln(errs, chat.Complaint(err.Error()+": see client -h"))
 		return 2
 	}
-	joining, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	joining, stop := signal.NotifyContext(context.Background(), heeded(os.Interrupt, syscall.SIGTERM)...)
 	defer stop()
 	conn, welcome, err := link.Join(joining, cfg.Config)
 	if err != nil {
@@ -59,10 +61,10 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		return 1
 	}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	signal.Notify(signals, heeded(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)...)
 	defer signal.Stop(signals)
 	ttyIn, ttyOut := terminalOf(in), terminalOf(out)
-	if ttyIn == nil || ttyOut == nil || os.Getenv("TERM") == "dumb" {
+	if ttyIn == nil || ttyOut == nil || !controllable(os.Getenv("TERM")) {
 		return chat.Run(cfg, plain.New(out, errs), conn, welcome, plain.Read(in), signals)
 	}
 	cfg.Person = true
@@ -80,6 +82,21 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		}
 	}()
 	return chat.Run(cfg, face, conn, welcome, typed, signals)
+}
+
+// heeded returns those of the signals that were not ignored when the program started, as SIGHUP is under nohup and SIGINT in
+// the background of a script. SIGKILL, which nobody can catch, is among them: to be told of no signal means all.
+func heeded(signals ...os.Signal) []os.Signal {
+	return append(slices.DeleteFunc(signals, signal.Ignored), os.Kill)
+}
+
+// controllable reports whether a terminal that $TERM calls so does more than to print. Windows has no such name for its own.
+func controllable(name string) bool {
+	switch name {
+	case "dumb", "unknown", "network", "dialup", "plugboard":
+		return false
+	}
+	return name != "" || runtime.GOOS == "windows"
 }
 
 // terminalOf returns the terminal that stream is, or nil.

@@ -2,7 +2,11 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"os/signal"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,5 +53,26 @@ func TestUsage(t *testing.T) {
 				t.Errorf("standard error (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A terminal that has no name, or one that says nothing of it, only prints.
+func TestControllable(t *testing.T) {
+	tests := map[string]bool{"xterm-256color": true, "linux": true, "vt100": true, "dumb": false, "unknown": false,
+		"network": false, "": runtime.GOOS == "windows"}
+	for name, want := range tests {
+		if got := controllable(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// A signal that is ignored when the client starts, as under nohup, stays ignored.
+func TestHeeded(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	want := []os.Signal{syscall.SIGTERM, os.Kill}
+	if diff := cmp.Diff(want, heeded(syscall.SIGHUP, syscall.SIGTERM)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

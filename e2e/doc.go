@@ -47,7 +47,7 @@
 //
 //	term [-cable] NAME COLUMNSxROWS [flag...]
 //	                          start the client as NAME on a terminal of this size and wait for its prompt, or
-//	                          with $TERM set to dumb until it has joined
+//	                          with $TERM set to dumb or network until it has joined
 //	press NAME KEYS           press keys: letters are themselves, others are <Enter>, <Ctrl-C>, <Up> ...
 //	paste NAME FILE           paste the text in FILE, as terminals do it
 //	screen NAME TEXT          wait until a row of the screen is such a text

@@ -51,7 +51,7 @@ func term(c *call) {
 	name := c.args[0]
 	cols, rows := c.size(c.args[1])
 	a := c.runOnTerminal(name, "client", cols, rows, append(c.args[2:], name, host, port)...)
-	if c.ts.Getenv("TERM") == "dumb" {
+	if kind := c.ts.Getenv("TERM"); kind == "dumb" || kind == "network" {
 		c.awaitScreen(a, name+" has joined", a.term.screen.rows)
 		return
 	}

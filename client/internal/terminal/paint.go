@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 
 	"parley/client/internal/chat"
@@ -30,6 +32,14 @@ var (
 	called = lipgloss.NewStyle().Bold(true).Reverse(true) // the user's own name in what others say
 	wrong  = lipgloss.NewStyle().Foreground(lipgloss.Color("160"))
 )
+
+// profile returns which colours there are: none where NO_COLOR has any value, not only one that means yes.
+func profile() colorprofile.Profile {
+	if os.Getenv("NO_COLOR") != "" {
+		return min(lipgloss.Writer.Profile, colorprofile.ASCII)
+	}
+	return lipgloss.Writer.Profile
+}
 
 // word finds a name where it is a word, in upper or lower case.
 func word(name string) *regexp.Regexp {

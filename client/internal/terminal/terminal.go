@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 	"golang.org/x/term"
 
 	"parley/client/internal/chat"
@@ -38,7 +39,10 @@ func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
-	f.program = tea.NewProgram(p, tea.WithInput(&input{File: in}), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithFilter(patched(in, out, f.filter)))
+	lipgloss.Writer.Profile = profile()
+	f.program = tea.NewProgram(p, tea.WithInput(&input{File: in}), tea.WithOutput(out),
+		tea.WithColorProfile(lipgloss.Writer.Profile), tea.WithoutSignalHandler(),
+		tea.WithFilter(patched(in, out, f.filter)))
 	p.send, p.wake = f.program.Send, (&pace{program: f.program}).wake
 	resumed := make(chan os.Signal, 1) // the program was stopped from outside and goes on
 	notifyResumed(resumed)
