@@ -6,7 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,23 +41,14 @@ func profile() colorprofile.Profile {
 	return lipgloss.Writer.Profile
 }
 
-// word finds a name where it is a word, in upper or lower case.
-func word(name string) *regexp.Regexp {
-	const edge = `(^|$|[^\pL\pM\pN])`
-	return regexp.MustCompile(`(?i)` + edge + `(` + regexp.QuoteMeta(chat.Escape(name)) + `)` + edge)
-}
-
 // paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user, whose
 // name own finds. It adds nothing to its texts but sequences for their look.
-func paint(l chat.Line, own *regexp.Regexp, room int, now time.Time) (rows []string, calls bool) {
+func paint(l chat.Line, own *mention, room int, now time.Time) (rows []string, calls bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
-		var before strings.Builder
-		for at := own.FindStringSubmatchIndex(text); at != nil; at = own.FindStringSubmatchIndex(text) {
-			before.WriteString(text[:at[4]] + called.Render(text[at[4]:at[5]]))
-			text, calls = text[at[5]:], true // what ends the name may stand before the next one
+		for _, at := range slices.Backward(own.find(text)) {
+			text, calls = text[:at[0]]+called.Render(text[at[0]:at[1]])+text[at[1]:], true
 		}
-		text = before.String() + text
 	}
 	switch text = l.Head(look) + text; l.Kind {
 	case chat.Presence, chat.Earlier:

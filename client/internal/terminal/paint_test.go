@@ -65,7 +65,7 @@ func TestPaint(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rows, calls := paint(tt.line, word("al"), tt.room, noon)
+			rows, calls := paint(tt.line, newMention("al"), tt.room, noon)
 			if diff := cmp.Diff(tt.want, marked(rows)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -79,7 +79,7 @@ func TestPaint(t *testing.T) {
 func TestNoColor(t *testing.T) {
 	lipgloss.Writer.Profile = colorprofile.ASCII // as it is with NO_COLOR
 	defer func() { lipgloss.Writer.Profile = colorprofile.ANSI256 }()
-	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, word("al"), 40, noon)
+	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, newMention("al"), 40, noon)
 	if diff := cmp.Diff([]string{"dim{11:00 }bob: hi called{al}"}, marked([]string{strings.ReplaceAll(rows[0], "\x1b[mbob\x1b[m", "bob")})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -155,7 +155,7 @@ func FuzzPaint(f *testing.F) {
 		width = min(max(width, 2), 200)
 		kind = kind & 7 % 5
 		l := chat.Line{Kind: chat.Kind(kind), At: fresh, From: chat.Escape(from), To: chat.Escape(to), Text: chat.Escape(text)}
-		rows, _ := paint(l, word("al"), width-1, noon)
+		rows, _ := paint(l, newMention("al"), width-1, noon)
 		for _, row := range rows {
 			check(t, row, extent, width-1)
 		}

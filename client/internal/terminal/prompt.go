@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ type redraw struct{}
 
 // A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
 type prompt struct {
-	own      *regexp.Regexp // the user's name
+	own      *mention // the user's name
 	line     textinput.Model
 	typed    chan<- chat.Input // nil after it was closed
 	send     func(tea.Msg)     // has Update called with a message
@@ -85,7 +84,7 @@ type prompt struct {
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
-	p := &prompt{own: word(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
+	p := &prompt{own: newMention(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
 	p.wake = func() {}
 	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
 	p.line.KeyMap.Paste.SetEnabled(false)             // the terminal pastes; to ask another program for the clipboard is not ours
