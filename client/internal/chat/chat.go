@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -42,13 +43,14 @@ type Chat struct {
 	failed  bool             // the exit status says so
 
 	session link.Session
-	conn    *link.Conn // closed while we are away
-	losses  int        // of connections on which nothing came
-	joined  bool       // that we joined was shown
-	older   int        // messages of the history that was asked for and may still come
-	afresh  bool       // we joined once more: what of the history is newer than what these say is news
-	newest  uint64     // seq of the newest event that came, history not counted; 0 where that was another server's
-	latest  uint64     // its time
+	conn    *link.Conn    // closed while we are away
+	losses  int           // of connections on which nothing came
+	joined  bool          // that we joined was shown
+	older   int           // messages of the history that was asked for and may still come
+	afresh  bool          // we joined once more: what of the history is newer than what these say is news
+	newest  uint64        // seq of the newest event that came, history not counted; 0 where that was another server's
+	latest  uint64        // its time
+	ahead   time.Duration // how far the server's clock is before ours, or less: an event takes its time to come
 
 	now      Status            // how things are, but for what status fills in
 	quiet    bool              // who comes and goes is not shown
@@ -64,7 +66,8 @@ type Chat struct {
 // status. Input from a pipe is done when all that it asked for is.
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), ignore: make(map[string]string), older: cfg.History}
+	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), older: cfg.History, ahead: math.MinInt64}
+	c.ignore = make(map[string]string)
 	c.lists = map[wire.Verb]*list{wire.Who: {}, wire.Files: {}}
 	defer c.work.Wait()
 	defer cancel() // closes every other connection
@@ -187,6 +190,7 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 	send, unsure := c.session.Attach(answer)
 	switch {
 	case answer.Verb == wire.Welcome:
+		c.ahead = math.MinInt64
 		c.afresh, c.joined, c.older, c.lists[wire.Who].asOf = c.latest > 0, false, wire.MaxHistory, time.Time{}
 		if answer.Seq < c.newest {
 			c.newest = 0
@@ -228,6 +232,9 @@ func (c *Chat) line(m wire.Message) {
 	if !earlier {
 		c.newest, c.latest = m.Seq, max(c.latest, m.Time)
 	}
+	if !earlier && m.Time > 0 {
+		c.ahead = max(c.ahead, time.Until(time.UnixMilli(int64(m.Time))))
+	}
 	switch m.Verb {
 	case wire.Joined:
 		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
@@ -244,7 +251,7 @@ func (c *Chat) line(m wire.Message) {
 	case wire.Told:
 		c.hear(Message, m, User)
 	case wire.OK:
-		c.hear(Answer, wire.Message{Name: []byte(User), Time: uint64(time.Now().UnixMilli()), Text: own.Text}, string(own.Name))
+		c.hear(Answer, wire.Message{Name: []byte(User), Time: c.serverTime(), Text: own.Text}, string(own.Name))
 	case wire.Refused:
 		c.fail("not sent: %s", m.Text)
 	case wire.Users, wire.User:
@@ -264,6 +271,11 @@ func (c *Chat) line(m wire.Message) {
 	if c.leaving != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
 		c.leaving = time.After(goodbye) // the server comes to QUIT after what was sent before
 	}
+}
+
+// serverTime returns the time by the server's clock, for one's own messages: an OK has none, and our clock may be another.
+func (c *Chat) serverTime() uint64 {
+	return uint64(max(int64(c.latest), time.Now().Add(c.ahead).UnixMilli()))
 }
 
 // said shows what someone said to all, just now or earlier.

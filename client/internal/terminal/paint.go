@@ -43,7 +43,7 @@ func profile() colorprofile.Profile {
 
 // paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user, whose
 // name own finds. It adds nothing to its texts but sequences for their look.
-func paint(l chat.Line, own *mention, room int, now time.Time) (rows []string, calls bool) {
+func paint(l chat.Line, own *mention, room int, today time.Time) (rows []string, calls bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
 		for _, at := range slices.Backward(own.find(text)) {
@@ -58,7 +58,7 @@ func paint(l chat.Line, own *mention, room int, now time.Time) (rows []string, c
 	}
 	stamp := ""
 	if !l.At.IsZero() {
-		stamp = dim.Render(clock(l.At.Local(), now) + " ")
+		stamp = dim.Render(clock(l.At.Local(), today) + " ")
 	}
 	indent := ansi.StringWidth(stamp)
 	if indent == 0 || indent > room/3 {
@@ -108,9 +108,26 @@ func wrap(text string, room int) string {
 // count would push the prompt away.
 func extent(text string) int { return max(ansi.StringWidth(text), ansi.StringWidthWc(text)) }
 
-// clock returns the time of day, and the day when it is not today.
-func clock(at, now time.Time) string {
-	if y, m, d := now.Date(); at.Before(time.Date(y, m, d, 0, 0, 0, 0, at.Location())) {
+// newDay returns what is to be shown before l: the day, when it has changed since the line before.
+func (p *prompt) newDay(l chat.Line, now time.Time) (says []chat.Line) {
+	if l.At.After(now) { // by the server's clock, which shows
+		now = l.At
+	}
+	y, m, d := now.Local().Date()
+	day := time.Date(y, m, d, 0, 0, 0, 0, time.Local)
+	if !day.After(p.today) {
+		return nil
+	}
+	if !p.today.IsZero() {
+		says = append(says, chat.Line{Kind: chat.Presence, Text: day.Format("--- Monday, January 2, 2006")})
+	}
+	p.today = day
+	return says
+}
+
+// clock returns the time of day, and the day when it is before today, which is the beginning of a day.
+func clock(at, today time.Time) string {
+	if at.Before(today) {
 		return at.Format("Jan _2 15:04")
 	}
 	return at.Format("15:04")

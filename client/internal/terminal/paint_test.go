@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -22,7 +23,8 @@ import (
 func init() { lipgloss.Writer.Profile = colorprofile.ANSI256 } // whatever the tests write to
 
 var (
-	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	today = time.Date(2026, 11, 22, 0, 0, 0, 0, time.Local)
+	noon  = today.Add(12 * time.Hour)
 	fresh = noon.Add(-time.Hour)
 	old   = noon.Add(-48 * time.Hour)
 )
@@ -65,7 +67,7 @@ func TestPaint(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rows, calls := paint(tt.line, newMention("al"), tt.room, noon)
+			rows, calls := paint(tt.line, newMention("al"), tt.room, today)
 			if diff := cmp.Diff(tt.want, marked(rows)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -79,7 +81,7 @@ func TestPaint(t *testing.T) {
 func TestNoColor(t *testing.T) {
 	lipgloss.Writer.Profile = colorprofile.ASCII // as it is with NO_COLOR
 	defer func() { lipgloss.Writer.Profile = colorprofile.ANSI256 }()
-	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, newMention("al"), 40, noon)
+	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, newMention("al"), 40, today)
 	if diff := cmp.Diff([]string{"dim{11:00 }bob: hi called{al}"}, marked([]string{strings.ReplaceAll(rows[0], "\x1b[mbob\x1b[m", "bob")})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -170,6 +172,37 @@ func FuzzPaint(f *testing.F) {
 		}
 		if view.Cursor.X >= width {
 			t.Errorf("the cursor is in column %d of %d", view.Cursor.X, width)
+		}
+	})
+}
+
+// That the day has changed is said once, before the first line that is shown then, by whatever clock.
+func TestNewDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPrompt("alice", nil)
+		show := func(lines ...chat.Line) (rows []string) {
+			p.add(news{lines: lines})
+			rows, _ = p.paintAll()
+			return marked(rows)
+		}
+		at := func(after time.Duration) time.Time { return time.Now().Add(after) }
+		year, month, day := time.Now().Date()
+		time.Sleep(time.Until(time.Date(year, month, day+1, 23, 50, 0, 0, time.Local)))
+		got := show(chat.Line{Text: "welcome"}, chat.Line{Kind: chat.Earlier, At: at(-time.Hour), Text: "earlier"})
+		got = append(got, show(chat.Line{At: at(0), Text: "still today"})...)
+		time.Sleep(15 * time.Minute)
+		got = append(got, show(chat.Line{Text: "files"}, chat.Line{At: at(-10 * time.Minute), Text: "came late"})...)
+		got = append(got, show(chat.Line{At: at(0), Text: "morning"})...)
+		time.Sleep(23 * time.Hour)
+		got = append(got, show(chat.Line{At: at(time.Hour), Text: "ahead"}, chat.Line{Text: "here"}, chat.Line{At: at(0), Text: "behind"})...)
+		time.Sleep(2 * time.Hour)
+		got = append(got, show(chat.Line{At: at(0), Text: "no third day"})...)
+		want := []string{"welcome", "dim{22:50 }dim{earlier}", "dim{23:50 }still today",
+			"dim{--- Monday, January 3, 2000}", "files", "dim{Jan  2 23:55 }came late", "dim{00:05 }morning",
+			"dim{--- Tuesday, January 4, 2000}", "dim{00:05 }ahead", "here", "dim{Jan  3 23:05 }behind",
+			"dim{01:05 }no third day"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

@@ -80,6 +80,7 @@ type prompt struct {
 	views    int               // how often it was drawn
 	drawn    string            // what stood before the cursor then
 	asked    string            // the same when the terminal was asked where the cursor is; empty when no answer counts
+	today    time.Time         // its beginning, as the newest line has it
 	rang     time.Time         // when the bell rang last
 }
 
@@ -180,8 +181,10 @@ func (p *prompt) paintAll() (rows []string, calls bool) {
 	}
 	now := time.Now()
 	for _, l := range p.lines {
-		painted, calling := paint(l, p.own, p.size.Width-1, now)
-		rows, calls = append(rows, painted...), calls || calling
+		for _, l := range append(p.newDay(l, now), l) {
+			painted, calling := paint(l, p.own, p.size.Width-1, p.today)
+			rows, calls = append(rows, painted...), calls || calling
+		}
 	}
 	p.lines, p.missed = nil, 0
 	return rows, calls
