@@ -49,7 +49,7 @@ func appendValue[T string | []byte](b []byte, value T) []byte {
 			word = false
 		case c < ' ' || c > '~' || c == '"' || c == '\\':
 			s := string(value)
-			if q := strconv.Quote(s); len(q) > len(s)+2 || strings.ContainsAny(s, " =") {
+			if q := strconv.Quote(s); len(q) > len(s)+2+strings.Count(s, `\`) || strings.ContainsAny(s, " =") {
 				return append(b, q...)
 			}
 			return append(b, s...) // letters of any language
