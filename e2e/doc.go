@@ -27,8 +27,8 @@
 //	serve [flag...]               start the server, named server, on a free port; $HOST, $PORT and $ADDR say where it listens
 //	join [-cable] NAME [flag...]  start the client as NAME and wait until it has joined; through a cable when it shall be cut
 //	start [-term] NAME PROGRAM [arg...]
-//	                              start server or client, on a terminal of 80x24 or with pipes, call it NAME and wait for
-//	                              nothing
+//	                              start server or client, on a terminal of 80x24 or with pipes, call it NAME
+//	                              and wait for nothing
 //	type [-n] NAME TEXT           type a line into a program; -n leaves its end out
 //	eof NAME                      end a program's input
 //	expect NAME TEXT              wait until a program or a connection prints a line after those expected before
@@ -41,7 +41,7 @@
 //	ends NAME STATUS              wait until a program has ended with this exit status
 //	rests NAME                    wait until a program is woken twice at most in a second; for [linux] only
 //	limit SIZE                    from here on, a program that starts can write files up to SIZE only, as on a full disk
-//	ignore SIGNAL...              from here on, a program that starts finds these signals ignored, as HUP under nohup
+//	ignore SIGNAL...              from here on, a program that starts has these signals ignored, as nohup does HUP
 //
 // Terminals, for what people see when they use the client at a prompt.
 //

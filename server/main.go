@@ -57,7 +57,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "server: %v; server -h tells more\n", err)
 		return 2
 	}
-	errs := journal.New(console{stderr}, func() {}, nil) // so that a terminal that takes nothing keeps nobody waiting
+	// Through a journal, because nobody shall wait for a terminal that was stopped.
+	errs := journal.New(console{stderr}, func() {}, nil)
 	defer errs.Close()
 	status, err := host(opt, stdin, stdout, errs)
 	if err != nil {

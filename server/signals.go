@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// sigttin stops a background job that reads from its terminal on Linux and macOS; on Windows it is nothing.
+// sigttin stops a background job that reads from its terminal on Linux and macOS. On Windows it is nothing.
 const sigttin = syscall.Signal(21)
 
-// notify returns the signals for the server. One that was ignored when the program started, as SIGHUP is under nohup, stays
-// ignored.
+// notify returns the signals for the server. One that was ignored when the program started, as SIGHUP is under
+// nohup, stays ignored. Of SIGTERM that cannot be known, because Go catches it before.
 func notify() chan os.Signal {
 	signals := make(chan os.Signal, 8) // a burst; main reads them at once
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
@@ -23,7 +23,7 @@ func notify() chan os.Signal {
 	return signals
 }
 
-// onTerminal tells whether the program has a controlling terminal, which is gone when its window has been closed.
+// onTerminal tells whether the program has a controlling terminal, which is gone when its window was closed.
 func onTerminal() bool {
 	terminal, err := os.Open("/dev/tty")
 	if err != nil {

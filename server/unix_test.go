@@ -62,7 +62,8 @@ func TestServerThatCannotStart(t *testing.T) {
 		tests = append(tests, struct {
 			args []string
 			want string
-		}{[]string{"-log", "socket", "0"}, "cannot write the log: open socket: no such device or address: -log - writes it to standard output"})
+		}{[]string{"-log", "socket", "0"},
+			"cannot write the log: open socket: no such device or address: -log - writes it to standard output"})
 	}
 	for _, test := range tests {
 		var stdout, stderr strings.Builder

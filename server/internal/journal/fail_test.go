@@ -45,13 +45,13 @@ func (d *disk) check(t *testing.T, want string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if got := untimed(d.text); got != want {
-		t.Errorf("the disk has %d bytes that end with %q, want %d that end with %q", len(got), tail(got), len(want), tail(want))
+		t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), tail(got), len(want), tail(want))
 	}
 }
 
 func tail(s string) string { return s[max(0, len(s)-100):] }
 
-// Lines that a full disk does not take are kept and written once there is room, from the byte where it stopped.
+// Lines that a full disk does not take are kept, and written from the byte where it stopped once there is room.
 func TestFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := disk{room: 6} // ends within the second line
@@ -110,7 +110,7 @@ func TestDiskStaysFull(t *testing.T) {
 	}
 }
 
-// Of what comes while the disk is full, as much is kept as memory allows. The number of the others stands where they miss.
+// While the disk is full as many lines are kept as memory allows. The number of the others stands in their place.
 func TestDiskFullForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d disk
@@ -132,7 +132,7 @@ func TestDiskFullForLong(t *testing.T) {
 	})
 }
 
-// A place that takes nothing any more, such as a terminal that was stopped, does not keep the program from its end.
+// A place that takes nothing any more, such as a stopped terminal, does not keep the program from its end.
 func TestCloseOfBlockedPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := place{blocked: make(chan struct{})}

@@ -43,7 +43,8 @@ func holds(t *testing.T, path, want string) {
 
 // Half a line that an earlier process left is ended before the first one of this.
 func TestTornFile(t *testing.T) {
-	for before, want := range map[string]string{"": "new\n", "old\n": "old\nnew\n", "old\nha": "old\nha\nnew\n"} {
+	tests := map[string]string{"": "new\n", "old\n": "old\nnew\n", "old\nha": "old\nha\nnew\n"}
+	for before, want := range tests {
 		path := filepath.Join(t.TempDir(), "log")
 		if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
 			t.Fatal(err)

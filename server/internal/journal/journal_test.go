@@ -2,8 +2,8 @@ package journal_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,7 +21,6 @@ type place struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
 	writes  int
-	err     error
 	entered chan struct{} // if not nil, gets an element for each write that begins
 	blocked chan struct{} // if not nil, writes wait until it is closed
 }
@@ -36,9 +35,6 @@ func (p *place) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.writes++
-	if p.err != nil {
-		return 0, p.err
-	}
 	return p.text.Write(b)
 }
 
@@ -123,47 +119,52 @@ func TestWriteKeepsNothing(t *testing.T) {
 	}
 }
 
-// Write does not wait for a place that takes nothing. What is too much is counted, and the count stands where it is missing.
+// Write does not wait for a place that takes nothing. Lines beyond the limit are counted, and the count stands in
+// their place.
 func TestBlockedPlace(t *testing.T) {
-	const held = 64 << 20 // bytes that may wait
-	p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
-	w := journal.New(&p, none, silent)
-	w.Write([]byte("first\n"))
-	<-p.entered // from here on nothing moves
-	line := []byte(strings.Repeat("x", 1<<20-1) + "\n")
-	for range held/len(line) + 3 {
-		if n, err := w.Write(line); n != len(line) || err != nil {
-			t.Fatalf("Write = %d, %v", n, err)
+	synctest.Test(t, func(t *testing.T) { // so that a slow machine does not count
+		const held = 64 << 20 // bytes that may wait
+		p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
+		w := journal.New(&p, none, silent)
+		w.Write([]byte("first\n"))
+		<-p.entered // from here on nothing moves
+		line := []byte(strings.Repeat("x", 1<<20-1) + "\n")
+		for range held/len(line) + 3 {
+			if n, err := w.Write(line); n != len(line) || err != nil {
+				t.Fatalf("Write = %d, %v", n, err)
+			}
 		}
-	}
-	close(p.blocked)
-	if err := w.Close(); err == nil || err.Error() != "missing lines: 3: they came too fast" {
-		t.Errorf("Close: %v, want that 3 lines are missing", err)
-	}
-	want := "first\n" + strings.Repeat(string(line), held/len(line)) + missing(3)
-	if got := untimed(p.String()); got != want {
-		t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), got[len(got)-60:], len(want), want[len(want)-60:])
-	}
+		close(p.blocked)
+		if err := w.Close(); err == nil || err.Error() != "missing lines: 3: they came too fast" {
+			t.Errorf("Close: %v, want that 3 lines are missing", err)
+		}
+		want := "first\n" + strings.Repeat(string(line), held/len(line)) + missing(3)
+		if got := untimed(p.String()); got != want {
+			t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), tail(got), len(want), tail(want))
+		}
+	})
 }
 
 // What came after the missing lines is not lost with them, and the count of lines stays true.
 func TestOverflowIsOver(t *testing.T) {
-	p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
-	w := journal.New(&p, none, silent)
-	w.Write([]byte("first\n"))
-	<-p.entered
-	line := []byte(strings.Repeat("x", 32<<20-1) + "\n")
-	w.Write(line)
-	w.Write(line)
-	w.Write([]byte("lost\nlost too\n"))
-	w.Write([]byte("\n")) // there would be room for nothing else
-	close(p.blocked)
-	<-p.entered // what was held has been taken
-	w.Write([]byte("last\n"))
-	w.Close()
-	if got := p.String(); !strings.HasSuffix(untimed(got), "xx\n"+missing(3)+"last\n") {
-		t.Errorf("it ends with %q", got[len(got)-80:])
-	}
+	synctest.Test(t, func(t *testing.T) { // so that a slow machine does not count
+		p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
+		w := journal.New(&p, none, silent)
+		w.Write([]byte("first\n"))
+		<-p.entered
+		line := []byte(strings.Repeat("x", 32<<20-10) + "\n") // which leaves room for 18 bytes
+		w.Write(line)
+		w.Write(line)
+		w.Write([]byte("lost with another line\nlost too\n"))
+		w.Write([]byte("lost\n")) // though there is room for it
+		close(p.blocked)
+		<-p.entered // what was held has been taken
+		w.Write([]byte("last\n"))
+		w.Close()
+		if got := p.String(); !strings.HasSuffix(untimed(got), "xx\n"+missing(3)+"last\n") {
+			t.Errorf("it ends with %q", got[len(got)-80:])
+		}
+	})
 }
 
 // missing is the line of the log that says so, without its time.
@@ -176,7 +177,7 @@ func untimed(text string) string {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	w := journal.New(&place{err: errors.New("keep nothing")}, none, silent)
+	w := journal.New(io.Discard, none, silent)
 	line := []byte(strings.Repeat("x", 100) + "\n")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -14,7 +14,8 @@ func TestValuesLookAlike(t *testing.T) {
 	values := []string{
 		"word", "", "two words", "a=b", `say "x"`, "Jürgen", "zwölf Äpfel", "漢字", "a\u00a0b", "\u2028", "bell\a", "😀", "{}[]~!", "\xff", "tab\t",
 	}
-	for i := range 0x7f { // every character of ASCII but DEL, by itself and after what decides otherwise by itself
+	// Every character of ASCII but DEL, alone and after one that may decide otherwise.
+	for i := range 0x7f {
 		b := string(rune(i))
 		values = append(values, b, "x"+b+"y", "é"+b, "x "+b, "x="+b, `x\`+b)
 	}
