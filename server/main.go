@@ -144,7 +144,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		defer file.Close()
 		logged, shown, where = file, stdout, opt.log
 	}
-	folder, err := files.Open(opt.files)
+	folder, err := files.Open(opt.files, guard)
 	if err != nil {
 		return 1, fmt.Errorf("%w: choose another with -files", err)
 	}

@@ -24,7 +24,7 @@ func TestAppendWhatNoLineCanHold(t *testing.T) {
 		{wire.Message{Verb: wire.Said, Name: b("a b"), Text: b("c d")}, "SAID 0 0 a_b c d"},
 		{wire.Message{Verb: wire.Sending, Version: b("v 1"), Name: b("a b")}, "SENDING 0 0 v_1 a b"},
 		{wire.Message{Verb: wire.File, Name: b("a\nb\x7f\u0085c")}, "FILE 0 0 a_b__c"},
-		{wire.Message{Verb: wire.Notice, Text: b("caf\xe9")}, "NOTICE caf?"},
+		{wire.Message{Verb: wire.Notice, Text: b("caf\xe9")}, "NOTICE caf_"},
 		{wire.Message{Verb: wire.Bye, Text: b(long)}, "BYE " + long[:wire.MaxServerLine-6]}, // 8187 bytes would cut an é
 		{wire.Message{Verb: wire.Refused, Code: b(long), Text: b("x")}, "REFUSED 0 " + long[:256] + " x"},
 	}

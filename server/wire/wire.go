@@ -31,7 +31,7 @@
 //	TELL <name> <text>                  unicast: to one
 //	WHO                                 who is here
 //	FILES                               open the shared folder and list it
-//	GET <offset> <version> <file name>  download from offset; version is - or what an earlier SENDING gave
+//	GET <offset> <version> <file name>  download from offset; version says what the client has, see The stream
 //	STOP                                stop the download in progress and those that wait behind it
 //	PING <seq>                          alive, and everything up to seq has arrived
 //	QUIT                                leave
@@ -49,7 +49,7 @@
 //	USERS <count>                       the answer to WHO, followed by count lines, at most [MaxUsers]:
 //	USER <name>
 //	FILES <count> <text>                access granted, text says so; followed by count lines, at most [MaxFiles]:
-//	FILE <size> <ms> <file name>
+//	FILE <size> <ms> <file name>        ms is when the file was written, 0 also for a time before 1970
 //	SENDING <size> <offset> <version> <file name>   a download begins: the file has size bytes, DATA starts at offset
 //	DATA <n>                            n raw bytes follow the line; other lines may come between pieces
 //	SENT <sha256> <size> <file name>    it is whole; this is the digest of the whole file, in lower case hex
@@ -68,9 +68,19 @@
 // ERROR - moved only the connection. A RESUME may reach the server late, when its client has long come back over another
 // connection: so a client that is told moved and did not expect it says RESUME again.
 //
-// A file's version is a word of at most 60 bytes. SENDING may start at another offset than was asked: at 0 when the file
-// is no longer the version that the client had. GETs are served one after the other. A download that fails ends with
-// ERROR GET, one that was stopped with ERROR GET stopped, in the place of SENT.
+// A file's version is the word <ms>-<32 hex>, of at most 60 bytes: when the file was written, and digits that
+// change with the content, and at times without. The version of a GET is one of
+//
+//   - "-", for whatever the file is now
+//   - a version that an earlier SENDING gave
+//   - sha256: and the SHA-256 of the first offset bytes, which the client has, in base64url without padding, as
+//     43 characters
+//
+// SENDING starts at the offset that was asked for if the file has so many bytes and is that version, or
+// begins with bytes of that digest; otherwise at 0. A file that only grows while it is sent is sent in the
+// size that SENDING gave. GETs are served one after the other. A download that fails ends with ERROR GET, one
+// that was stopped with ERROR GET stopped, in the place of SENT. The answers to FILES and GET come when the
+// disk has them, so those to later lines may come before.
 //
 // # Errors
 //
@@ -349,7 +359,7 @@ func (m *Message) AppendServer(b []byte) []byte {
 	from := len(b)
 	b = m.append(serverLayouts[m.Verb], b)
 	if len(b)-from > MaxServerLine {
-		b = append(cut(b[:from+MaxServerLine-1]), '\n')
+		b = append(whole(b[:from+MaxServerLine-1]), '\n')
 	}
 	return b
 }
@@ -380,56 +390,41 @@ func appendWord(b, word []byte, last bool) []byte {
 	switch {
 	case len(word) == 0:
 		return append(b, '-')
-	case fits(word) && (last || len(word) <= most && bytes.IndexByte(word, ' ') < 0):
+	case CheckText(word) == nil && (last || len(word) <= most && bytes.IndexByte(word, ' ') < 0):
 		return append(b, word...)
 	}
 	if !last && len(word) > most {
-		word = cut(word[:most])
+		word = whole(word[:most])
 	}
 	return append(b, strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError:
-			return '?'
-		case r == ' ' && !last:
-			return '_'
-		case unicode.IsControl(r):
+		if r == utf8.RuneError || r == ' ' && !last || unicode.IsControl(r) {
 			return '_'
 		}
 		return r
 	}, string(word))...)
 }
 
-// fits reports whether CheckText takes word. Most words are ASCII, which takes a third of the time to tell.
-func fits(word []byte) bool {
-	for _, c := range word {
-		if c-' ' > '~'-' ' {
-			return CheckText(word) == nil
-		}
-	}
-	return true
-}
-
-// cut returns b without a character at its end that is not whole.
-func cut(b []byte) []byte {
-	for i := 1; i < utf8.UTFMax && i < len(b); i++ {
-		if c := b[len(b)-i]; utf8.RuneStart(c) {
-			if !utf8.FullRune(b[len(b)-i:]) {
-				return b[:len(b)-i]
-			}
+// whole returns b without a character at its end that was cut.
+func whole(b []byte) []byte {
+	for range utf8.UTFMax - 1 {
+		if r, n := utf8.DecodeLastRune(b); r != utf8.RuneError || n != 1 {
 			break
 		}
+		b = b[:len(b)-1]
 	}
 	return b
 }
 
 // CheckText returns a *ProtocolError when text is not UTF-8 or has control characters, and nil otherwise.
 func CheckText(text []byte) error {
+	ascii := true
 	for i, c := range text {
+		ascii = ascii && c < utf8.RuneSelf
 		if c < ' ' || c >= 0x7f && (c == 0x7f || c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0) {
 			return Errorf("-", CodeText, "a control character at byte %d of the line", i+1)
 		}
 	}
-	if !utf8.Valid(text) {
+	if !ascii && !utf8.Valid(text) {
 		return Errorf("-", CodeText, "a line that is not UTF-8")
 	}
 	return nil

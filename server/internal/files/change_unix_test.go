@@ -3,6 +3,7 @@
 package files_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,7 +17,8 @@ import (
 	"parley/server/internal/files"
 )
 
-// A file that changes while it is sent is not passed off as whole, and the lines stay lines.
+// A file that changes while it is sent is not passed off as whole, and the lines stay lines. One that only
+// grows, or whose content stays, is sent as it was announced.
 func TestFileThatChangesWhileSent(t *testing.T) {
 	const size = 1 << 20
 	content := random(size)
@@ -30,8 +32,15 @@ func TestFileThatChangesWhileSent(t *testing.T) {
 		{"emptied", func(path string) error { return os.Truncate(path, 0) }, changed},
 		{"shorter", func(path string) error { return os.Truncate(path, size/2+5) }, changed},
 		{"by a byte", func(path string) error { return os.Truncate(path, size-1) }, changed},
-		{"longer", func(path string) error { return os.Truncate(path, size+1) }, changed},
-		{"touched", func(path string) error { return os.Chtimes(path, written, written.Add(time.Second)) }, changed},
+		{"longer", func(path string) error { return os.Truncate(path, size+1) }, sent("f", content)},
+		{"longer, and another", func(path string) error {
+			return os.WriteFile(path, []byte("x"+content), 0o644)
+		}, changed},
+		{"touched", func(path string) error {
+			return os.Chtimes(path, written, written.Add(time.Second))
+		}, sent("f", content)},
+		{"closed", func(path string) error { return os.Chmod(path, 0o600) }, sent("f", content)},
+		{"linked", func(path string) error { return os.Link(path, path+".too") }, sent("f", content)},
 		{"removed", os.Remove, sent("f", content)},
 		{"replaced", func(path string) error { return os.Rename(path+".new", path) }, sent("f", content)},
 	}
@@ -47,7 +56,7 @@ func TestFileThatChangesWhileSent(t *testing.T) {
 				fetch(t, folder, "f", 0, "-")
 			}
 			server, client := tcp(t)
-			tr := folder.Send("f", 0, "-", quiet)
+			tr := send(folder, "f", 0, "-", quiet)
 			got := make(chan download)
 			go func() { got <- understand(t, client) }()
 			for range after {
@@ -93,7 +102,7 @@ func ctime(t testing.TB, dir, name string) time.Time {
 func digest(t testing.TB, folder *files.Folder, offset int64, content string) (hashed int64) {
 	t.Helper()
 	var nc sink
-	tr := folder.Send("f", offset, "-", quiet)
+	tr := send(folder, "f", offset, "-", quiet)
 	carry(t, tr, &nc)
 	if got := understand(t, &nc.Buffer); got.last != sent("f", content) || got.data != content[got.offset:] {
 		t.Errorf("%d bytes from %d on, and %q, want %q", len(got.data), got.offset, got.last, sent("f", content))
@@ -149,8 +158,8 @@ func TestDigestOfNewFileIsNotRemembered(t *testing.T) {
 	digest(t, folder, 0, "another")
 }
 
-// When a file is overwritten while it is sent, by what is as large and as old, then a digest that was known is not sent,
-// and what was read meanwhile is not remembered.
+// When a file is overwritten while it is sent, by what is as large and as old, then it is not passed off as
+// whole, and what was read meanwhile is not remembered.
 func TestFileOverwrittenWhileSent(t *testing.T) {
 	const size = 1 << 20
 	one, two := random(size), random(size + 1)[1:]
@@ -164,7 +173,7 @@ func TestFileOverwrittenWhileSent(t *testing.T) {
 				digest(t, folder, 0, one)
 			}
 			var nc sink
-			tr := folder.Send("f", 0, "-", quiet)
+			tr := send(folder, "f", 0, "-", quiet)
 			for range after {
 				if err := tr.Piece(&nc); err != nil {
 					t.Fatal(err)
@@ -173,8 +182,8 @@ func TestFileOverwrittenWhileSent(t *testing.T) {
 			overwrite(t, dir, "f", two)
 			carry(t, tr, &nc)
 			got := understand(t, &nc.Buffer)
-			if want := sent("f", two); known && got.last != want {
-				t.Errorf("after %d pieces: %q, want %q", after, got.last, want)
+			if got.last != "ERROR GET changed f changed while it was sent: get it again" && got.data != two {
+				t.Errorf("after %d pieces: %q, and not the new content", after, got.last)
 			}
 			digest(t, folder, 0, two)
 		}
@@ -212,5 +221,52 @@ func link(t testing.TB, dir, name, target string) {
 	t.Helper()
 	if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// When another folder takes the place of the shared one, that is what is shared; a download that goes on is
+// not disturbed.
+func TestFolderThatIsReplaced(t *testing.T) {
+	content := random(1 << 20)
+	replacements := map[string]func(top, dir string) error{
+		"moved": func(top, dir string) error {
+			return errors.Join(os.Rename(dir, filepath.Join(top, "old")), os.Rename(filepath.Join(top, "new"), dir))
+		},
+		"linked": func(top, dir string) error {
+			next := filepath.Join(top, "next")
+			away := os.Rename(dir, filepath.Join(top, "old"))
+			return errors.Join(away, os.Symlink("new", next), os.Rename(next, dir))
+		},
+	}
+	for name, replace := range replacements {
+		top := t.TempDir()
+		dir := filepath.Join(top, "shared")
+		put(t, dir, "f", content)
+		put(t, dir, "gone", "x")
+		put(t, top, "new/f", "other")
+		folder := open(t, dir)
+		folder.SetClock(later)
+		fetch(t, folder, "f", 0, "-")
+		var nc sink
+		tr := send(folder, "f", 0, "-", quiet)
+		if err := tr.Piece(&nc); err != nil {
+			t.Fatal(err)
+		}
+		if err := replace(top, dir); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"f 5 1700000000123"}, listed(t, folder)); diff != "" {
+			t.Errorf("%s: list (-want +got):\n%s", name, diff)
+		}
+		if got := fetch(t, folder, "f", 0, "-"); got.last != sent("f", "other") {
+			t.Errorf("%s: %q of the new file", name, got.last)
+		}
+		if got := fetch(t, folder, "gone", 0, "-"); !strings.HasPrefix(got.last, "ERROR GET no-file") {
+			t.Errorf("%s: %q of a file that went", name, got.last)
+		}
+		carry(t, tr, &nc)
+		if got := understand(t, &nc.Buffer); got.last != sent("f", content) || got.data != content {
+			t.Errorf("%s: %q of the download that went on", name, got.last)
+		}
 	}
 }

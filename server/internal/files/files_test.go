@@ -30,10 +30,10 @@ func put(t testing.TB, dir, name, content string) {
 // open shares dir until the test ends.
 func open(t testing.TB, dir string) *files.Folder {
 	t.Helper()
-	folder, err := files.Open(dir)
+	folder, err := files.Open(dir, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { folder.Close() })
+	t.Cleanup(folder.Close)
 	return folder
 }

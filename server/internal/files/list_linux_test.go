@@ -22,7 +22,7 @@ func TestOpen(t *testing.T) {
 	put(t, dir, "file", "x")
 	for _, path := range []string{filepath.Join(dir, "file"), filepath.Join(dir, "file", "below")} {
 		want := fmt.Sprintf("cannot create the shared folder %s: not a directory", path)
-		if _, err := files.Open(path); err == nil || err.Error() != want {
+		if _, err := files.Open(path, func() {}); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
@@ -66,6 +66,17 @@ func TestList(t *testing.T) {
 	folder := open(t, dir)
 	if diff := cmp.Diff(want, listed(t, folder)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	list, err := folder.List(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The names that no line can hold, and the links but for those to b.txt and to a folder inside.
+	if got, want := list.String(), "8 files, 10 more cannot be offered"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := list.Example, `"c1 \u0085": the name holds control characters`; got != want {
+		t.Errorf("the example is %s, want %s", got, want)
 	}
 	put(t, dir, "new", "x")
 	if err := os.Remove(filepath.Join(dir, "b.txt")); err != nil {
@@ -111,11 +122,11 @@ func TestLongNames(t *testing.T) {
 		}
 	}
 	longest := 0
-	list, err := open(t, dir).List()
+	list, err := open(t, dir).List(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range list {
+	for _, m := range list.Files {
 		longest = max(longest, len(m.Name))
 		get := wire.Message{Verb: wire.Get, Offset: 1<<63 - 1, Version: []byte("17979cfe362a0000-7fffffffffffffff"), Name: m.Name}
 		if n := len(get.AppendClient(nil)); n > wire.MaxLine {
@@ -137,9 +148,22 @@ func TestListIsBounded(t *testing.T) {
 		}
 		f.Close()
 	}
-	if n := len(listed(t, open(t, dir))); n != most {
-		t.Errorf("%d files are listed, want %d", n, most)
+	folder := open(t, dir)
+	check := func(wantText string) {
+		t.Helper()
+		list, err := folder.List(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(list.Files); n != most || list.String() != wantText {
+			t.Errorf("%d files are listed, %q, want %d, %q", n, list, most, wantText)
+		}
 	}
+	check("10000 files, here the list is cut: others can be had by name")
+	if err := os.Remove(filepath.Join(dir, "00007")); err != nil {
+		t.Fatal(err)
+	}
+	check("10000 files")
 }
 
 func TestListOfFolderThatWent(t *testing.T) {
@@ -149,7 +173,7 @@ func TestListOfFolderThatWent(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "the shared folder cannot be read: no such file or directory" // without where it was
-	if _, err := folder.List(); err == nil || err.Error() != want {
+	if _, err := folder.List(nil); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -28,22 +28,22 @@ func TestDownloadsAreLogged(t *testing.T) {
 	}{
 		{"whole", "level=INFO msg=\"download begun\" file=f size=100000 offset=0\n" +
 			"level=INFO msg=\"download ended\" file=f bytes=100000 how=complete\n", func() {
-			carry(t, folder.Send("f", 0, "-", log), &sink{})
+			carry(t, send(folder, "f", 0, "-", log), &sink{})
 		}},
 		{"from an offset", "level=INFO msg=\"download begun\" file=f size=100000 offset=99990\n" +
 			"level=INFO msg=\"download ended\" file=f bytes=10 how=complete\n", func() {
-			carry(t, folder.Send("f", 99_990, "-", log), &sink{})
+			carry(t, send(folder, "f", 99_990, "-", log), &sink{})
 		}},
 		{"no file", "level=INFO msg=\"download ended\" file=g bytes=0 how=no-file\n", func() {
-			carry(t, folder.Send("g", 0, "-", log), &sink{})
+			carry(t, send(folder, "g", 0, "-", log), &sink{})
 		}},
 		{"stopped", "level=INFO msg=\"download ended\" file=f bytes=0 how=stopped\n", func() {
-			tr := folder.Send("f", 0, "-", log)
+			tr := send(folder, "f", 0, "-", log)
 			tr.Stop()
 			carry(t, tr, &sink{})
 		}},
 		{"never begun", "level=INFO msg=\"download ended\" file=f bytes=0 how=\"connection ended\"\n", func() {
-			folder.Send("f", 0, "-", log).Close()
+			send(folder, "f", 0, "-", log).Close()
 		}},
 		{"cut off", "level=INFO msg=\"download begun\" file=f size=100000 offset=0\n" +
 			"level=INFO msg=\"download ended\" file=f bytes=65536 how=\"connection ended\"\n", func() {
@@ -52,7 +52,7 @@ func TestDownloadsAreLogged(t *testing.T) {
 				io.CopyN(io.Discard, client, 70_000) // into the second piece
 				client.Close()
 			}()
-			tr := folder.Send("f", 0, "-", log)
+			tr := send(folder, "f", 0, "-", log)
 			for tr.Piece(server) == nil {
 			}
 			tr.Close()

@@ -54,15 +54,18 @@ func TestUnreadable(t *testing.T) {
 	}
 	defer os.Chmod(filepath.Join(dir, "closed"), 0o755)
 	if os.Geteuid() == 0 { // root may read everything, so look as nobody does
-		runtime.LockOSThread() // until the test ends, and the thread with it
-		if err := unix.Setfsuid(65534); err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Setfsuid(0)
+		folder.SetDisk(func() {
+			runtime.LockOSThread() // until the goroutine ends, and the thread with it
+			unix.Setfsuid(65534)
+		})
 	}
 	got := listed(t, folder)
-	if diff := cmp.Diff([]string{"a 1 1700000000123", "z 1 1700000000123"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"a 1 1700000000123"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	list, err := folder.List(nil)
+	if want := "1 file, 2 more cannot be offered"; err != nil || list.String() != want {
+		t.Errorf("%q, %v, want %q", list, err, want)
 	}
 	for _, name := range []string{"closed/b", "z"} {
 		got := fetch(t, folder, name, 0, "-")
@@ -90,12 +93,12 @@ func TestNoFileStaysOpen(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would close what was forgotten
 	before := files()
 	for range 50 {
-		carry(t, folder.Send("f", 0, "-", quiet), &sink{})
-		tr := folder.Send("f", 0, "-", quiet)
+		carry(t, send(folder, "f", 0, "-", quiet), &sink{})
+		tr := send(folder, "f", 0, "-", quiet)
 		tr.Piece(&sink{})
 		tr.Stop()
 		carry(t, tr, &sink{})
-		tr = folder.Send("f", 0, "-", quiet)
+		tr = send(folder, "f", 0, "-", quiet)
 		tr.Piece(&sink{})
 		tr.Close()
 		fetch(t, folder, "none", 0, "-")
@@ -130,7 +133,7 @@ func TestLittleIsAhead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	carry(t, folder.Send("small", 0, "-", quiet), server)
+	carry(t, send(folder, "small", 0, "-", quiet), server)
 	raw, _ := server.(*net.TCPConn).SyscallConn()
 	raw.Control(func(fd uintptr) {
 		if most, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); most != 0 || err != nil {
@@ -138,7 +141,7 @@ func TestLittleIsAhead(t *testing.T) {
 		}
 	})
 	server.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)) // until then nobody reads
-	tr := folder.Send("large", 0, "-", quiet)
+	tr := send(folder, "large", 0, "-", quiet)
 	for err == nil {
 		err = tr.Piece(server)
 	}
@@ -155,12 +158,12 @@ func TestLittleIsAhead(t *testing.T) {
 // listed returns the list as text: name, size, time.
 func listed(t testing.TB, folder *files.Folder) []string {
 	t.Helper()
-	list, err := folder.List()
+	list, err := folder.List(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := []string{}
-	for _, m := range list {
+	for _, m := range list.Files {
 		if m.Verb != wire.File {
 			t.Errorf("%s in a list", m.Verb)
 		}

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"parley/server/internal/files"
+	"parley/server/internal/room"
 	"parley/server/wire"
 )
 
@@ -66,19 +68,57 @@ func understand(t testing.TB, src io.Reader) (d download) {
 }
 
 // carry sends all pieces of a transfer to nc and closes both. It returns the number of pieces.
-func carry(t testing.TB, tr *files.Transfer, nc net.Conn) (pieces int) {
+func carry(t testing.TB, tr *sender, nc net.Conn) (pieces int) {
 	for {
+		err := tr.Piece(nc)
 		pieces++
-		if err := tr.Piece(nc); err == io.EOF {
+		if err == io.EOF {
 			tr.Close()
 			return pieces
-		} else if err != nil {
+		}
+		if err != nil {
 			t.Errorf("piece %d: %v", pieces, err)
 			tr.Close()
 			return pieces
 		}
 	}
 }
+
+// A sender is a download whose pieces are waited for.
+type sender struct {
+	*files.Transfer
+	ready chan struct{} // holds an element when there may be a piece
+}
+
+// send returns a download by a user of its own.
+func send(folder *files.Folder, name string, offset int64, version string, log *slog.Logger) *sender {
+	return sendTo(fmt.Sprint("user", users.Add(1)), folder, name, offset, version, log)
+}
+
+func sendTo(
+	user string, folder *files.Folder, name string, at int64, version string, log *slog.Logger,
+) *sender {
+	r := files.Request{Name: name, Offset: at, Version: version, User: user, Log: log, Failed: func() {}}
+	return &sender{folder.Send(r), make(chan struct{}, 1)}
+}
+
+func (s *sender) Piece(nc net.Conn) error {
+	for {
+		err := s.Transfer.Piece(nc, func() {
+			select {
+			case s.ready <- struct{}{}:
+			default:
+			}
+		})
+		if err != room.ErrWait {
+			return err
+		}
+		<-s.ready
+	}
+}
+
+// users counts those that send made up.
+var users atomic.Int64
 
 // later is a time at which what the test wrote is no longer new.
 func later() time.Time { return time.Now().Add(time.Hour) }
@@ -89,7 +129,7 @@ var quiet = slog.New(slog.DiscardHandler)
 func fetch(t testing.TB, folder *files.Folder, name string, offset int64, version string) download {
 	t.Helper()
 	var nc sink
-	carry(t, folder.Send(name, offset, version, quiet), &nc)
+	carry(t, send(folder, name, offset, version, quiet), &nc)
 	return understand(t, &nc.Buffer)
 }
 
@@ -122,7 +162,7 @@ func TestTransfer(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				carry(t, folder.Send(name, 0, "-", quiet), server)
+				carry(t, send(folder, name, 0, "-", quiet), server)
 				server.Close()
 			}()
 			client.SetReadDeadline(time.Now().Add(time.Minute))
@@ -199,7 +239,7 @@ func TestTransferThatIsStopped(t *testing.T) {
 	put(t, dir, "f", random(1<<20))
 	for _, after := range []int{0, 1, 2} {
 		var nc sink
-		tr := open(t, dir).Send("f", 0, "-", quiet)
+		tr := send(open(t, dir), "f", 0, "-", quiet)
 		for range after {
 			if err := tr.Piece(&nc); err != nil {
 				t.Fatal(err)

@@ -245,7 +245,7 @@ type fakeTransfer struct {
 	closed  int
 }
 
-func (f *fakeTransfer) Piece(nc net.Conn) error {
+func (f *fakeTransfer) Piece(nc net.Conn, _ func()) error {
 	f.mu.Lock()
 	stopped := f.stopped
 	f.mu.Unlock()

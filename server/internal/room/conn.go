@@ -20,11 +20,15 @@ const (
 // ErrEnded tells that a connection no longer speaks for a session. Nothing was done.
 var ErrEnded = errors.New("the connection has ended")
 
+// ErrWait tells that a transfer has nothing to write yet.
+var ErrWait = errors.New("nothing to write yet")
+
 // A Transfer is something large that goes to one connection between the lines of its stream.
 type Transfer interface {
-	// Piece writes the next part, with its lines, and returns io.EOF after the last. Any other error breaks the
-	// connection. It should take a fraction of a second, because the stream waits for it.
-	Piece(nc net.Conn) error
+	// Piece writes the next part, with its lines, and returns io.EOF after the last. It returns ErrWait when
+	// there is none yet, and wake is called when there is. Any other error breaks the connection. It should take
+	// a fraction of a second, because the stream waits for it.
+	Piece(nc net.Conn, wake func()) error
 	// Stop lets it end at the next Piece. It is called from any goroutine and does not block.
 	Stop()
 	// Close is called once, after the last Piece or when the connection ends before it.
@@ -49,6 +53,7 @@ type Conn struct {
 	limit     uint64   // position in the log where the stream ends
 	place     place
 	transfers []Transfer
+	piece     bool // the first transfer may have something to write
 	ending    bool // the stream goes up to limit, then come the final lines
 	endBy     time.Time
 	final     []byte
@@ -182,7 +187,7 @@ func (c *Conn) Send(t Transfer, most int) error {
 	err := c.do(func(r *Room, _ *Session) {
 		if busy = len(c.transfers) > most; !busy {
 			c.transfers = append(c.transfers, t)
-			r.queue.ready(c)
+			c.pieceLocked()
 		}
 	})
 	if busy {
@@ -198,8 +203,26 @@ func (c *Conn) Stop() (any bool) {
 			t.Stop()
 			any = true
 		}
+		c.pieceLocked()
 	})
 	return any
+}
+
+// wake has the first transfer go on.
+func (c *Conn) wake() {
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	c.pieceLocked()
+}
+
+func (c *Conn) pieceLocked() {
+	c.piece = true
+	c.room.queue.ready(c)
+}
+
+// sendsLocked reports whether there is something to do for the transfers.
+func (c *Conn) sendsLocked() bool {
+	return len(c.transfers) > 0 && (c.piece || c.ending || c.broken)
 }
 
 // Quit ends the session in an orderly way.

@@ -103,7 +103,7 @@ func (r *Room) land(flights []flight) {
 		f := &flights[i]
 		c := f.conn
 		c.broken = c.broken || f.err != nil
-		if len(c.transfers) > 0 || len(f.rest) > 0 && !c.broken {
+		if c.sendsLocked() || len(f.rest) > 0 && !c.broken {
 			rest := append([][]byte(nil), f.rest...)
 			c.slowLocked()
 			go c.drain(rest)
@@ -155,24 +155,21 @@ func (c *Conn) slowLocked() {
 }
 
 // drain writes bufs and then all that is to be sent to a connection that would block, and its transfers between the lines
-// of the stream, until there is nothing left to do. Room.Close waits for it.
+// of the stream, until there is nothing left to do, or the transfer waits. Room.Close waits for it.
 func (c *Conn) drain(bufs [][]byte) {
 	defer c.room.cfg.Guard()
 	var t Transfer
+	wake := c.wake
 	for more := true; more; {
 		err := c.write(bufs)
-		sent := false
 		if t != nil && err == nil {
 			c.room.giveWay()
-			err = t.Piece(c.nc)
-			sent = errors.Is(err, io.EOF)
-		}
-		if sent {
-			t.Close()
-			err = nil
+			if err = t.Piece(c.nc, wake); err == io.EOF {
+				t.Close()
+			}
 		}
 		var dropped []Transfer
-		bufs, t, dropped, more = c.onward(bufs[:0], sent, err)
+		bufs, t, dropped, more = c.onward(bufs[:0], err)
 		for _, t := range dropped {
 			t.Close()
 		}
@@ -213,22 +210,29 @@ func (c *Conn) write(bufs net.Buffers) error {
 	}
 }
 
-// onward returns what drain is to write next, the transfer to go on with, and those that are to be closed instead. When
-// there is nothing of all that, the connection is in the queue again, or done, and more is false.
-func (c *Conn) onward(bufs [][]byte, sent bool, err error) (_ [][]byte, t Transfer, dropped []Transfer, more bool) {
+// onward returns what drain is to write next, the transfer to go on with, and those that are to be closed
+// instead. When there is nothing of all that, the connection is in the queue again, or done, and more is
+// false. err is how writing ended, or what the transfer returned.
+func (c *Conn) onward(bufs [][]byte, err error) (_ [][]byte, t Transfer, dropped []Transfer, more bool) {
 	c.room.mu.Lock()
 	defer c.room.mu.Unlock()
-	if sent {
-		c.transfers = c.transfers[1:]
+	switch err {
+	case nil:
+		c.piece = true
+	case io.EOF:
+		c.transfers, c.piece = c.transfers[1:], true
+	case ErrWait: // until wake is called, or was meanwhile
+	default:
+		c.broken = true
 	}
-	if c.broken = c.broken || err != nil; c.broken || c.ending {
+	if c.broken || c.ending {
 		dropped, c.transfers = c.transfers, nil
 	}
 	if !c.broken {
 		bufs = c.collectLocked(bufs)
 	}
-	if len(c.transfers) > 0 {
-		t = c.transfers[0]
+	if c.sendsLocked() {
+		t, c.piece = c.transfers[0], false
 	}
 	if len(bufs) > 0 || t != nil || len(dropped) > 0 {
 		c.slowLocked()

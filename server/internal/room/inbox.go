@@ -128,7 +128,7 @@ func (b *inbox) drop() {
 
 // pendingLocked reports whether there is something to do for the connection.
 func (c *Conn) pendingLocked() bool {
-	return c.broken || c.ending && !c.last || len(c.transfers) > 0 ||
+	return c.broken || c.ending && !c.last || c.sendsLocked() ||
 		c.session != nil && (c.at.pos() < min(c.limit, c.room.urgent) || c.session.inbox.peek() != nil)
 }
 

@@ -38,7 +38,7 @@ func FuzzSession(f *testing.F) {
 	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("hello\nBYE now\n"), 0o644); err != nil {
 		f.Fatal(err)
 	}
-	folder, err := files.Open(dir)
+	folder, err := files.Open(dir, func() {})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,6 +23,8 @@ const (
 	helloTime   = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
 	helloTries  = 3                // lines that may fail before
 	maxGets     = 100              // downloads that wait behind the one in progress
+	maxLists    = 100              // FILES lines that are not answered yet, when the folder is slow
+	quitTime    = time.Second      // how long QUIT waits for the answer to FILES
 	maxPosts    = 64               // messages that are sent together, when they came together
 	replyBatch  = 256              // lines of a long answer that are made before looking whether they are taken
 	readBuffer  = wire.MaxLine     // bytes read at a time
@@ -42,6 +45,7 @@ type Server struct {
 	Quiet  time.Duration // silence after which a client rests, where the system can have it wait without a goroutine
 	Rate   float64       // lines a second that a session may send in the long run; 0 is any number
 
+	skipped atomic.Int64 // files that cannot be offered, as the operator knows
 	lobby   lobby
 	watcher *watcher // nil before Watch, and where there is none
 }
@@ -110,6 +114,9 @@ type client struct {
 	rate    *rate.Limiter
 	posts   []room.Post // messages that were read and are not sent yet
 	entries []byte      // lines for the log; reused
+
+	lists    atomic.Int32  // FILES lines that are not answered yet
+	answered chan struct{} // closed when there are none; nil before the first
 }
 
 // Serve serves a connection and closes it when it ends, at once or, when its client is one to rest, later.
@@ -156,6 +163,9 @@ func (c *client) run() {
 		io.Copy(io.Discard, &c.src)
 	}
 	<-c.conn.Done()
+	if c.answered != nil {
+		<-c.answered
+	}
 }
 
 // A source reads from a connection with a deadline.

@@ -60,7 +60,7 @@ func start(t testing.TB, change func(*serve.Server)) *server {
 	if err := os.WriteFile(filepath.Join(s.folder, "a.txt"), []byte("hello"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	folder, err := files.Open(s.folder)
+	folder, err := files.Open(s.folder, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/wire"
 )
@@ -29,13 +30,14 @@ func (c *client) talk() (reason string, rests bool) {
 
 // handle carries out a line, or what kept it from being read. It reports whether the session or the connection has ended.
 func (c *client) handle(line []byte, err error) (reason string, ended bool) {
-	c.wait()
-	if err == nil && c.writingEnded() { // no answer to what comes now can be sent: its sender will resume
-		err = cmp.Or(c.conn.Reply(), io.EOF)
-	}
 	var m wire.Message
-	if err == nil {
+	read := err == nil
+	if read {
 		m, err = wire.ParseClient(line)
+	}
+	c.wait(err == nil && m.Verb == wire.Get)
+	if read && c.writingEnded() { // no answer to what comes now can be sent: its sender will resume
+		err = cmp.Or(c.conn.Reply(), io.EOF)
 	}
 	message := err == nil && (m.Verb == wire.Say || m.Verb == wire.Tell)
 	if message {
@@ -78,10 +80,18 @@ func (c *client) writingEnded() bool {
 	}
 }
 
-// wait makes a session that sends too fast, or does not read the answers, wait: its lines stay in the network until then.
-func (c *client) wait() {
+// wait makes a session that sends too fast, or does not read the answers, wait: its lines stay in the network
+// until then. What is free only waits for the lines before it: a GET is, because those that come together
+// wait for each other.
+func (c *client) wait(free bool) {
 	if c.rate != nil {
-		if d := c.rate.Reserve().Delay(); d > 0 {
+		now := time.Now()
+		r := c.rate.ReserveN(now, 1)
+		d := r.DelayFrom(now)
+		if free {
+			r.CancelAt(now)
+		}
+		if d > 0 {
 			c.post() // an error comes again with the next line
 			select {
 			case <-time.After(d):
@@ -90,6 +100,23 @@ func (c *client) wait() {
 		}
 	}
 	c.conn.Wait()
+}
+
+func (c *client) get(m *wire.Message) error {
+	request := files.Request{Name: string(m.Name), Offset: int64(m.Offset), Version: string(m.Version),
+		User: c.conn.Name(), Log: c.log(), Failed: c.charge}
+	err := c.conn.Send(c.Folder.Send(request), maxGets)
+	if err != nil {
+		c.charge()
+	}
+	return err
+}
+
+// charge counts a GET that failed as a line.
+func (c *client) charge() {
+	if c.rate != nil {
+		c.rate.Reserve()
+	}
 }
 
 // carryOut does what a line says that is no message. Its error is a *wire.ProtocolError or room.ErrEnded.
@@ -103,9 +130,9 @@ func (c *client) carryOut(m *wire.Message) error {
 		}
 		c.reply(answer)
 	case wire.Files:
-		return c.list()
+		return c.files()
 	case wire.Get:
-		return c.conn.Send(c.Folder.Send(string(m.Name), int64(m.Offset), string(m.Version), c.log()), maxGets)
+		return c.get(m)
 	case wire.Stop:
 		if !c.conn.Stop() {
 			return wire.Errorf(wire.Stop, wire.CodeNoDownload, "no download is in progress")
@@ -115,6 +142,12 @@ func (c *client) carryOut(m *wire.Message) error {
 		c.conn.Reply(wire.Message{Verb: wire.Pong})
 		c.src.patience = 0 // a heartbeat: nothing more comes soon
 	case wire.Quit:
+		if c.lists.Load() > 0 { // what was asked for before comes first, unless the folder does not answer
+			select {
+			case <-c.answered:
+			case <-time.After(quitTime):
+			}
+		}
 		c.conn.Quit()
 		return room.ErrEnded
 	default: // HELLO and RESUME
@@ -144,22 +177,53 @@ func (c *client) reply(answer []wire.Message) {
 	}
 }
 
-func (c *client) list() error {
-	list, err := c.Folder.List()
-	if err != nil {
-		c.log().Error("folder not listed", "error", err)
-		return wire.Errorf(wire.Files, wire.CodeFileFailed, "%v", err)
+// files answers FILES. The folder may take its time, so another goroutine waits for it.
+func (c *client) files() error {
+	switch n := c.lists.Add(1); {
+	case n > maxLists:
+		c.lists.Add(-1)
+		return wire.Errorf(wire.Files, wire.CodeBusy, "%d lists wait already", maxLists)
+	case n == 1:
+		answered := make(chan struct{})
+		c.answered = answered
+		go func() {
+			defer c.Guard()
+			defer close(answered)
+			for more := true; more; more = c.lists.Add(-1) > 0 {
+				c.list()
+			}
+		}()
 	}
-	c.log().Info("folder listed", "files", len(list))
-	plural, more := "s", ""
-	if len(list) == wire.MaxFiles {
-		more = ", and others that are not listed"
-	}
-	if len(list) == 1 {
-		plural = ""
-	}
-	head := wire.Message{Verb: wire.Files, Count: uint64(len(list)),
-		Text: fmt.Appendf(nil, "you may read the shared folder: %d file%s%s", len(list), plural, more)}
-	c.reply(append([]wire.Message{head}, list...))
 	return nil
+}
+
+func (c *client) list() {
+	list, err := c.List(c.conn.Done())
+	var e *wire.ProtocolError
+	if errors.As(err, &e) {
+		c.log().Error("folder not listed", "error", err)
+		c.conn.Reply(e.Message())
+	}
+	if err != nil {
+		return
+	}
+	c.log().Info("folder listed", "files", len(list.Files))
+	head := wire.Message{Verb: wire.Files, Count: uint64(len(list.Files)),
+		Text: fmt.Appendf(nil, "you may read the shared folder: %v", list)}
+	c.reply(append([]wire.Message{head}, list.Files...))
+}
+
+// List returns what the shared folder holds, and shows the operator how many files cannot be offered when
+// that changed.
+func (s *Server) List(stop <-chan struct{}) (files.Listing, error) {
+	list, err := s.Folder.List(stop)
+	if n := int64(list.Skipped); err == nil && s.skipped.Swap(n) != n {
+		s.Log.Warn("files not offered", "count", n, "example", list.Example)
+		if n == 0 {
+			s.Show("in the shared folder, all can be offered")
+		} else {
+			s.Show(fmt.Sprintf("in the shared folder, %d cannot be offered, such as %s", n, list.Example))
+		}
+	}
+	return list, err
 }

@@ -1,0 +1,143 @@
+package files
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"parley/server/wire"
+)
+
+// A Listing is what the folder holds.
+type Listing struct {
+	Files   []wire.Message // a FILE for each regular file, in the order of their names, at most wire.MaxFiles
+	Cut     bool           // there are more files
+	Skipped int            // files and folders that cannot be offered
+	Example string         // the name of one of these, quoted, and why
+}
+
+// String counts the files for a person.
+func (l Listing) String() string {
+	s := fmt.Sprintf("%d files", len(l.Files))
+	if len(l.Files) == 1 {
+		s = "1 file"
+	}
+	if l.Cut {
+		s += ", here the list is cut: others can be had by name"
+	}
+	if l.Skipped > 0 {
+		s += fmt.Sprintf(", %d more cannot be offered", l.Skipped)
+	}
+	return s
+}
+
+// A listing is one look at the folder, for all who wait for it.
+type listing struct {
+	Listing
+	err  error
+	done chan struct{} // closed when the fields before are set
+}
+
+// ErrStopped tells that nobody waits for the disk any more.
+var ErrStopped = errors.New("stopped")
+
+// List returns what the folder holds after the call began. All who ask during one look at the folder share
+// the next one, so a disk that does not answer keeps one goroutine waiting, whoever asks. The error is
+// ErrStopped when stop was closed before, else a *wire.ProtocolError.
+func (f *Folder) List(stop <-chan struct{}) (Listing, error) {
+	f.mu.Lock()
+	l := f.next
+	if l == nil {
+		l = &listing{done: make(chan struct{})}
+		f.next = l
+	}
+	if !f.listing {
+		f.listing = true
+		f.work.Go(f.lists)
+	}
+	f.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.Listing, l.err
+	case <-stop:
+		return Listing{}, ErrStopped
+	}
+}
+
+// lists makes listings until nobody waits for one.
+func (f *Folder) lists() {
+	defer f.guard()
+	for {
+		f.mu.Lock()
+		l := f.next
+		f.next, f.listing = nil, l != nil
+		f.mu.Unlock()
+		if l == nil {
+			return
+		}
+		l.Listing, l.err = f.list()
+		close(l.done)
+	}
+}
+
+func (f *Folder) list() (l Listing, err error) {
+	f.stall()
+	root, err := f.current()
+	if err != nil {
+		return l, unreadable(wire.Files, err)
+	}
+	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil && name == "." {
+			return err
+		}
+		if len(l.Files) == wire.MaxFiles && d.Type().IsRegular() {
+			l.Cut = true
+			return fs.SkipAll
+		}
+		m, err := offer(root, name, d, err)
+		if err != nil {
+			l.Skipped++
+			l.Example = cmp.Or(l.Example, fmt.Sprintf("%.200q: %v", name, cause(err)))
+		} else if m != nil {
+			l.Files = append(l.Files, *m)
+		}
+		return nil
+	})
+	if err != nil {
+		return l, unreadable(wire.Files, err)
+	}
+	return l, nil
+}
+
+// offer returns the FILE for the entry d, or why it cannot be offered; neither for a folder, and for a file
+// that just went. err is why a folder cannot be read.
+func offer(root *os.Root, name string, d fs.DirEntry, err error) (*wire.Message, error) {
+	const everyone = 0o004 // may read it
+	if d.IsDir() || err != nil {
+		return nil, err
+	}
+	info, err := root.Stat(name) // follows links that stay within the folder
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && d.Type()&fs.ModeSymlink == 0:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, nil // a link to a folder, whose files are listed where they are
+	case !info.Mode().IsRegular():
+		return nil, errors.New("not a regular file")
+	}
+	err = checkName(name)
+	if err == nil && info.Mode()&everyone == 0 {
+		var file *os.File
+		if file, err = root.OpenFile(name, os.O_RDONLY|nonblock, 0); err == nil {
+			err = file.Close()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Message{Verb: wire.File, Size: uint64(info.Size()), Time: millis(info), Name: []byte(name)}, nil
+}
