@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -88,10 +89,30 @@ func newApp(opt options, folder *files.Folder, lines, terminal io.Writer, guard 
 // show prints a line for the operator.
 func (a *app) show(line string) { io.WriteString(a.terminal, line+"\n") }
 
+// sharing tells the operator what is shared, or that the folder takes its time, for which the server does not
+// wait.
+func (a *app) sharing() string {
+	const most = 500 * time.Millisecond
+	folder := a.serve.Folder
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	list, err := a.serve.List(ctx.Done())
+	switch {
+	case errors.Is(err, files.ErrStopped):
+		return fmt.Sprintf("sharing %s, whose disk does not answer yet", folder.Path)
+	case err != nil:
+		return fmt.Sprintf("sharing %s: %v", folder.Path, err)
+	case folder.Created:
+		return fmt.Sprintf("sharing %s, which was missing and has been created", folder.Path)
+	}
+	return fmt.Sprintf("sharing %s, %v", folder.Path, list)
+}
+
 // start begins to accept connections and to read what the operator types.
 func (a *app) start(listener net.Listener, stdin io.Reader, stderr io.Writer) {
 	a.listener, a.stopWatch = listener, a.serve.Watch()
 	a.log.Info("listening", "addr", listener.Addr().String())
+	a.show(a.sharing())
 	a.show("listening on " + listener.Addr().String())
 	a.connections.Go(func() {
 		defer a.guard()

@@ -36,8 +36,10 @@ func TestConsole(t *testing.T) {
 	hint := ": use /who, /say TEXT, /kick NAME or /quit\n"
 	p.ended(0, "server: nobody here is called carl: /who shows who is\n"+
 		`server: unknown command "hello"`+hint+`server: unknown command "/who now"`+hint+`server: unknown command "/say"`+hint+`server: unknown command "/quit now"`+hint)
-	want := fmt.Sprintf("listening on %s\nnobody is here\nconnection from %s\nalice has joined\nconnection from %s\nbob has joined\n"+
-		"2 here: alice, bob\nbob has left (kicked)\nshutting down\n", p.addr, alice.nc.LocalAddr(), bob.nc.LocalAddr())
+	want := fmt.Sprintf("sharing %s, which was missing and has been created\nlistening on %s\nnobody is here\n"+
+		"connection from %s\nalice has joined\nconnection from %s\nbob has joined\n"+
+		"2 here: alice, bob\nbob has left (kicked)\nshutting down\n",
+		filepath.Join(p.dir, "shared"), p.addr, alice.nc.LocalAddr(), bob.nc.LocalAddr())
 	if diff := cmp.Diff(want, p.stdout.String()); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}

@@ -11,7 +11,9 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -124,7 +126,23 @@ func parse(args []string) (opt options, err error) {
 		return opt, fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
 	opt.address = net.JoinHostPort(host, port)
+	if opt.files, err = expand(opt.files); err != nil {
+		return opt, err
+	}
 	return opt, nil
+}
+
+// expand returns a path with the home directory in the place of ~, as a shell does where it is not quoted.
+func expand(path string) (string, error) {
+	rest, ok := strings.CutPrefix(path, "~")
+	if !ok || rest != "" && !os.IsPathSeparator(rest[0]) {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("cannot tell what ~ is in %s: %w: write the path without it", path, err)
+	}
+	return filepath.Join(home, rest), nil
 }
 
 // host runs a server until a person or a crash ends it.

@@ -278,4 +278,13 @@ func TestSharedFolder(t *testing.T) {
 	t.Setenv("SERVER_SHARED_FILES", "elsewhere")
 	check("elsewhere")
 	check("here", "-files", "here")
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(home, "-files", "~")
+	check(filepath.Join(home, "a", "b"), "-files", "~/a/b")
+	check("~bob", "-files", "~bob")
+	t.Setenv("SERVER_SHARED_FILES", "~/share")
+	check(filepath.Join(home, "share"))
 }
