@@ -43,7 +43,7 @@ type Conn struct {
 	file  chan Piece
 	wake  chan struct{} // there is something to write
 
-	getting atomic.Bool   // a GET is not answered to its end
+	getting atomic.Int64  // GETs that are not answered to their end
 	seen    atomic.Uint64 // seq up to which the stream was handled
 	handled int           // lines of the stream
 
@@ -64,10 +64,11 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 // Lines returns what the server sends, in order, but for downloads.
 func (c *Conn) Lines() <-chan wire.Message { return c.lines }
 
-// Get sends a GET and returns what the server sends for it, which must be received up to SENT or ERROR. The channel is
-// closed when the connection is. One GET at a time; it may be sent by another goroutine than all else.
+// Get sends a GET and returns what the server sends for all of them, one after the other, which must be received up to
+// the last SENT or ERROR. The channel is closed when the connection is. It may be called by another goroutine than all
+// else.
 func (c *Conn) Get(m wire.Message) <-chan Piece {
-	c.getting.Store(true)
+	c.getting.Add(1)
 	c.Send(m)
 	return c.file
 }
@@ -220,9 +221,11 @@ func (c *Conn) readData(pieces *[2][]byte, m wire.Message) error {
 
 // handOn hands on a piece of the download under way, or drops it when there is none.
 func (c *Conn) handOn(p Piece) error {
-	last := p.Verb == wire.Sent || p.Verb == wire.Error
-	if last && !c.getting.Swap(false) || !last && !c.getting.Load() {
+	if c.getting.Load() == 0 {
 		return nil
+	}
+	if p.Verb == wire.Sent || p.Verb == wire.Error {
+		c.getting.Add(-1)
 	}
 	select {
 	case c.file <- p:

@@ -320,6 +320,23 @@ func TestData(t *testing.T) {
 	})
 }
 
+// Files that were asked for together come one after the other.
+func TestAhead(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		defer c.Close()
+		var pieces <-chan Piece
+		for _, name := range []string{"a", "b", "c"} {
+			pieces = c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte(name)})
+		}
+		p.expect("GET 0 - a", "GET 0 - b", "GET 0 - c")
+		go p.send("SENDING 1 0 v a", "DATA 1", "xSENT x 1 a", "ERROR GET no-file b", "SENDING 0 0 v c", "SENT y 0 c",
+			"SENT z 0 nothing", "SAID 11 0 bob x")
+		wantPieces(t, pieces, "SENDING 1 0 v a", `DATA 1 "x"`, "SENT x 1 a", "ERROR GET no-file b", "SENDING 0 0 v c", "SENT y 0 c")
+		want(t, c, "SAID 11 0 bob x")
+	})
+}
+
 // What nobody asked for stops nobody, and is not taken for what is asked for next.
 func TestNotAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
