@@ -102,12 +102,12 @@ func (s *session) printed(line string) {
 	s.record.Got = append(s.record.Got, e)
 }
 
-var savedLine = regexp.MustCompile(`^.*: \d+ bytes, saved as (.*), SHA-256 verified: [0-9a-f]{64}$`)
+var savedLine = regexp.MustCompile(`^(?:saved|have) .* as (.*): \d+ bytes, SHA-256 [0-9a-f]{64}$`)
 
 // expected are the begins of lines that clients print and that say nothing about the conversation.
-var expected = []string{"welcome to ", "connection lost, reconnecting", "back, nothing missed"}
+var expected = []string{"welcome to ", "connection lost, reconnecting", "back, nothing missed", "unfinished downloads in "}
 
-var downloading = regexp.MustCompile(`: (downloading \d+ bytes|continuing at \d+ of \d+ bytes)$`)
+var downloading = regexp.MustCompile(`^(downloading .*: \d+ bytes|continuing .*: at \d+ of \d+ bytes|saved \d+ files, .*)$`)
 
 func (s *session) otherLocked(line string) {
 	if m := savedLine.FindStringSubmatch(line); m != nil {

@@ -57,9 +57,10 @@ type Chat struct {
 	ignore   map[string]string // whose messages are not shown, by the keys of the names
 	known    []Line            // the newest messages
 	lists    map[wire.Verb]*list
-	patterns []string           // whose files the server was asked for
-	queue    []string           // names of files to download: of the present one and those that come after
-	stop     context.CancelFunc // stops the present one; nil when there is none under way
+	unlisted []*want // whose files are looked for on the server's list
+	queue    []*want // files to download: the present one and those that come after
+	stop     func()  // stops the downloads under way; nil when there are none
+	busy     int     // answers that wait for the disk
 }
 
 // Run chats over conn, on which the server said welcome, until the session is over. It closes conn and returns the exit
@@ -69,12 +70,13 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), older: cfg.History, ahead: math.MinInt64}
 	c.ignore = make(map[string]string)
 	c.lists = map[wire.Verb]*list{wire.Who: {}, wire.Files: {}}
-	defer c.work.Wait()
+	defer c.rest()
 	defer cancel() // closes every other connection
 	defer conn.Close()
 	c.session.Attach(welcome)
 	c.use(conn)
 	c.show("%s", welcome.Text)
+	c.background(c.showParts)
 	broken := false // nothing can be shown any more
 	for !c.over {
 		if len(c.conn.Lines()) == 0 && face.Flush(c.status()) != nil {
@@ -103,7 +105,7 @@ func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-c
 		case <-c.leaving:
 			c.over = true
 		}
-		asked := len(c.session.Pending) + len(c.queue) + len(c.lists[wire.Who].then) + len(c.lists[wire.Files].then)
+		asked := len(c.session.Pending) + len(c.queue) + len(c.lists[wire.Who].then) + len(c.lists[wire.Files].then) + c.busy
 		if input == nil && (cfg.Person || asked == 0) {
 			c.quit()
 		}
@@ -269,7 +271,7 @@ func (c *Chat) line(m wire.Message) {
 		c.over = true
 	}
 	if c.leaving != nil && (m.Verb == wire.OK || m.Verb == wire.Refused) {
-		c.leaving = time.After(goodbye) // the server comes to QUIT after what was sent before
+		c.leaving = time.After(c.patience()) // the server comes to QUIT after what was sent before
 	}
 }
 
@@ -326,7 +328,7 @@ func (c *Chat) refused(m wire.Message) {
 		c.told(m.Text)
 		c.lost(errors.New(string(m.Text)))
 	case l != nil && l.then != nil:
-		l.then, c.patterns = nil, nil
+		l.then, c.unlisted = nil, nil
 		c.fail("%s", m.Text)
 	default:
 		c.failed = c.failed || !c.cfg.Person

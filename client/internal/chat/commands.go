@@ -12,6 +12,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"parley/client/internal/download"
 	"parley/server/wire"
 )
@@ -36,7 +38,7 @@ var commands = []command{
 		"/tell bob nice to see you"},
 	{[]string{"/who"}, "", "show who is here", "/who"},
 	{[]string{"/files", "/list"}, "", "show what the shared folder holds; also /list", "/files"},
-	{[]string{"/get"}, "FILE", "download FILE, or all that match: /get *.png", "/get old photos/pier 1.png"},
+	{[]string{"/get"}, "FILE", "download FILE, a folder, or all that match: /get *.png", "/get old photos/pier 1.png"},
 	{[]string{"/cancel"}, "", "stop the downloads", "/cancel"},
 	{[]string{"/history"}, "[N]", "show the newest N messages again (20)", "/history 50"},
 	{[]string{"/ignore"}, "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
@@ -84,7 +86,7 @@ func (c *Chat) enter(in Input) {
 		c.send(c.now.To, text)
 	case ok:
 		typed, argument := cut(command)
-		c.do(typed, strings.TrimSpace(argument))
+		c.do(typed, argument)
 	case strings.HasPrefix(text, "//"):
 		c.send(c.now.To, text[1:])
 	default:
@@ -130,6 +132,8 @@ func (c *Chat) do(typed, argument string) {
 	if len(found) != 1 {
 		return
 	}
+	exact := argument // names of files may begin and end with blanks
+	argument = strings.TrimSpace(argument)
 	switch command := found[0].names[0]; command {
 	case "/all":
 		c.now.To = ""
@@ -152,7 +156,7 @@ func (c *Chat) do(typed, argument string) {
 	case "/files":
 		c.with(wire.Files, 0, c.showFiles)
 	case "/get":
-		c.want(argument)
+		c.want(exact)
 	case "/cancel":
 		c.cancel()
 	case "/history":
@@ -258,25 +262,34 @@ func (c *Chat) send(to, text string) {
 	}
 }
 
-// showFiles shows a row for each file. The name, which may be long and may hold spaces, is last.
+// showFiles shows a row for each file, as soon as the disk tells which are here. The name, which may be long and may hold
+// spaces, is last.
 func (c *Chat) showFiles(files *list) {
 	c.show("%s", files.head.Text)
-	digits := 1
 	most, more := c.shown(len(files.rows))
-	for _, f := range files.rows[:most] {
-		digits = max(digits, len(fmt.Sprint(f.Size)))
-	}
-	for _, f := range files.rows[:most] {
-		here := ""
-		if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
-			here = "here"
+	rows := files.rows[:most]
+	c.busy++
+	c.background(func() {
+		var texts []string
+		digits := 1
+		for _, f := range rows {
+			digits = max(digits, len(fmt.Sprint(f.Size)))
 		}
-		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
-		c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
-	}
-	for _, text := range more {
-		c.show("%s", text)
-	}
+		for _, f := range rows {
+			here := ""
+			if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
+				here = "here"
+			}
+			date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
+			texts = append(texts, fmt.Sprintf("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name))
+		}
+		c.post(func() {
+			c.busy--
+			for _, text := range append(texts, more...) {
+				c.show("%s", text)
+			}
+		})
+	})
 }
 
 func (c *Chat) showKnown(argument string) {
@@ -304,9 +317,9 @@ func nearest(typed string) string {
 	return "/help shows all"
 }
 
-// begins reports whether text begins with start, in upper or lower case.
+// begins reports whether text begins with start, in upper or lower case and any normal form.
 func begins(text, start string) bool {
-	return strings.HasPrefix(strings.ToLower(text), strings.ToLower(start))
+	return strings.HasPrefix(strings.ToLower(norm.NFC.String(text)), strings.ToLower(norm.NFC.String(start)))
 }
 
 // A Completion says how a line may go on.
@@ -333,7 +346,7 @@ func (c *Chat) complete(in Input) {
 	case argument == "[COMMAND]":
 		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(commands))
 	case argument == "FILE":
-		c.with(wire.Files, fresh, func(files *list) { offer(in, first+" ", rest, "", files.names()) })
+		c.with(wire.Files, fresh, func(files *list) { c.offerFiles(in, first+" ", rest, files) })
 	case strings.Contains(argument, "NAME"):
 		before, after := line[:strings.LastIndex(line, " ")+1], " "
 		if before == "" {

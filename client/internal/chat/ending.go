@@ -17,7 +17,7 @@ func (c *Chat) quit() {
 	if c.now.Away {
 		c.over = true
 	} else if c.leaving == nil && !c.over {
-		c.leaving = time.After(goodbye)
+		c.leaving = time.After(c.patience())
 		c.conn.Send(wire.Message{Verb: wire.Quit})
 	}
 }

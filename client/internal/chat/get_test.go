@@ -25,9 +25,9 @@ func TestGet(t *testing.T) {
 			< l
 			< DATA 1
 			< oSENT ` + sum("h\nl\no") + ` 5 a b.txt`, `
-			a b.txt: downloading 5 bytes
+			downloading a b.txt: 5 bytes
 			bob: between
-			a b.txt: 5 bytes, saved as DIR/a b.txt, SHA-256 verified: ` + sum("h\nl\no"), 0},
+			saved a b.txt as DIR/a b.txt: 5 bytes, SHA-256 ` + sum("h\nl\no"), 0},
 		{"pattern", `
 			. /get *.png
 			> FILES
@@ -45,8 +45,9 @@ func TestGet(t *testing.T) {
 			> FILES
 			< FILES 0 nothing`, `
 			! client: there is no file a.png
-			sub/c.png: downloading 0 bytes
-			sub/c.png: 0 bytes, saved as DIR/sub/c.png, SHA-256 verified: ` + sum("") + `
+			downloading sub/c.png: 0 bytes
+			saved sub/c.png as DIR/sub/c.png: 0 bytes, SHA-256 ` + sum("") + `
+			saved 1 file, 0 B; 1 failed
 			! client: no file matches *.gif: /files shows them`, 1},
 		{"named like a pattern", `
 			. /get a[.txt
@@ -70,17 +71,17 @@ func TestGet(t *testing.T) {
 			cut
 			> RESUME parley/1 tok 10
 			< RESUMED 0 hi
-			> GET 2 v1 a
+			> GET 2 ` + word("h\n") + ` a
 			< SENDING 5 2 v1 a
 			< DATA 3
 			< lloSENT ` + sum("h\nllo") + ` 5 a`, `
-			a: downloading 5 bytes
+			downloading a: 5 bytes
 			connection lost, reconnecting…
 			[all, away]
 			back, nothing missed
 			[all]
-			a: continuing at 2 of 5 bytes
-			a: 5 bytes, saved as DIR/a, SHA-256 verified: ` + sum("h\nllo"), 0},
+			continuing a: at 2 of 5 bytes
+			saved a as DIR/a: 5 bytes, SHA-256 ` + sum("h\nllo"), 0},
 		{"cancel", `
 			. /get a
 			. /get b
@@ -92,15 +93,14 @@ func TestGet(t *testing.T) {
 			< h
 			< ERROR GET stopped stopped
 			. /get a
-			> GET 2 v1 a
+			> GET 0 - a
 			. /cancel
 			> STOP
 			< SENT x 5 a
 			< ERROR STOP no-download nothing to stop`, `
-			a: downloading 5 bytes
-			dropped: 1 more that waited
-			a: stopped
-			a: stopped`, 0},
+			downloading a: 5 bytes
+			stopped a and 1 more
+			stopped a`, 0},
 		{"cancel before it is known which", `
 			. /files
 			. /get *.png
@@ -109,7 +109,7 @@ func TestGet(t *testing.T) {
 			. /cancel
 			< FILES 1 you may read a file
 			< FILE 1 0 a.png`, `
-			*.png: stopped
+			stopped *.png
 			! client: no download to stop
 			you may read a file
 			1 bytes      1 B  1970-01-01 00:00        a.png`, 1},
@@ -119,7 +119,7 @@ func TestGet(t *testing.T) {
 			< SENDING 1 0 v1 a
 			< DATA 1
 			< aSENT ` + sum("b") + ` 1 a`, `
-			a: downloading 1 bytes
+			downloading a: 1 bytes
 			! client: a: 1 bytes with SHA-256 ` + sum("a") + ` came, the server has 1 with ` + sum("b") + `: get it again`, 1},
 		{"too much", `
 			. /get a
@@ -134,7 +134,7 @@ func TestGet(t *testing.T) {
 			. hello
 			> SAY hello
 			< OK 11`, `
-			a: downloading 1 bytes
+			downloading a: 1 bytes
 			! client: a: the server sends more than the 1 bytes that it announced`, 1},
 		{"begins where it cannot", `
 			. /get a
@@ -155,7 +155,7 @@ func TestGet(t *testing.T) {
 			< ERROR GET stopped stopped`, `
 			! client: a: the server goes on at byte 500 of 10
 			! client: b: the server goes on at byte 5, but 0 bytes are here
-			c: downloading 10 bytes
+			downloading c: 10 bytes
 			! client: c: the server begins a second time`, 1},
 		{"not asked for", `
 			< SENDING 2 0 v1 a
@@ -191,14 +191,15 @@ func TestStopNotAnswered(t *testing.T) {
 		> RESUME parley/1 tok 10
 		< RESUMED 0 hi
 		> GET 0 - d
-		< ERROR GET no-file there is no such file`)
+		< ERROR GET no-file there is no such file
+		> FILES
+		< FILES 0 none`)
 	slices.Sort(got) // that it has stopped is said before or after that the connection is lost
 	compare(t, `! client: d: there is no such file
 		[all, away]
 		[all]
-		a: stopped
 		back, nothing missed
 		connection lost, reconnecting…
-		dropped: 2 more that waited
-		hi`, got, 1, status)
+		hi
+		stopped a and 2 more`, got, 1, status)
 }

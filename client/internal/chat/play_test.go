@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -56,6 +57,8 @@ func (r *record) complete(c Completion) {
 //	? LINE    the user asks how this goes on; _ at the end is a space
 //	cut       the connection breaks, and there is another one
 //	lost      the client gives the connection up, and there is another one
+//	lose      the connection breaks, and there is none until
+//	back      there is another one
 //	interrupt the user presses Ctrl-C
 //	wait      two minutes pass
 //	ends TIME the client ends by itself, so long after the step before
@@ -109,6 +112,11 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 				}
 				conn = <-conns
 				r = bufio.NewReader(conn)
+			case "lose":
+				conn.Close()
+			case "back":
+				conn = <-conns
+				r = bufio.NewReader(conn)
 			case "interrupt":
 				signals <- os.Interrupt
 			case "wait":
@@ -134,3 +142,9 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 }
 
 func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
+
+// word is the version that tells the server what is here.
+func word(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return "sha256:" + base64.RawURLEncoding.EncodeToString(sum[:])
+}

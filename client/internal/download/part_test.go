@@ -3,11 +3,9 @@ package download
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -16,7 +14,8 @@ import (
 
 func digest(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
 
-// take begins or goes on with a file of size bytes, of which content comes now. It returns the part and what went wrong.
+// take begins or goes on with a file of size bytes, of which content comes now. It returns the part and what
+// went wrong.
 func take(folder, name, version, content string, size int) (*Part, error) {
 	p, err := Open(folder, name)
 	if err == nil {
@@ -28,16 +27,32 @@ func take(folder, name, version, content string, size int) (*Part, error) {
 	return p, err
 }
 
-// fetch gets a whole file and checks what is said of it.
+// fetch gets a whole file, as far as it is not here, and checks what is said of it.
 func fetch(t *testing.T, folder, name, content, want string) {
 	t.Helper()
-	p, err := take(folder, name, "v1", content, len(content))
+	p, err := Open(folder, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	saved, note, err := p.Save(uint64(len(content)), digest(content))
-	got := fmt.Sprintf("%s (%s)", saved, note)
+	offset := p.Have
+	if offset > uint64(len(content)) || word(content[:offset]) != p.Version {
+		offset = 0
+	}
+	if err := p.Begin(uint64(len(content)), offset, "v1"); err != nil {
+		t.Fatal(err)
+	}
+	if rest := content[offset:]; rest != "" {
+		err = p.Write([]byte(rest))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := p.Save(uint64(len(content)), digest(content))
+	got := fmt.Sprintf("%s (%s)", saved.Path, saved.Note)
+	if saved.Already {
+		got = "already " + got
+	}
 	if err != nil {
 		got = err.Error()
 	}
@@ -77,56 +92,11 @@ func TestSave(t *testing.T) {
 	fetch(t, dir, "notes.txt", "hello", "DIR/notes.txt ()")
 	fetch(t, dir, "empty", "", "DIR/empty ()")
 	fetch(t, dir, "sub/deep/a b.png", "png", "DIR/sub/deep/a b.png ()")
-	fetch(t, dir, "notes.txt", "hello", "DIR/notes.txt (it was here already)")
+	fetch(t, dir, "notes.txt", "hello", "already DIR/notes.txt ()")
 	fetch(t, dir, "notes.txt", "other", "DIR/notes (2).txt (DIR/notes.txt is another file)")
 	fetch(t, dir, "notes.txt", "third", "DIR/notes (3).txt (DIR/notes.txt is another file)")
-	fetch(t, dir, "notes.txt", "other", "DIR/notes (2).txt (it was here already)")
+	fetch(t, dir, "notes.txt", "other", "already DIR/notes (2).txt (DIR/notes.txt is another file)")
 	wantTree(t, dir, map[string]string{"notes.txt": "hello", "empty": "", "sub/deep/a b.png": "png", "notes (2).txt": "other", "notes (3).txt": "third"})
-}
-
-// The disk is given work while more comes. That it failed then is not forgotten when the file is whole.
-func TestDiskFailsMeanwhile(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a pipe can be flushed there")
-	}
-	content := string(make([]byte, flushEvery))
-	for _, failing := range []bool{false, true} {
-		dir := t.TempDir()
-		p, err := Open(dir, "a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := p.Begin(flushEvery, 0, "v"); err != nil {
-			t.Fatal(err)
-		}
-		if failing { // as a pipe does
-			r, w, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			go io.Copy(io.Discard, r)
-			file := p.file
-			p.file = w
-			err = p.Write([]byte(content))
-			p.flush.Lock()
-			p.file = file
-			p.flush.Unlock()
-			w.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-		} else if err := p.Write([]byte(content)); err != nil {
-			t.Fatal(err)
-		}
-		_, _, err = p.Save(flushEvery, digest(content))
-		if got := err != nil; got != failing {
-			t.Errorf("the disk fails: %v, saving fails: %v", failing, err)
-		}
-		if _, err := os.Stat(filepath.Join(dir, "a")); failing == (err == nil) {
-			t.Errorf("the disk fails: %v, the file is there: %v", failing, err == nil)
-		}
-	}
 }
 
 func TestNames(t *testing.T) {
@@ -178,31 +148,10 @@ func TestContinue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Save(6, digest("abcdef")); err != nil {
+	if _, err := p.Save(6, digest("abcdef")); err != nil {
 		t.Error(err)
 	}
 	wantTree(t, dir, map[string]string{"a": "abcdef"})
-}
-
-// A file that is another one by now begins anew.
-func TestChangedMeanwhile(t *testing.T) {
-	dir := t.TempDir()
-	p, err := take(dir, "a", "v1", "ab", 6)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Close()
-	if p, err = Open(dir, "a"); err != nil || p.Have != 2 || p.Version != "v1" {
-		t.Fatalf("%d bytes of %q are here: %v", p.Have, p.Version, err)
-	}
-	if err := p.Begin(3, 0, "v2"); err != nil {
-		t.Fatal(err)
-	}
-	p.Write([]byte("new"))
-	if _, _, err := p.Save(3, digest("new")); err != nil {
-		t.Error(err)
-	}
-	wantTree(t, dir, map[string]string{"a": "new"})
 }
 
 func TestWrong(t *testing.T) {
@@ -215,27 +164,27 @@ func TestWrong(t *testing.T) {
 		{"digest", func(p *Part) error {
 			p.Begin(2, 0, "v")
 			p.Write([]byte("ab"))
-			_, _, err := p.Save(2, digest("xy"))
+			_, err := p.Save(2, digest("xy"))
 			return err
 		}, "2 bytes with SHA-256 " + digest("ab") + " came, the server has 2 with " + digest("xy") + ": get it again", map[string]string{}},
 		{"short", func(p *Part) error {
 			p.Begin(2, 0, "v")
 			p.Write([]byte("a"))
-			_, _, err := p.Save(2, digest("ab"))
+			_, err := p.Save(2, digest("ab"))
 			return err
 		}, "1 bytes with SHA-256 " + digest("a") + " came, the server has 2 with " + digest("ab") + ": get it again", map[string]string{}},
 		{"too much", func(p *Part) error {
 			p.Begin(2, 0, "v")
 			return p.Write([]byte("abc"))
-		}, "the server sends more than the 2 bytes that it announced", map[string]string{"ca978112ca1bbdca-76.part": ""}},
+		}, "the server sends more than the 2 bytes that it announced", map[string]string{"a.part": ""}},
 		{"gap", func(p *Part) error { return p.Begin(2, 1, "v") },
 			"the server goes on at byte 1, but 0 bytes are here", map[string]string{}},
 		{"DATA before SENDING", func(p *Part) error { return p.Write([]byte("x")) },
 			"the server sends more than the 0 bytes that it announced", map[string]string{}},
 		{"SENT before SENDING", func(p *Part) error {
-			_, _, err := p.Save(0, digest(""))
+			_, err := p.Save(0, digest(""))
 			return err
-		}, "cannot save it in DIR: invalid argument", map[string]string{}},
+		}, "the server ends a download that it has not begun", map[string]string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -270,31 +219,6 @@ func TestLink(t *testing.T) {
 	}
 	fetch(t, dir, "file", "x", "DIR/file (2) (DIR/file is another file)")
 	wantTree(t, filepath.Join(top, "out"), map[string]string{})
-}
-
-// Two clients of one user may want the same file at once: each gets it whole or is told why not.
-func TestTwoClients(t *testing.T) {
-	dir := t.TempDir()
-	one, err := Open(dir, "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	two, err := Open(dir, "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer two.Close()
-	if err := one.Begin(2, 0, "v"); err != nil {
-		t.Fatal(err)
-	}
-	if err := two.Begin(2, 0, "v"); err == nil {
-		t.Error("both write the same part")
-	}
-	one.Write([]byte("ab"))
-	if _, _, err := one.Save(2, digest("ab")); err != nil {
-		t.Error(err)
-	}
-	wantTree(t, dir, map[string]string{"a": "ab"})
 }
 
 func TestNoPermission(t *testing.T) {

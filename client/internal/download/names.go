@@ -1,0 +1,89 @@
+package download
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"parley/server/wire"
+)
+
+const (
+	partSuffix = ".part"
+	maxElement = 255 // bytes of one element of a path: what every system can hold
+	maxExt     = 20  // bytes of an extension that stays when a name is cut
+)
+
+// local returns the path below the folder under which the file that the server calls name is saved. Every
+// element can be a name on every system, and none ends like a part's, so that no file is ever taken for a
+// part.
+func local(name string) string {
+	elements := strings.Split(name, "/")
+	for i, e := range elements {
+		e = wire.SafeElement(e)
+		if n := len(e) - len(partSuffix); n >= 0 && strings.EqualFold(e[n:], partSuffix) {
+			e = e[:n] + "_part"
+		}
+		if e == "" {
+			e = "_"
+		}
+		elements[i] = e
+	}
+	return strings.Join(elements, "/")
+}
+
+// partOf returns the path of the part of a file.
+func partOf(local string) string {
+	dir, element := path.Split(local)
+	return dir + fit(element, partSuffix)
+}
+
+// numbered returns the path itself as the first, and for others one with the number before the extension.
+func numbered(local string, n int) string {
+	if n == 1 {
+		return local
+	}
+	dir, element := path.Split(local)
+	ext := path.Ext(element)
+	if len(ext) > maxExt || ext == element {
+		ext = ""
+	}
+	return dir + fit(strings.TrimSuffix(element, ext), fmt.Sprintf(" (%d)%s", n, ext))
+}
+
+// fit returns start and end as one element of a path, for which start may have to be cut, at a character.
+func fit(start, end string) string {
+	for len(start)+len(end) > maxElement {
+		_, n := utf8.DecodeLastRuneInString(start)
+		start = start[:len(start)-n]
+	}
+	return start + end
+}
+
+// modified returns the time of a file of this version, or zero when the version does not begin with it.
+func modified(version string) time.Time {
+	ms, id, _ := strings.Cut(version, "-")
+	n, err := strconv.ParseUint(ms, 10, 63)
+	if _, no := hex.DecodeString(id); err != nil || no != nil || len(id) != 32 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(n))
+}
+
+// Parts returns the downloads that were not finished: the paths below the folder of the files that have a
+// part there.
+func Parts(folder string) (names []string) {
+	fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(name, partSuffix) {
+			names = append(names, strings.TrimSuffix(name, partSuffix))
+		}
+		return nil // also after an error: what can be read is looked at
+	})
+	return names
+}

@@ -1,0 +1,27 @@
+//go:build linux || darwin
+
+package download
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const closeFirst = false // an open file can be renamed and removed
+
+// notSynced are the errors of file systems that cannot flush a file.
+var notSynced = []error{unix.EINVAL, unix.ENOTTY}
+
+// locked locks a file for as long as it is open, and reports whether another has locked it. A file system
+// that knows no locks does without.
+func locked(f *os.File) bool {
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK
+}
+
+// free returns how many bytes can still be written in a folder, if that is known.
+func free(folder string) (bytes uint64, known bool) {
+	var s unix.Statfs_t
+	err := unix.Statfs(folder, &s)
+	return uint64(s.Bavail) * uint64(s.Bsize), err == nil && s.Blocks > 0
+}

@@ -1,0 +1,31 @@
+package download
+
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+const closeFirst = true // an open file can be neither renamed nor removed
+
+// notSynced are the errors of file systems that cannot flush a file.
+var notSynced = []error{
+	windows.ERROR_INVALID_FUNCTION, windows.ERROR_INVALID_PARAMETER, windows.ERROR_NOT_SUPPORTED,
+}
+
+// locked locks a file for as long as it is open, and reports whether another has locked it. The byte that is
+// locked lies beyond all content, since here a lock also keeps others from reading.
+func locked(f *os.File) bool {
+	const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	at := &windows.Overlapped{OffsetHigh: 1 << 30}
+	return windows.LockFileEx(windows.Handle(f.Fd()), how, 0, 1, 0, at) == windows.ERROR_LOCK_VIOLATION
+}
+
+// free returns how many bytes can still be written in a folder, if that is known.
+func free(folder string) (bytes uint64, known bool) {
+	name, err := windows.UTF16PtrFromString(folder)
+	if err == nil {
+		err = windows.GetDiskFreeSpaceEx(name, &bytes, nil, nil)
+	}
+	return bytes, err == nil
+}
