@@ -125,17 +125,19 @@ func (s *session) otherLocked(line string) {
 	}
 }
 
-var refusal = regexp.MustCompile(`^client: not sent: (?:nobody here is called )?(c\d+)\b`)
+// refusal is the answer to a message to someone who is not there.
+var refusal = regexp.MustCompile(`^client: not sent: (?:nobody here is called (c\d+);|(c\d+) has lost the connection)`)
 
 // unfinished is what a client says that leaves with something undone.
-var unfinished = regexp.MustCompile(`(not known whether sent|not sent|not finished: /get goes on with it)$`)
+var unfinished = regexp.MustCompile(`^client: (?:(?:not sent|not known whether sent)(?: to c\d+)?: c\d+>` +
+	`|.*not finished: /get goes on with it$)`)
 
 // complained takes a line from standard error.
 func (s *session) complained(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m := refusal.FindStringSubmatch(line); m != nil {
-		if to, ok := idOf(m[1]); ok {
+		if to, ok := idOf(m[1] + m[2]); ok {
 			s.record.Refused[to]++
 			s.run.refused.Add(1)
 			return
