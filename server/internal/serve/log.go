@@ -49,10 +49,11 @@ func appendValue[T string | []byte](b []byte, value T) []byte {
 			word = false
 		case c < ' ' || c > '~' || c == '"' || c == '\\':
 			s := string(value)
-			if q := strconv.Quote(s); len(q) > len(s)+2+strings.Count(s, `\`) || strings.ContainsAny(s, " =") {
+			escaped := len(s) + len(`""`) + strings.Count(s, `\`) // if nothing else is
+			if q := strconv.Quote(s); len(q) > escaped || strings.ContainsAny(s, " =\ufffd") {
 				return append(b, q...)
 			}
-			return append(b, s...) // letters of any language
+			return append(b, s...) // letters of any language, and backslashes
 		}
 	}
 	if word {
