@@ -157,12 +157,12 @@ func (f *Folder) look(file *os.File) (*File, error) {
 func checkName(name string) error {
 	const room = 512 // bytes that a line needs beside the name
 	switch {
+	case !utf8.ValidString(name):
+		return errors.New("the name is not UTF-8")
 	case !fs.ValidPath(name) || name == "." || strings.Contains(name, `\`) && os.PathSeparator == '\\':
 		return errors.New("not a name below the shared folder")
 	case len(name) > wire.MaxLine-room:
 		return errors.New("the name is too long")
-	case !utf8.ValidString(name):
-		return errors.New("the name is not UTF-8")
 	case wire.CheckText([]byte(name)) != nil:
 		return errors.New("the name holds control characters")
 	}
