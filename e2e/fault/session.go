@@ -107,7 +107,7 @@ var savedLine = regexp.MustCompile(`^(?:saved|have) .* as (.*): \d+ bytes, SHA-2
 // expected are the begins of lines that clients print and that say nothing about the conversation.
 var expected = []string{"welcome to ", "connection lost, reconnecting", "back, nothing missed", "unfinished downloads in "}
 
-var downloading = regexp.MustCompile(`^(downloading .*: \d+ bytes|continuing .*: at \d+ of \d+ bytes|saved \d+ files, .*)$`)
+var downloading = regexp.MustCompile(`^(downloading .*: \d+ bytes|continuing .*: at \d+ of \d+ bytes|have \d+ files, .*)$`)
 
 func (s *session) otherLocked(line string) {
 	if m := savedLine.FindStringSubmatch(line); m != nil {

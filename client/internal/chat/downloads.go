@@ -30,8 +30,8 @@ type want struct {
 
 // A group is the files that one pattern or folder stands for.
 type group struct {
-	left, saved, here, failed int // files
-	bytes                     uint64
+	all, left, here int    // files: those wanted, not done, and here in the end
+	bytes           uint64 // of those that are here
 }
 
 // want queues what /get was given, exactly as it was typed.
@@ -79,7 +79,7 @@ func (c *Chat) wantFound(files *list) {
 		found = slices.DeleteFunc(found, func(name string) bool { return queued[name] })
 		var of *group
 		if len(found) > 1 {
-			of = &group{left: len(found)}
+			of = &group{all: len(found), left: len(found)}
 		}
 		for _, name := range found {
 			queued[name] = true
@@ -191,26 +191,18 @@ func (c *Chat) got(w *want, r result) {
 // count adds a file to a group, whose sum is shown after the last one.
 func (c *Chat) count(g *group, r result) {
 	g.left--
-	switch {
-	case r.err != nil:
-		g.failed++
-	case r.Already:
+	if r.err == nil {
 		g.here++
-	default:
-		g.saved++
 		g.bytes += r.size
 	}
 	if g.left > 0 {
 		return
 	}
-	sum := fmt.Sprintf("saved %s, %s", Count(g.saved, "file"), Bytes(g.bytes))
-	if g.here > 0 {
-		sum += fmt.Sprintf("; %d were here already", g.here)
+	files := Count(g.all, "file")
+	if g.here < g.all {
+		files = fmt.Sprintf("%d of %s", g.here, files)
 	}
-	if g.failed > 0 {
-		sum += fmt.Sprintf("; %d failed", g.failed)
-	}
-	c.show("%s", sum)
+	c.show("have %s, %s", files, Bytes(g.bytes))
 }
 
 // failGet says why there is no such download.

@@ -47,7 +47,7 @@ func TestGet(t *testing.T) {
 			! client: there is no file a.png
 			downloading sub/c.png: 0 bytes
 			saved sub/c.png as DIR/sub/c.png: 0 bytes, SHA-256 ` + sum("") + `
-			saved 1 file, 0 B; 1 failed
+			have 1 of 2 files, 0 B
 			! client: no file matches *.gif: /files shows them`, 1},
 		{"named like a pattern", `
 			. /get a[.txt
