@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/client/internal/link"
@@ -61,6 +62,8 @@ type Chat struct {
 	queue    []*want // files to download: the present one and those that come after
 	stop     func()  // stops the downloads under way; nil when there are none
 	busy     int     // answers that wait for the disk
+
+	receiving atomic.Bool // the download under way waits for the server, not for the disk
 }
 
 // Run chats over conn, on which the server said welcome, until the session is over. It closes conn and returns the exit

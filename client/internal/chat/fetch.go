@@ -100,6 +100,8 @@ func (f *fetcher) ask(w *want) {
 
 // next returns the next piece of what the server sends.
 func (f *fetcher) next() (link.Piece, error) {
+	f.chat.receiving.Store(true)
+	defer f.chat.receiving.Store(false)
 	select {
 	case p, ok := <-f.pieces:
 		if !ok {
@@ -213,10 +215,10 @@ func (c *Chat) rest() {
 	}
 }
 
-// patience returns how long to wait for the answer to QUIT. It comes after what is under way, whose bytes nobody takes
-// when the disk does not answer.
+// patience returns how long to wait for the answer to QUIT. It comes after the file that is under way, whose
+// bytes nobody takes while the disk does not answer.
 func (c *Chat) patience() time.Duration {
-	if c.stop != nil {
+	if c.stop != nil && !c.receiving.Load() {
 		return diskTime
 	}
 	return goodbye
