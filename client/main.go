@@ -84,13 +84,15 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	return chat.Run(cfg, face, conn, welcome, typed, signals)
 }
 
-// heeded returns those of the signals that were not ignored when the program started, as SIGHUP is under nohup and SIGINT in
-// the background of a script. SIGKILL, which nobody can catch, is among them: to be told of no signal means all.
+// heeded returns those of the signals that were not ignored when the program started, as SIGHUP is under
+// nohup and SIGINT in the background of a script. SIGKILL, which nobody can catch, is among them: to be told
+// of no signal means all.
 func heeded(signals ...os.Signal) []os.Signal {
 	return append(slices.DeleteFunc(signals, signal.Ignored), os.Kill)
 }
 
-// controllable reports whether a terminal that $TERM calls so does more than to print. Windows has no such name for its own.
+// controllable reports whether a terminal that $TERM calls so does more than to print. Windows has no such
+// name for its own.
 func controllable(name string) bool {
 	switch name {
 	case "dumb", "unknown", "network", "dialup", "plugboard":

@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// Build says which build of the two programs this is, as the go command recorded it: their version, and of the commit the
-// hash and the day, as in "parley v1.2.0 (abcdef123456, 2026-11-25)".
+// Build says which build of the two programs this is, as the go command recorded it: their version, and of
+// the commit the hash and the day, as in "parley v1.2.0 (abcdef123456, 2026-11-25)".
 func Build() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

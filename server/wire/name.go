@@ -10,8 +10,8 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// reserved are the names before texts that clients show of their own or as the server's, and those of everyone together: what
-// is for one must not seem to be for all.
+// reserved are the names before texts that clients show of their own or as the server's, and those of
+// everyone together: what is for one must not seem to be for all.
 var reserved = []string{"server", "client", "you", "all", "everyone"}
 
 // MaxName is the length of a name in characters: it fits beside a message on a line of a terminal.

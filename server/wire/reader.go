@@ -26,9 +26,10 @@ func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
 	return &Reader{src: src, maxLine: maxLine, maxBuf: maxBuf}
 }
 
-// ReadLine returns the next line without its end. The slice is valid until the next call. A *ProtocolError tells that the
-// line is too long or no text: it comes with the line, or the beginning of it, and the next call goes on after it. Any other error is from the source:
-// [io.EOF] at its end, also when that cuts a line short.
+// ReadLine returns the next line without its end. The slice is valid until the next call. A *ProtocolError
+// tells that the line is too long or no text: it comes with the line, or the beginning of it, and the next
+// call goes on after it. Any other error is from the source: [io.EOF] at its end, also when that cuts a line
+// short.
 func (r *Reader) ReadLine() ([]byte, error) {
 	seen := 0
 	for {

@@ -93,8 +93,8 @@
 //
 // The version is the second word of HELLO and RESUME. A server that does not speak it answers ERROR with code
 // bad-version and names the one it does. Within a version, verbs may be added: a client ignores a line whose verb it does
-// not know, a server answers ERROR unknown-verb. A FILE or USER line that a client cannot read costs it this row; after any
-// other such line the two are out of step.
+// not know, a server answers ERROR unknown-verb. A FILE or USER line that a client cannot read costs it this row; after
+// any other such line the two are out of step.
 package wire
 
 import (

@@ -207,8 +207,7 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 		c.show("back, nothing missed")
 	}
 	for _, m := range unsure {
-		c.face.Show(Line{Kind: Failure, Text: maybeSent(string(m.Name), string(m.Text))})
-		c.failed = c.failed || !c.cfg.Person
+		c.complain(Failure, maybeSent(string(m.Name), string(m.Text)))
 	}
 	for _, m := range send {
 		conn.Send(m)
@@ -278,7 +277,8 @@ func (c *Chat) line(m wire.Message) {
 	}
 }
 
-// serverTime returns the time by the server's clock, for one's own messages: an OK has none, and our clock may be another.
+// serverTime returns the time by the server's clock, for one's own messages: an OK has none, and ours may
+// differ.
 func (c *Chat) serverTime() uint64 {
 	return uint64(max(int64(c.latest), time.Now().Add(c.ahead).UnixMilli()))
 }
@@ -356,8 +356,13 @@ func (c *Chat) told(text []byte) {
 	c.face.Show(Line{Kind: Message, Text: Escape(fmt.Sprintf("server: %s", text))})
 }
 
-// fail says what went wrong, which a script learns by the exit status, too.
+// fail says what went wrong.
 func (c *Chat) fail(format string, args ...any) {
+	c.complain(Failure, Complaint(fmt.Sprintf(format, args...)))
+}
+
+// complain shows a complaint, of which a script learns by the exit status, too.
+func (c *Chat) complain(kind Kind, complaint string) {
 	c.failed = c.failed || !c.cfg.Person
-	c.face.Show(Line{Kind: Failure, Text: Complaint(fmt.Sprintf(format, args...))})
+	c.face.Show(Line{Kind: kind, Text: complaint})
 }

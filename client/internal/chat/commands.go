@@ -94,8 +94,9 @@ func (c *Chat) enter(in Input) {
 	}
 }
 
-// Command returns a typed line from its slash on, and whether it is a command. Neither blanks before the slash, which may
-// be invisible, nor the wide slash of an input method may make public what was meant for one.
+// Command returns a typed line from its slash on, and whether it is a command. Neither blanks before the
+// slash, which may be invisible, nor the wide slash of an input method may make public what was meant for
+// one.
 func Command(line string) (command string, ok bool) {
 	line = strings.TrimLeftFunc(line, func(r rune) bool { return unicode.IsSpace(r) || obeyed(r) })
 	if after, wide := strings.CutPrefix(line, "／"); wide {

@@ -28,16 +28,13 @@ func (c *Chat) end(format string, args ...any) {
 	c.failed, c.over = true, true
 }
 
-// showUnfinished shows, as the session is over, each message that the server has not answered, and what was not read of a
-// script. What is left at a prompt is known there.
+// showUnfinished shows, as the session is over, each message that the server has not answered, and what was
+// not read of a script. What is left at a prompt is known there.
 func (c *Chat) showUnfinished(input <-chan Input) {
 	if n := len(c.queue); n > 0 {
 		c.fail("%s not finished: /get goes on with it", Count(n, "download"))
 	}
-	unsent := func(text string) {
-		c.failed = c.failed || !c.cfg.Person
-		c.face.Show(Line{Kind: Unsent, Text: text})
-	}
+	unsent := func(complaint string) { c.complain(Unsent, complaint) }
 	for i, m := range c.session.Pending {
 		if i < c.session.Tried {
 			unsent(maybeSent(string(m.Name), string(m.Text)))

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// In plain output a message is NAME: TEXT or NAME → NAME: TEXT. No line of the program's own can be taken for one, nor the
-// other way round: none begins with a word and a colon, or with something that anybody chose.
+// In plain output a message is NAME: TEXT or NAME → NAME: TEXT. No line of the program's own can be taken for
+// one, nor the other way round: none begins with a word and a colon, or with something that anybody chose.
 func TestOwnLines(t *testing.T) {
 	free := []string{
 		"%s",       // the server's words, or a row of its own that is made elsewhere
@@ -48,7 +48,8 @@ func TestOwnLines(t *testing.T) {
 			format, _ := strconv.Unquote(literal.Value)
 			words := strings.Fields(format)
 			chosen := strings.HasPrefix(words[0], "%") && strings.HasSuffix(strings.TrimRight(words[0], ":"), "s")
-			if strings.HasSuffix(words[0], ":") || chosen && !slices.Contains(free, format) || len(words) > 1 && words[1] == "→" {
+			arrow := len(words) > 1 && words[1] == "→"
+			if strings.HasSuffix(words[0], ":") || chosen && !slices.Contains(free, format) || arrow {
 				t.Errorf("%s: %q can look like a message", name, format)
 			}
 			checked++

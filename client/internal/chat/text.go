@@ -17,7 +17,7 @@ const (
 	Presence             // who came and went
 	Earlier              // what someone said before the user joined, or what was shown before
 	Failure              // what went wrong
-	Unsent               // what was typed and perhaps reached nobody, as the session ends: to be kept or sent anew
+	Unsent               // at the end, what was typed and perhaps reached nobody: to be kept or sent anew
 )
 
 // A Line is something to read. Its texts are safe for a screen.

@@ -40,7 +40,7 @@ func (m *mention) folded(text []byte) string {
 // find returns the bytes of text from where to where the name is, as a word.
 func (m *mention) find(text string) (found [][2]int) {
 	var folded strings.Builder
-	var origin []int // of each byte of folded: where in text the character begins that it is the first byte of, or -1
+	var origin []int // of each byte of folded that begins a character: where that begins in text; of others -1
 	var characters norm.Iter
 	for characters.InitString(norm.NFKD, text); !characters.Done(); {
 		origin = append(origin, characters.Pos())
@@ -75,5 +75,6 @@ func isWord(text string, start, end int) bool {
 
 // apart reports whether the character beside a name, and that at the name's edge, belong to two words.
 func apart(beside, edge rune) bool {
-	return !unicode.In(beside, unicode.L, unicode.M, unicode.N) || unicode.In(beside, unspaced...) || unicode.In(edge, unspaced...)
+	return !unicode.In(beside, unicode.L, unicode.M, unicode.N) ||
+		unicode.In(beside, unspaced...) || unicode.In(edge, unspaced...)
 }

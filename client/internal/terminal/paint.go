@@ -72,8 +72,8 @@ func paint(l chat.Line, own *mention, room int, today time.Time) (rows []string,
 	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), calls
 }
 
-// continued returns what stands in so many columns before each row of a line but the first: a mark, as a text may be padded so
-// that one of its rows looks like a line of its own.
+// continued returns what stands in so many columns before each row of a line but the first: a mark, as a text
+// may be padded so that one of its rows looks like a line of its own.
 func continued(columns int) string {
 	mark := "│ "
 	return strings.Repeat(" ", max(0, columns-utf8.RuneCountInString(mark))) + ansi.TruncateWc(mark, columns, "")

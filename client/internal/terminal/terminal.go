@@ -65,8 +65,8 @@ func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
 	return f, typed
 }
 
-// Close prints what is left and gives the terminal back as it was. It returns lines to be printed then, as they are, so that
-// they can be copied: what was typed and not sent.
+// Close prints what is left and gives the terminal back as it was. It returns lines to be printed then, as
+// they are, so that they can be copied: what was typed and not sent.
 func (f *Face) Close() (unsent []string, err error) {
 	f.news.last = true
 	f.tell()

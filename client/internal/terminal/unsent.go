@@ -7,7 +7,8 @@ import (
 	"parley/client/internal/chat"
 )
 
-// unsent returns what was typed or pasted and not handed on: lines that wait, those of a question, and the draft.
+// unsent returns what was typed or pasted and not handed on: lines that wait, those of a question, and the
+// draft.
 func (p *prompt) unsent() []string {
 	lines := slices.Clone(p.cleared)
 	for _, in := range slices.Concat(p.queue, p.pasted) {
@@ -29,8 +30,8 @@ func (p *prompt) unsent() []string {
 	return slices.DeleteFunc(append(lines, draft), func(line string) bool { return strings.TrimSpace(line) == "" })
 }
 
-// leftOver returns a line for each text that was typed and not sent: what the chat said of those that it had, and those
-// that it never got. The program must have ended.
+// leftOver returns a line for each text that was typed and not sent: what the chat said of those that it had,
+// and those that it never got. The program must have ended.
 func (f *Face) leftOver() []string {
 	var typed []string
 	for in := range f.typed {

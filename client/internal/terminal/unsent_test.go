@@ -20,6 +20,7 @@ func TestUnsent(t *testing.T) {
 		{"nothing", []string{"enter"}, ""},
 		{"blanks", []string{"' "}, ""},
 		{"not taken", []string{"a", "enter", "b", "enter", "c", "enter", "tab"}, "a|b|c"},
+		{"asked how it goes on", []string{"a", "enter", "b", "tab"}, "a|b"},
 		{"a draft", []string{"a", "enter", "b"}, "a|b"},
 		{"a draft behind a recalled line", []string{"a", "enter", "b", "up"}, "a|b"},
 		{"a draft behind a recalled line that is changed", []string{"a", "enter", "b", "up", "d"}, "a|b|ad"},
