@@ -7,6 +7,9 @@ func (r *Room) Inboxes() int {
 	return r.inboxes
 }
 
+// Session returns the session of c.
+func (c *Conn) Session() *Session { return c.session }
+
 // Say posts a broadcast.
 func (c *Conn) Say(text []byte) (seq uint64, err error) {
 	posts := [1]Post{{Text: text}}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"parley/server/internal/room"
 	"parley/server/wire"
@@ -147,6 +148,24 @@ func TestLeaks(t *testing.T) {
 	fleeting.Close("the end")
 	if ended := settle(alone); ended.goroutines > alone.goroutines {
 		t.Errorf("%d goroutines before the rooms and %d after them", alone.goroutines, ended.goroutines)
+	}
+}
+
+// An away session that the room has no place for is forgotten at once, not after the grace period.
+func TestForgottenAtOnce(t *testing.T) {
+	r := newRoom(t, room.Config{MaxSessions: 1})
+	var last weak.Pointer[room.Session]
+	for i := range 3 {
+		c := join(t, r, network{"socket", bare}, fmt.Sprintf("user%d", i))
+		last = weak.Make(c.conn.Session())
+		c.conn.Lost("cut")
+		<-c.conn.Done()
+		c.nc.Close()
+	}
+	for by := time.Now().Add(patience); last.Value() != nil; runtime.GC() {
+		if time.Now().After(by) {
+			t.Fatal("the session is still in memory")
+		}
 	}
 }
 
