@@ -16,7 +16,7 @@ const (
 	escWait     = 250 * time.Millisecond // then Esc is a key, not the beginning of a sequence
 	stalled     = 100 * time.Millisecond // a Ctrl-C that comes alone after such a pause was not pasted
 	maxSequence = 256                    // bytes: no key and no answer of a terminal is longer
-	maxRead     = 128                    // bytes: with maxSequence, becomes less than 2 KiB of whole sequences
+	maxRead     = 256                    // bytes: with those held, they become less than 4 KiB of sequences
 
 	ctrlC      = "\x03"
 	escKey     = "\x1b[27u"   // the Esc key, of which no sequence is the beginning
@@ -33,8 +33,9 @@ var (
 		`|[P\]X^_][^\x00-\x06\x08-\x1f]*(\a|\x1b\\))`)
 	// begun matches what more bytes can make whole.
 	begun = regexp.MustCompile(`^\x1b(\x1b?(\[\[?|[\[O][ -?]*)?|[P\]X^_][^\x00-\x1f]*\x1b?)$`)
-	// doubtful matches what can also be keys: Esc, Esc twice, or Alt and the first character of an answer.
-	doubtful = regexp.MustCompile(`^\x1b[\x1bP\]X^_]?$`)
+	// either matches what is begun but can also be keys: Esc, Esc twice, or Alt and the first character of an
+	// answer.
+	either = regexp.MustCompile(`^\x1b[\x1bP\]X^_]?$`)
 )
 
 // An input is the terminal as Bubble Tea reads it. Bubble Tea gets only whole characters and sequences,
@@ -51,23 +52,17 @@ type input struct {
 // one read can become.
 func (in *input) Read(p []byte) (int, error) {
 	var raw [maxRead]byte
-	var out []byte
-	for len(out) <= len(p)/2 {
-		n, err := in.File.Read(raw[:])
-		if errors.Is(err, io.EOF) { // Bubble Tea would stop reading and go on
-			err = errors.New("the terminal is gone")
-		}
-		paused := time.Since(in.last) > stalled
-		in.last = time.Now()
-		if out = append(out, in.decode(raw[:n], paused)...); err != nil || !doubtful.Match(in.held) {
-			return copy(p, out), err
-		}
-		if !comes(in.File, escWait) {
-			out = append(out, in.settle()...)
-			break
-		}
+	n, err := in.File.Read(raw[:])
+	if errors.Is(err, io.EOF) { // Bubble Tea would stop reading and go on
+		err = errors.New("the terminal is gone")
 	}
-	return copy(p, out), nil
+	paused := time.Since(in.last) > stalled
+	in.last = time.Now()
+	out := in.decode(raw[:n], paused)
+	if err == nil && in.doubtful() && !comes(in.File, escWait) {
+		out = append(out, in.settle()...)
+	}
+	return copy(p, out), err
 }
 
 // A decoder joins the bytes that a terminal sends to whole characters and sequences. Its zero value is ready
@@ -124,14 +119,13 @@ func (d *decoder) next(s string) (n int, token string) {
 // character is next for a character. Of the control characters, a paste keeps only white space.
 func character(s string, pasted bool) (n int, token string) {
 	r, n := utf8.DecodeRuneInString(s)
-	switch wrong := r == utf8.RuneError && n == 1; {
+	switch {
 	case !utf8.FullRuneInString(s):
 		return 0, ""
-	case wrong && s[0] >= 0xa0:
+	case n == 1 && s[0] >= 0xa0:
 		return 1, string(rune(s[0]))
-	case wrong, r >= utf8.RuneSelf && unicode.IsControl(r):
-		return n, noText
-	case pasted && unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r):
+	case n == 1 && r == utf8.RuneError, n > 1 && unicode.IsControl(r),
+		pasted && unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r):
 		return n, noText
 	}
 	return n, s[:n]
@@ -152,7 +146,10 @@ func sequence(s string) (n int, token string) {
 	return 1 + n, fmt.Sprintf(altKey, r)
 }
 
-// settle takes doubtful bytes for keys.
+// doubtful reports whether what is held may be keys, with nothing to follow.
+func (d *decoder) doubtful() bool { return !d.pasting && either.Match(d.held) }
+
+// settle takes it for keys.
 func (d *decoder) settle() (out []byte) {
 	last := d.held[len(d.held)-1]
 	if d.settled = last == '\x1b'; d.settled {

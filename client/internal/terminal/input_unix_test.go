@@ -44,8 +44,12 @@ func TestInput(t *testing.T) {
 		}
 		return string(p[:n])
 	}
-	got := []string{read("a\xc3"), read("\xa9"), read("\x1b[1"), read(";5C"), read("\x1b")}
-	if diff := cmp.Diff([]string{"a", "é", "", "\x1b[1;5C", escKey}, got); diff != "" {
+	var got []string
+	for _, piece := range []string{"a\xc3", "\xa9", "\x1b[1", ";5C", "\x1b", pasteStart + "b\x1b", "[201~"} {
+		got = append(got, read(piece))
+	}
+	want := []string{"a", "é", "", "\x1b[1;5C", escKey, pasteStart + "b", pasteEnd}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
