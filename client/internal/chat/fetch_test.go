@@ -68,9 +68,10 @@ func playIn(t *testing.T, cfg Config, files map[string]string, steps string) (
 // Small files are asked for before those before them have come; large ones, and those of unknown size, one by one.
 func TestAhead(t *testing.T) {
 	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(18)+
-		asked(0, 16)+sent("f00", "x")+asked(16, 17)+
+		asked(0, 16)+". only so many\n> SAY only so many\n< OK 11\n"+sent("f00", "x")+asked(16, 17)+
 		"< ERROR GET file-failed f01 cannot be read\n"+asked(17, 18)+sent("f02", "y"))
 	compare(t, `hi
+		you: only so many
 		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
 		! client: f01 cannot be read
 		saved f02 as DIR/f02: 1 bytes, SHA-256 `+sum("y")[:12]+`
@@ -86,6 +87,9 @@ func TestAhead(t *testing.T) {
 		< FILE 9000000000 0 d
 		> GET 0 - a
 		> GET 0 - b
+		. only so much
+		> SAY only so much
+		< OK 11
 		< ERROR GET changed a changed
 		> GET 0 - c
 		< ERROR GET changed b changed
