@@ -96,6 +96,11 @@ func TestChat(t *testing.T) {
 			alice has joined
 			you: hello
 			you → bob: psst`, 0},
+		{"to no name", true, `
+			. /to
+			. /to a b`, `
+			! client: /to: the name is empty: use 1 to 32 letters or digits
+			! client: /to: "a b" cannot be a name: use letters and digits, without spaces`, 0},
 		{"not understood", false, `
 			. /fils
 			. /
@@ -103,8 +108,6 @@ func TestChat(t *testing.T) {
 			. /e
 			. /QUI
 			. /help nonsense
-			. /to
-			. /to a b
 			. /tell bob
 			. /get
 			. /cancel
@@ -117,8 +120,6 @@ func TestChat(t *testing.T) {
 			! client: /e is not enough to leave: type /quit
 			! client: /QUI could be /quiet or /quit: type more of it
 			! client: unknown command /nonsense: /help shows all
-			! client: /to: the name is empty: use 1 to 32 letters or digits
-			! client: /to: "a b" cannot be a name: use letters and digits, without spaces
 			! client: not sent: there is no text after the name
 			! client: /get needs the name of a file: /files shows them
 			! client: no download to stop

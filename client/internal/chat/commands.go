@@ -142,6 +142,8 @@ func (c *Chat) do(typed, argument string) {
 	case "/to":
 		if name, ok := c.name(command, argument); ok {
 			c.talkTo(name)
+		} else if argument != "" && !c.cfg.Person { // without a prompt to see whom the next lines go to
+			c.quit()
 		}
 	case "/tell":
 		name, text := cut(argument)
