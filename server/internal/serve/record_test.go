@@ -38,7 +38,7 @@ func TestRecord(t *testing.T) {
 		for _, line := range []string{"SAY good morning", "TELL Bob psst", "TELL nobody x", "FILES", "GET 0 - a.txt", "nonsense", "PING 0"} {
 			c.send(line)
 		}
-		for waiting := map[wire.Verb]bool{wire.Pong: true, wire.Sent: true}; len(waiting) > 0; {
+		for waiting := map[wire.Verb]bool{wire.Pong: true, wire.File: true, wire.Sent: true}; len(waiting) > 0; {
 			delete(waiting, c.next().Verb)
 		}
 		bob.expect("JOINED alice", "SAID alice good morning", "TOLD alice psst")
