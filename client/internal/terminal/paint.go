@@ -154,7 +154,6 @@ const patience = 300 * time.Millisecond
 // View is part of tea.Model: the line, with what belongs below it. The cursor is the terminal's own, so that what an
 // input method composes appears there.
 func (p *prompt) View() tea.View {
-	p.wake()
 	if p.last && !p.ticking {
 		return tea.NewView("")
 	}

@@ -75,7 +75,6 @@ type prompt struct {
 	since    time.Time         // of the oldest message that the server has not taken
 	ticking  bool              // a frame has begun; when it is over, print is called
 	printing bool              // lines may be on their way to the terminal
-	wake     func()            // makes the renderer draw the next view at once
 	redraws  bool              // a redraw will come
 	views    int               // how often it was drawn
 	drawn    string            // what stood before the cursor then
@@ -86,7 +85,6 @@ type prompt struct {
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
 	p := &prompt{own: newMention(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
-	p.wake = func() {}
 	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
 	p.line.KeyMap.Paste.SetEnabled(false)             // the terminal pastes; to ask another program for the clipboard is not ours
 	p.line.SetVirtualCursor(false)                    // it would blink

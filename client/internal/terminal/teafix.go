@@ -5,7 +5,6 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -15,51 +14,38 @@ import (
 // This file, with input.go and console_windows.go, holds the work-arounds for Bubble Tea v2.0.10.
 
 const (
-	busyPace = time.Second / 60       // of the renderer, while there may be a new view
-	busyTime = 100 * time.Millisecond // from a view until the renderer slows down
-	idlePace = 15 * time.Second       // not never: a view could come late on a very busy machine
+	busyPace = time.Second / 120 // of the renderer, while there may be a new view
+	busyTime = 2 * busyPace      // for a view to be drawn
+	idlePace = 15 * time.Second  // not never, should a view have come too late
 )
 
-// A pace slows Bubble Tea's renderer down while there is nothing to draw. Otherwise it looks for a new view
-// 60 times a second for ever (startRenderer in tea.go), which keeps the processor from sleeping. Its ticker
-// is private; without one of this name the renderer stays fast. Delete the pace when the renderer rests by
-// itself.
-type pace struct {
-	program *tea.Program
+// A drawn tells that busyTime has passed since there were so many views.
+type drawn int
 
-	// mu guards the following fields.
-	mu     sync.Mutex
-	ticker *time.Ticker // the renderer's
-	busy   bool
-	last   time.Time   // of the views
-	rest   *time.Timer // ends the busy time
+// pace slows Bubble Tea's renderer down when all views are drawn, and wakes it before the next. Otherwise it
+// looks for one 60 times a second for ever (startRenderer in tea.go), which keeps the processor from
+// sleeping. Its ticker is private; without one of this name the renderer stays fast. Delete pace when the
+// renderer rests by itself.
+func (f *Face) pace(views int, msg tea.Msg) {
+	switch last, ok := msg.(drawn); {
+	case ok && int(last) == views:
+		f.busy = false
+		f.tick(idlePace)
+		return
+	case !ok && f.busy:
+		return
+	case !ok:
+		f.busy = true
+		f.tick(busyPace)
+	}
+	time.AfterFunc(busyTime, func() { f.program.Send(drawn(views)) })
 }
 
-// wake makes the renderer fast for the next view. The goroutine that has made the ticker calls it.
-func (c *pace) wake() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ticker == nil {
-		field := reflect.ValueOf(c.program).Elem().FieldByName("ticker")
-		if !field.IsValid() || field.Type() != reflect.TypeFor[*time.Ticker]() || field.IsNil() {
-			return
-		}
-		c.ticker, c.rest = (*time.Ticker)(field.UnsafePointer()), time.AfterFunc(busyTime, c.slow)
-	}
-	if !c.busy { // a ticker that is reset at every view would never tick while there are many
-		c.ticker.Reset(busyPace)
-	}
-	c.busy, c.last = true, time.Now()
-	c.rest.Reset(busyTime)
-}
-
-// slow ends the busy time, unless another view has come at the last moment.
-func (c *pace) slow() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.last) >= busyTime {
-		c.busy = false
-		c.ticker.Reset(idlePace)
+// tick has the renderer look for a view at such intervals.
+func (f *Face) tick(interval time.Duration) {
+	field := reflect.ValueOf(f.program).Elem().FieldByName("ticker")
+	if field.IsValid() && field.Type() == reflect.TypeFor[*time.Ticker]() {
+		(*time.Ticker)(field.UnsafePointer()).Reset(interval)
 	}
 }
 
@@ -76,7 +62,10 @@ func (p *prompt) different() string {
 // the cursor itself after a new size, and the case of ResumeMsg when it handles SIGCONT.
 func (f *Face) filter(m tea.Model, msg tea.Msg) tea.Msg {
 	p := m.(*prompt)
+	f.pace(p.views, msg)
 	switch msg := msg.(type) {
+	case drawn:
+		return nil
 	case tea.ResumeMsg: // the shell has put the terminal in a mode of its own: take it over again
 		if f.program.ReleaseTerminal() == nil {
 			f.program.RestoreTerminal() // where it cannot, reading fails, too

@@ -24,6 +24,7 @@ type Face struct {
 	told    chan news // for the prompt, which takes its time when the terminal is slow
 	running sync.WaitGroup
 
+	busy   bool     // the renderer draws views; owned by the goroutine that runs the program
 	news   news     // to be told, and the status that was told last
 	unsent []string // what the chat says at the end of texts that were not sent
 	err    error    // what ended the program; set before running is done
@@ -43,7 +44,7 @@ func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
 	f.program = tea.NewProgram(p, tea.WithInput(&input{File: in}), tea.WithOutput(out),
 		tea.WithColorProfile(lipgloss.Writer.Profile), tea.WithoutSignalHandler(),
 		tea.WithFilter(patched(in, out, f.filter)))
-	p.send, p.wake = f.program.Send, (&pace{program: f.program}).wake
+	p.send = f.program.Send
 	resumed := make(chan os.Signal, 1) // the program was stopped from outside and goes on
 	notifyResumed(resumed)
 	f.running.Go(func() {
