@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func TestAppendWhatNoLineCanHold(t *testing.T) {
 		m    wire.Message
 		want string
 	}{
-		{wire.Message{Verb: wire.File, Size: 1, Time: 1<<64 - 1000, Name: b("old")}, "FILE 1 9223372036854775807 old"},
+		{wire.Message{Verb: wire.File, Time: 1<<64 - 1000, Name: b("old")}, "FILE 0 9223372036854775807 old"},
 		{wire.Message{Verb: wire.OK, Seq: 1 << 63}, "OK 9223372036854775807"},
 		{wire.Message{Verb: wire.User}, "USER -"},
 		{wire.Message{Verb: wire.Bye}, "BYE -"},
@@ -25,7 +26,7 @@ func TestAppendWhatNoLineCanHold(t *testing.T) {
 		{wire.Message{Verb: wire.Sending, Version: b("v 1"), Name: b("a b")}, "SENDING 0 0 v_1 a b"},
 		{wire.Message{Verb: wire.File, Name: b("a\nb\x7f\u0085c")}, "FILE 0 0 a_b__c"},
 		{wire.Message{Verb: wire.Notice, Text: b("caf\xe9")}, "NOTICE caf_"},
-		{wire.Message{Verb: wire.Bye, Text: b(long)}, "BYE " + long[:wire.MaxServerLine-6]}, // 8187 bytes would cut an é
+		{wire.Message{Verb: wire.Bye, Text: b(long)}, "BYE " + long[:wire.MaxServerLine-6]}, // and no half é
 		{wire.Message{Verb: wire.Refused, Code: b(long), Text: b("x")}, "REFUSED 0 " + long[:256] + " x"},
 	}
 	for _, test := range tests {
@@ -35,8 +36,8 @@ func TestAppendWhatNoLineCanHold(t *testing.T) {
 	}
 }
 
-// FuzzMessage: whatever a message holds, its line is one that the other side's reader and parser take, and stands for the
-// same message when nothing had to be changed.
+// FuzzMessage: whatever a message holds, its line is one that the other side's reader and parser take, and stands
+// for the same message when nothing had to be changed.
 func FuzzMessage(f *testing.F) {
 	f.Add(uint64(1<<64-1000), uint64(1<<63), "alice", "v1", "hello  there ")
 	f.Add(uint64(0), uint64(1<<63-1), "a file", "", "\x1b[2J\n\u0085\xff")
@@ -73,7 +74,9 @@ func FuzzMessage(f *testing.F) {
 // checkKept checks that the line for m, which stands for got, holds all that lines can hold.
 func checkKept(t *testing.T, m, got wire.Message) {
 	t.Helper()
-	numbers := [][2]uint64{{m.Seq, got.Seq}, {m.Count, got.Count}, {m.Size, got.Size}, {m.Offset, got.Offset}, {m.Time, got.Time}}
+	numbers := [][2]uint64{
+		{m.Seq, got.Seq}, {m.Count, got.Count}, {m.Size, got.Size}, {m.Offset, got.Offset}, {m.Time, got.Time},
+	}
 	for _, n := range numbers {
 		if n[1] != 0 && n[0] != n[1] && n[0] < 1<<63 {
 			t.Errorf("%s: %d became %d", m.Verb, n[0], n[1])
@@ -82,7 +85,7 @@ func checkKept(t *testing.T, m, got wire.Message) {
 	words := [][2][]byte{{m.Name, got.Name}, {m.Token, got.Token}, {m.Version, got.Version}, {m.Code, got.Code},
 		{m.Digest, got.Digest}, {m.Text, got.Text}}
 	for _, w := range words {
-		fits := len(w[0]) > 0 && len(w[0]) <= 256 && wire.CheckText(w[0]) == nil && !strings.Contains(string(w[0]), " ")
+		fits := len(w[0]) > 0 && len(w[0]) <= 256 && wire.CheckText(w[0]) == nil && !bytes.ContainsRune(w[0], ' ')
 		if fits && w[1] != nil && string(w[0]) != string(w[1]) {
 			t.Errorf("%s: %q became %q", m.Verb, w[0], w[1])
 		}

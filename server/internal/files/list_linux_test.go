@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -175,5 +176,52 @@ func TestListOfFolderThatWent(t *testing.T) {
 	want := "the shared folder cannot be read: no such file or directory" // without where it was
 	if _, err := folder.List(nil); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// When another folder takes the place of the shared one, that is what is shared; a download that goes on is
+// not disturbed.
+func TestFolderThatIsReplaced(t *testing.T) {
+	content := random(1 << 20)
+	replacements := map[string]func(top, dir string) error{
+		"moved": func(top, dir string) error {
+			return errors.Join(os.Rename(dir, filepath.Join(top, "old")), os.Rename(filepath.Join(top, "new"), dir))
+		},
+		"linked": func(top, dir string) error {
+			next := filepath.Join(top, "next")
+			away := os.Rename(dir, filepath.Join(top, "old"))
+			return errors.Join(away, os.Symlink("new", next), os.Rename(next, dir))
+		},
+	}
+	for name, replace := range replacements {
+		top := t.TempDir()
+		dir := filepath.Join(top, "shared")
+		put(t, dir, "f", content)
+		put(t, dir, "gone", "x")
+		put(t, top, "new/f", "other")
+		folder := open(t, dir)
+		folder.SetClock(later)
+		fetch(t, folder, "f", 0, "-")
+		var nc sink
+		tr := send(folder, "f", 0, "-", quiet)
+		if err := tr.Piece(&nc); err != nil {
+			t.Fatal(err)
+		}
+		if err := replace(top, dir); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"f 5 1700000000123"}, listed(t, folder)); diff != "" {
+			t.Errorf("%s: list (-want +got):\n%s", name, diff)
+		}
+		if got := fetch(t, folder, "f", 0, "-"); got.last != sent("f", "other") {
+			t.Errorf("%s: %q of the new file", name, got.last)
+		}
+		if got := fetch(t, folder, "gone", 0, "-"); !strings.HasPrefix(got.last, "ERROR GET no-file") {
+			t.Errorf("%s: %q of a file that went", name, got.last)
+		}
+		carry(t, tr, &nc)
+		if got := understand(t, &nc.Buffer); got.last != sent("f", content) || got.data != content {
+			t.Errorf("%s: %q of the download that went on", name, got.last)
+		}
 	}
 }
