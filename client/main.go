@@ -137,7 +137,8 @@ func parse(args []string) (cfg chat.Config, err error) {
 	case len(words) > len(needed):
 		return cfg, fmt.Errorf("unexpected argument %q after NAME, HOST and PORT", words[len(needed)])
 	}
-	if cfg.Name, err = wire.CheckName(words[0]); err != nil {
+	cfg.Name, err = wire.CheckName(words[0])
+	if err != nil {
 		return cfg, err
 	}
 	cfg.Folder = filepath.Join(cfg.Folder, cfg.Name)

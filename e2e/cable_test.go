@@ -114,7 +114,8 @@ func (c *cable) count(n int) {
 	if c.due < 0 {
 		return
 	}
-	if c.due -= int64(n); c.due < 0 {
+	c.due -= int64(n)
+	if c.due < 0 {
 		c.then()
 		close(c.done)
 	}

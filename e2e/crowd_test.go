@@ -177,7 +177,8 @@ func TestStrangers(t *testing.T) {
 				if old := open[i%held]; old != nil {
 					old.Close()
 				}
-				if open[i%held] = h.dial(); open[i%held] == nil {
+				open[i%held] = h.dial()
+				if open[i%held] == nil {
 					return
 				}
 				open[i%held].Write([]byte("H")) // and never the rest

@@ -126,7 +126,8 @@ func parse(args []string) (opt options, err error) {
 		return opt, fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
 	opt.address = net.JoinHostPort(host, port)
-	if opt.files, err = expand(opt.files); err != nil {
+	opt.files, err = expand(opt.files)
+	if err != nil {
 		return opt, err
 	}
 	return opt, nil
@@ -174,7 +175,8 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	}
 	var debug net.Listener
 	if opt.debug != "" {
-		if debug, err = net.Listen("tcp", debugAddress(opt.debug)); err != nil {
+		debug, err = net.Listen("tcp", debugAddress(opt.debug))
+		if err != nil {
 			listener.Close()
 			return 1, fmt.Errorf("cannot listen on %s for -debug: %w", opt.debug, hint(err))
 		}

@@ -54,7 +54,8 @@ func (p *play) join() *Record {
 // leave ends a session, in one half of the cases before what it said last has arrived.
 func (p *play) leave(r *Record) {
 	p.here = slices.DeleteFunc(p.here, func(o *Record) bool { return o == r })
-	if r.Sure = p.rand.IntN(2) == 0; !r.Sure {
+	r.Sure = p.rand.IntN(2) == 0
+	if !r.Sure {
 		r.Sent = append(r.Sent, everyone, p.here[1].ID)
 	}
 	for _, o := range p.here {

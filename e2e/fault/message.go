@@ -95,7 +95,8 @@ func parseLine(line string) Event {
 	said, ok := strings.CutPrefix(rest, ": ")
 	if !ok {
 		e.Kind = Told
-		if said, ok = strings.CutPrefix(rest, " → you: "); !ok {
+		said, ok = strings.CutPrefix(rest, " → you: ")
+		if !ok {
 			return Event{Kind: Garbled, From: who}
 		}
 	}

@@ -35,7 +35,8 @@ func startProgram(line []string, dir string, out, errs func(line string)) (*prog
 	stdout, stderr := &lines{f: out, p: p}, &lines{f: errs, p: p}
 	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
 	var err error
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
+	p.in, err = p.cmd.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
 	if err := p.cmd.Start(); err != nil {

@@ -70,7 +70,8 @@ func Run(cfg Config) (*Report, error) {
 		return nil, err
 	}
 	var err error
-	if r.witness, err = r.join(false); err != nil {
+	r.witness, err = r.join(false)
+	if err != nil {
 		return nil, err
 	}
 	r.witness.record.Whole = true
@@ -82,7 +83,8 @@ func Run(cfg Config) (*Report, error) {
 	r.reap() // so that no record changes any more
 	report := r.report()
 	report.Verdict = *Check(r.records())
-	if report.Memory = judge(r.samples); grew(r.samples) {
+	report.Memory = judge(r.samples)
+	if grew(r.samples) {
 		report.Troubles = append(report.Troubles, "the server grew")
 	}
 	return report, nil

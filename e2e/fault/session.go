@@ -42,7 +42,8 @@ const attempts = 5
 // join starts a client and waits until it has joined. Through a proxy, faults may begin then.
 func (r *run) join(proxied bool) (s *session, err error) {
 	for range attempts {
-		if s, err = r.attempt(r.next.Add(1), proxied); err == nil || r.server.hasEnded() {
+		s, err = r.attempt(r.next.Add(1), proxied)
+		if err == nil || r.server.hasEnded() {
 			break
 		}
 	}
@@ -56,7 +57,8 @@ func (r *run) attempt(id int32, proxied bool) (*session, error) {
 	addr := r.address
 	if proxied {
 		var err error
-		if s.proxy, err = NewProxy(r.faults, int(id), r.address); err != nil {
+		s.proxy, err = NewProxy(r.faults, int(id), r.address)
+		if err != nil {
 			return nil, err
 		}
 		addr = s.proxy.Addr()
@@ -69,7 +71,8 @@ func (r *run) attempt(id int32, proxied bool) (*session, error) {
 	line := append(r.cfg.Client[:len(r.cfg.Client):len(r.cfg.Client)],
 		"-idle", r.cfg.Idle.String(), "-reconnect", reconnect.String(), "-history", "0",
 		"-dir", filepath.Join(r.cfg.Dir, "downloads"), name(id), host, port)
-	if s.prog, err = startProgram(line, r.cfg.Dir, s.printed, s.complained); err != nil {
+	s.prog, err = startProgram(line, r.cfg.Dir, s.printed, s.complained)
+	if err != nil {
 		return nil, err
 	}
 	if !s.prog.await(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.here }) {
@@ -195,7 +198,8 @@ func (s *session) compare() {
 		want, err := os.ReadFile(filepath.Join(s.run.shared, rel))
 		if err == nil {
 			var got []byte
-			if got, err = os.ReadFile(path); err == nil && !bytes.Equal(got, want) {
+			got, err = os.ReadFile(path)
+			if err == nil && !bytes.Equal(got, want) {
 				err = fmt.Errorf("%d bytes came, which are not the %d bytes that are shared", len(got), len(want))
 			}
 		}

@@ -94,7 +94,8 @@ func work(o options, out, errs io.Writer) error {
 	}
 	o.measure.Server, o.measure.Client, o.measure.Dir = program(dir, "server"), program(dir, "client"), dir
 	o.measure.Progress = errs
-	if o.measure.Self, err = os.Executable(); err != nil {
+	o.measure.Self, err = os.Executable()
+	if err != nil {
 		return err
 	}
 	report, err := measure.Run(o.measure)

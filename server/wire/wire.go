@@ -310,7 +310,8 @@ func parse(verbs map[string]verbLayout, line []byte) (Message, error) {
 			*word = arg
 		} else if number != nil {
 			var err error
-			if *number, err = strconv.ParseUint(string(arg), 10, 63); err != nil || arg[0] == '+' {
+			*number, err = strconv.ParseUint(string(arg), 10, 63)
+			if err != nil || arg[0] == '+' {
 				return bad("%s got %.20q where a number belongs", m.Verb, arg)
 			}
 		}

@@ -154,7 +154,8 @@ func (f *fetcher) fetch(w *want, o opened) (r result) {
 			r.err = errors.New("the server begins a second time")
 		default:
 			begun = true
-			if r.err = o.part.Begin(p.Size, p.Offset, string(p.Version)); r.err == nil {
+			r.err = o.part.Begin(p.Size, p.Offset, string(p.Version))
+			if r.err == nil {
 				f.begun(w.name, p)
 			}
 		}

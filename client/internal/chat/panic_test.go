@@ -37,7 +37,8 @@ func testPanic(t *testing.T, conn func(net.Conn) net.Conn) {
 	dials := 0
 	cfg := Config{Config: link.Config{Name: "alice", Idle: time.Hour, Reconnect: time.Minute}}
 	cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
-		if dials++; dials > 1 {
+		dials++
+		if dials > 1 {
 			panic("out of cheese")
 		}
 		client, server := net.Pipe()

@@ -142,7 +142,8 @@ func (p *Part) takeStock() error {
 	if err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
-	if p.here, err = p.root.Open(p.local); err != nil {
+	p.here, err = p.root.Open(p.local)
+	if err != nil {
 		return nil // a file that cannot be read is another one
 	}
 	return p.read(p.here)
@@ -150,7 +151,8 @@ func (p *Part) takeStock() error {
 
 func (p *Part) read(file *os.File) error {
 	n, err := io.Copy(p.hash, file)
-	if p.Have = uint64(n); n > 0 {
+	p.Have = uint64(n)
+	if n > 0 {
 		p.Version = "sha256:" + base64.RawURLEncoding.EncodeToString(p.hash.Sum(nil))
 	}
 	return err
@@ -180,7 +182,8 @@ func (p *Part) begin(offset uint64) error {
 		return err
 	}
 	whole := p.here
-	if p.here = nil; whole != nil {
+	p.here = nil
+	if whole != nil {
 		defer whole.Close()
 	}
 	if whole != nil || offset == 0 {

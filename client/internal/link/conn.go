@@ -89,7 +89,8 @@ func (c *Conn) Seen(seq uint64) {
 	if c.seen.Swap(seq) == seq {
 		return
 	}
-	if c.handled++; c.handled%ackEvery == 0 {
+	c.handled++
+	if c.handled%ackEvery == 0 {
 		c.Send(wire.Message{Verb: wire.Ping, Seq: seq})
 	}
 }
@@ -103,7 +104,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 // next returns the next line, and what it says: with a *wire.ProtocolError no more than its verb.
 func (c *Conn) next() (line []byte, m wire.Message, err error) {
 	line, err = c.r.ReadLine()
-	if line = bytes.Clone(line); err == nil {
+	line = bytes.Clone(line)
+	if err == nil {
 		m, err = wire.ParseServer(line)
 	}
 	if err != nil {

@@ -133,7 +133,8 @@ func character(s string, pasted bool) (n int, token string) {
 
 // sequence is next for a sequence. Esc before anything that continues no sequence is the key itself, or Alt.
 func sequence(s string) (n int, token string) {
-	if token = whole.FindString(s[:min(len(s), maxSequence)]); token != "" {
+	token = whole.FindString(s[:min(len(s), maxSequence)])
+	if token != "" {
 		return len(token), token
 	}
 	if begun.MatchString(s) && len(s) < maxSequence || !utf8.FullRuneInString(s[1:]) {
@@ -152,7 +153,8 @@ func (d *decoder) doubtful() bool { return !d.pasting && either.Match(d.held) }
 // settle takes it for keys.
 func (d *decoder) settle() (out []byte) {
 	last := d.held[len(d.held)-1]
-	if d.settled = last == '\x1b'; d.settled {
+	d.settled = last == '\x1b'
+	if d.settled {
 		out = []byte(strings.Repeat(escKey, len(d.held)))
 	} else {
 		out = fmt.Appendf(nil, altKey, last)

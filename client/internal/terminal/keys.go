@@ -36,7 +36,8 @@ func (p *prompt) press(key tea.KeyPressMsg) (cmd tea.Cmd) {
 		p.cleared = cleared
 		p.hangUp()
 	case name == "ctrl+c":
-		if p.hint = onceMore; len(p.queue) > 0 {
+		p.hint = onceMore
+		if len(p.queue) > 0 {
 			p.hint = chat.Count(len(p.queue), "line") + " not sent; " + onceMore
 		}
 		p.cleared, p.queue = p.unsent(), nil
@@ -128,7 +129,8 @@ func (p *prompt) enter() {
 	}
 	p.put(chat.Input{Text: line})
 	p.past[len(p.past)-1] = line
-	if p.past = append(p.past, ""); len(p.past) > maxPast {
+	p.past = append(p.past, "")
+	if len(p.past) > maxPast {
 		p.past = p.past[1:]
 	}
 	p.renew()

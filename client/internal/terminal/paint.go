@@ -50,7 +50,8 @@ func paint(l chat.Line, own *mention, room int, today time.Time) (rows []string,
 			text, calls = text[:at[0]]+called.Render(text[at[0]:at[1]])+text[at[1]:], true
 		}
 	}
-	switch text = l.Head(look) + text; l.Kind {
+	text = l.Head(look) + text
+	switch l.Kind {
 	case chat.Presence, chat.Earlier:
 		text = dim.Render(ansi.Strip(text))
 	case chat.Failure:

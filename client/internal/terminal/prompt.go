@@ -155,7 +155,8 @@ func (p *prompt) print() tea.Cmd {
 		p.ticking = false
 		return tea.Quit
 	}
-	if p.printing = len(rows) > 0; p.printing {
+	p.printing = len(rows) > 0
+	if p.printing {
 		p.asked = ""
 	}
 	p.ticking = len(rows) > 0

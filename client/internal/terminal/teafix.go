@@ -92,7 +92,8 @@ func (p *prompt) resize(size tea.WindowSizeMsg) (ask bool) {
 	if size.Width > 0 && size.Height > 0 {
 		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}
 	}
-	if p.asked = ""; !p.printing && p.columns.StringWidth(p.drawn) > p.size.Width {
+	p.asked = ""
+	if !p.printing && p.columns.StringWidth(p.drawn) > p.size.Width {
 		p.asked = p.drawn
 	}
 	return p.asked != ""

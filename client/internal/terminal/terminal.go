@@ -82,7 +82,8 @@ func (f *Face) Show(l chat.Line) {
 		f.unsent = append(f.unsent, l.Text)
 		return
 	}
-	if f.news.lines = append(f.news.lines, l); len(f.news.lines) == readable { // a flood costs no memory
+	f.news.lines = append(f.news.lines, l)
+	if len(f.news.lines) == readable { // a flood costs no memory
 		f.tell()
 	}
 }

@@ -101,7 +101,8 @@ func (b *bare) write(fd int, p []byte) {
 		return
 	}
 	n, err := unix.Write(fd, p)
-	if n = max(n, 0); n < len(p) && (err == nil || err == unix.EAGAIN) {
+	n = max(n, 0)
+	if n < len(p) && (err == nil || err == unix.EAGAIN) {
 		b.waiting[fd] = append([]byte(nil), p[n:]...)
 		unix.EpollCtl(b.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: int32(fd)})
 	}

@@ -95,7 +95,8 @@ func (r *run) fetchParley(proc *process, to string) error {
 		if err != nil {
 			return err
 		}
-		if total += n; total >= bigSize && bytes.HasSuffix(buf[:n], []byte(" "+bigName+"\n")) {
+		total += n
+		if total >= bigSize && bytes.HasSuffix(buf[:n], []byte(" "+bigName+"\n")) {
 			return nil
 		}
 	}

@@ -200,7 +200,8 @@ func (r *run) latencies(p *peer, proc *process, s *swarm) (l latencies, cpu time
 			return checks[i].check(h)
 		})
 	}
-	if cpu, err = proc.cpu(); err != nil {
+	cpu, err = proc.cpu()
+	if err != nil {
 		return nil, 0, err
 	}
 	sent := 0

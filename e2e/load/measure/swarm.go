@@ -80,7 +80,8 @@ func (s *swarm) send(i int, b []byte) error {
 		return nil
 	}
 	n, err := unix.Write(m.fd, b)
-	if n = max(n, 0); n < len(b) && (err == nil || err == unix.EAGAIN) {
+	n = max(n, 0)
+	if n < len(b) && (err == nil || err == unix.EAGAIN) {
 		m.out = append(m.out, b[n:]...)
 		s.blocked = append(s.blocked, i)
 		return nil
@@ -97,7 +98,8 @@ func (s *swarm) unblock() error {
 		if err != nil && err != unix.EAGAIN {
 			return gone(i, err)
 		}
-		if m.out = m.out[max(n, 0):]; len(m.out) > 0 {
+		m.out = m.out[max(n, 0):]
+		if len(m.out) > 0 {
 			still = append(still, i)
 		}
 	}

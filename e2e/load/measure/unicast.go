@@ -43,7 +43,8 @@ func (r *run) unicast(p *peer, n int) error {
 				n = check.seen - got[0]
 			}
 			total += n
-			if got[i] += n; err != nil || n == 0 || got[i] < sent[i^1] || stop {
+			got[i] += n
+			if err != nil || n == 0 || got[i] < sent[i^1] || stop {
 				return err
 			}
 			if p.ack != nil && got[i]%(ackEvery/2) == 0 {

@@ -86,7 +86,8 @@ func (f *Folder) current() (*os.Root, error) {
 	if here, e := root.Stat("."); err != nil || e == nil && os.SameFile(here, there) {
 		return root, nil // also when the way to the folder was closed: it stays open
 	}
-	if root, err = os.OpenRoot(f.Path); err != nil {
+	root, err = os.OpenRoot(f.Path)
+	if err != nil {
 		return nil, err
 	}
 	f.mu.Lock()

@@ -107,7 +107,8 @@ func (g *guest) expect(begins ...string) (line string) {
 	for _, b := range begins {
 		for line = ""; !strings.HasPrefix(line, b); {
 			var err error
-			if line, err = g.lines.ReadString('\n'); err != nil {
+			line, err = g.lines.ReadString('\n')
+			if err != nil {
 				g.t.Fatalf("waiting for %s: %v", b, err)
 			}
 		}

@@ -132,7 +132,8 @@ func offer(root *os.Root, name string, d fs.DirEntry, err error) (*wire.Message,
 	err = checkName(name)
 	if err == nil && info.Mode()&everyone == 0 {
 		var file *os.File
-		if file, err = root.OpenFile(name, os.O_RDONLY|nonblock, 0); err == nil {
+		file, err = root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		if err == nil {
 			err = file.Close()
 		}
 	}

@@ -131,7 +131,8 @@ func (t *Transfer) data(nc net.Conn, n int64) error {
 	case took > 2*pieceTime:
 		t.piece.Store(max(n/2, minPiece))
 	}
-	if t.offset += n; t.offset == t.file.Size {
+	t.offset += n
+	if t.offset == t.file.Size {
 		close(t.sent)
 	}
 	return nil

@@ -184,10 +184,12 @@ func tcp(t testing.TB) (server, client net.Conn) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	if client, err = net.Dial("tcp", listener.Addr().String()); err != nil {
+	client, err = net.Dial("tcp", listener.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if server, err = listener.Accept(); err != nil {
+	server, err = listener.Accept()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return server, client

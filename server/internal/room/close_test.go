@@ -224,7 +224,8 @@ func (c *client) order(t *testing.T, lines int) []string {
 			}
 			count[key]++
 		case wire.OK: // of SAY and TELL in turn
-			if count["OK"]++; count["OK"]%2 == 1 {
+			count["OK"]++
+			if count["OK"]%2 == 1 {
 				m = wire.Message{Verb: wire.Said, Seq: m.Seq}
 			}
 		}

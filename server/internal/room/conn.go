@@ -125,7 +125,8 @@ func (r *Room) tellLocked(s *Session, p *Post, now uint64) {
 	r.seq++
 	p.Seq = r.seq
 	peer, refused := r.peerLocked(s, p.To)
-	if p.Refused = refused; refused != nil {
+	p.Refused = refused
+	if refused != nil {
 		r.putLocked(s, &wire.Message{Verb: wire.Refused, Seq: p.Seq, Code: []byte(refused.Code), Text: wire.Line(refused.Text)})
 		return
 	}
@@ -185,7 +186,8 @@ func (c *Conn) Wait() {
 func (c *Conn) Send(t Transfer, most int) error {
 	busy := false
 	err := c.do(func(r *Room, _ *Session) {
-		if busy = len(c.transfers) > most; !busy {
+		busy = len(c.transfers) > most
+		if !busy {
 			c.transfers = append(c.transfers, t)
 			c.pieceLocked()
 		}

@@ -85,7 +85,8 @@ func (r *Room) takeOff(flights []flight, batches *int) int {
 			}
 			return n
 		}
-		if r.queue.busy--; r.queue.busy == 0 && r.rested != nil {
+		r.queue.busy--
+		if r.queue.busy == 0 && r.rested != nil {
 			close(r.rested)
 			r.rested = nil
 		}

@@ -75,7 +75,8 @@ func (b *inbox) take() {
 	if i.reply && b.sent == 0 { // nobody resumes it, so it need not be kept
 		*b.all -= i.cost()
 		*i = item{}
-		if b.items = b.items[1:]; len(b.items) == 0 {
+		b.items = b.items[1:]
+		if len(b.items) == 0 {
 			b.items, b.arena = nil, nil
 		}
 		return
@@ -102,7 +103,8 @@ func (b *inbox) trim(acked, oldest uint64, keep int) {
 	left := copy(b.items, b.items[n:])
 	clear(b.items[left:])
 	b.sent -= n
-	if b.items = b.items[:left]; left == 0 && n < cap(b.items)/4 {
+	b.items = b.items[:left]
+	if left == 0 && n < cap(b.items)/4 {
 		b.items, b.arena = nil, nil // a burst is over
 	}
 }

@@ -85,7 +85,8 @@ func (q *queue) waiting() int { return q.own.len() + q.due.len() }
 // take removes and returns a connection that is due, or nil: in turn from those that have something of their own and from
 // the others.
 func (q *queue) take() *Conn {
-	if q.turn = !q.turn; q.own.len() > 0 && (q.turn || q.due.len() == 0) {
+	q.turn = !q.turn
+	if q.own.len() > 0 && (q.turn || q.due.len() == 0) {
 		return q.own.take()
 	}
 	return q.due.take()

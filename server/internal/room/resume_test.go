@@ -288,7 +288,8 @@ func TestHistory(t *testing.T) {
 		var got []string
 		m := c.next()
 		for ; m.Verb == wire.Said; m = c.next() {
-			if got = append(got, form(m)); m.Seq > welcomed {
+			got = append(got, form(m))
+			if m.Seq > welcomed {
 				t.Errorf("history has seq %d, above the %d of WELCOME", m.Seq, welcomed)
 			}
 		}

@@ -78,10 +78,12 @@ func dial(t testing.TB) (server, client net.Conn) {
 	}
 	dialing.Lock()
 	defer dialing.Unlock()
-	if client, err = net.Dial("tcp", listener.Addr().String()); err != nil {
+	client, err = net.Dial("tcp", listener.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if server, err = listener.Accept(); err != nil {
+	server, err = listener.Accept()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return server, client

@@ -118,7 +118,8 @@ func follow(nc net.Conn) (lines []wire.Message, err error) {
 				return lines, err
 			}
 		}
-		if lines = append(lines, m); m.Verb == wire.Bye {
+		lines = append(lines, m)
+		if m.Verb == wire.Bye {
 			return lines, nil
 		}
 	}

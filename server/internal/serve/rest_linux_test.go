@@ -15,7 +15,8 @@ import (
 // overNetwork has s serve TCP connections, whose clients may rest.
 func (s *server) overNetwork() {
 	var err error
-	if s.network, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	s.network, err = net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.Ended, s.Quiet = s.serving.Done, 100*time.Millisecond

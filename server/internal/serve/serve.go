@@ -122,7 +122,8 @@ type client struct {
 // Serve serves a connection and closes it when it ends, at once or, when its client is one to rest, later.
 func (s *Server) Serve(nc net.Conn) {
 	c := &client{Server: s, nc: nc, src: source{nc: nc, by: time.Now().Add(helloTime)}}
-	if c.socket = s.watcher.socket(nc); c.socket > 0 {
+	c.socket = s.watcher.socket(nc)
+	if c.socket > 0 {
 		c.nc, c.src.rests = watched{nc.(*net.TCPConn), c}, s.Quiet
 	}
 	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
@@ -147,7 +148,8 @@ func (c *client) run() {
 		c.src.idle, c.src.done = c.Idle, c.conn.Done()
 	}
 	var reason string
-	if reason, rests = c.talk(); rests {
+	reason, rests = c.talk()
+	if rests {
 		c.pause()
 		return
 	}
@@ -201,7 +203,8 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	n, err := s.nc.Read(p)
 	s.patience = s.rests
-	if s.silent = by != s.by && errors.Is(err, os.ErrDeadlineExceeded); s.silent {
+	s.silent = by != s.by && errors.Is(err, os.ErrDeadlineExceeded)
+	if s.silent {
 		err = errQuiet
 	}
 	return n, err
@@ -229,7 +232,8 @@ func (c *client) join() (farewell string) {
 			case wire.Hello:
 				c.conn, err = c.hello(string(m.Name), int(min(m.Count, wire.MaxHistory)))
 			case wire.Resume:
-				if c.conn, err = c.Room.Resume(c.nc, string(m.Token), m.Seq); err == nil {
+				c.conn, err = c.Room.Resume(c.nc, string(m.Token), m.Seq)
+				if err == nil {
 					c.log().Info("resumed", "addr", c.nc.RemoteAddr().String())
 				}
 			case wire.Quit:

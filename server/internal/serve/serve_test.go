@@ -89,7 +89,8 @@ func (s *server) connect() net.Conn {
 	} else {
 		s.serving.Add(1)
 		var err error
-		if far, err = net.Dial("tcp", s.network.Addr().String()); err == nil {
+		far, err = net.Dial("tcp", s.network.Addr().String())
+		if err == nil {
 			near, err = s.network.Accept()
 		}
 		if err != nil {
@@ -130,7 +131,8 @@ func (s *server) dial() *client {
 			}
 			if m.Verb == wire.Data {
 				data, err := io.ReadAll(io.LimitReader(r, int64(m.Count)))
-				if m.Text = data; err != nil {
+				m.Text = data
+				if err != nil {
 					return
 				}
 			}

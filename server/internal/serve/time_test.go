@@ -221,7 +221,8 @@ func TestLongAnswersAreNotHurried(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%q: %v", line, err)
 			}
-			if counts[m.Verb]++; counts[wire.User] == people {
+			counts[m.Verb]++
+			if counts[wire.User] == people {
 				other.roundTrip() // in the middle of an answer
 			}
 		}
