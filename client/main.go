@@ -1,4 +1,5 @@
-// Command client joins a parley server: it shows what others say, and sends what is typed. README.txt is its guide.
+// Command client joins a parley server: it shows what others say, and sends what is typed. README.txt is its
+// guide.
 package main
 
 import (

@@ -18,10 +18,11 @@ type actor struct {
 	out  *stream        // what it prints; of a terminal, nothing
 	errs *stream        // what it prints on standard error; of a connection or a terminal, nothing
 
-	cmd  *exec.Cmd     // of a program
-	conn net.Conn      // of a connection
-	term *terminal     // of a program on a terminal
-	done chan struct{} // closed when the program has ended and all that it printed has been read, or the connection was closed
+	cmd  *exec.Cmd // of a program
+	conn net.Conn  // of a connection
+	term *terminal // of a program on a terminal
+	// closed when the program has ended and all that it printed has been read, or the connection was closed
+	done chan struct{}
 
 	mu   sync.Mutex
 	data bytes.Buffer // what came after DATA lines; mu guards it

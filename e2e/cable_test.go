@@ -65,7 +65,8 @@ func (c *cable) accept() {
 	}
 }
 
-// hold remembers the two sides of a connection, so that they can be broken; it closes them when the cable is closed.
+// hold remembers the two sides of a connection, so that they can be broken; it closes them when the cable is
+// closed.
 func (c *cable) hold(near, far net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,8 +136,8 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
-// after arranges for then to be called, with mu held, when n more bytes have come for the client, at once when n is 0. It
-// returns what is closed when that has happened.
+// after arranges for then to be called, with mu held, when n more bytes have come for the client, at once
+// when n is 0. It returns what is closed when that has happened.
 func (c *cable) after(n int64, then func()) (done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

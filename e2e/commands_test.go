@@ -143,7 +143,8 @@ func TestCommandsDocumented(t *testing.T) {
 	}
 }
 
-// TestScenarioNames holds the names of scenarios to their categories, so that a listing is a table of contents.
+// TestScenarioNames holds the names of scenarios to their categories, so that a listing is a table of
+// contents.
 func TestScenarioNames(t *testing.T) {
 	good := regexp.MustCompile(`^(start|join|leave|say|tell|mode|file|command|log|error|console|pipe|resume|term|wire)_[a-z0-9_]+\.txtar$`)
 	entries, err := os.ReadDir(scenarios)

@@ -161,8 +161,8 @@ func (g *guest) expect(want string) {
 	}
 }
 
-// Ten thousand connections that never say who they are, as fast as one address can make them, keep nobody out and leave
-// nothing behind.
+// Ten thousand connections that never say who they are, as fast as one address can make them, keep nobody out
+// and leave nothing behind.
 func TestStrangers(t *testing.T) {
 	const strangers, held, dialers = 10_000, 500, 4
 	h := newHost(t)
@@ -205,8 +205,8 @@ func TestStrangers(t *testing.T) {
 	h.expectMemory(before, most)
 }
 
-// Two thousand clients that stop reading are cut off, cost little more than the conversation itself, and nobody else
-// notices.
+// Two thousand clients that stop reading are cut off, cost little more than the conversation itself, and
+// nobody else notices.
 func TestStalledClients(t *testing.T) {
 	const stalled, messages = 2000, 60_000
 	h := newHost(t, "-rate", "0", "-grace", "1h")
@@ -220,7 +220,8 @@ func TestStalledClients(t *testing.T) {
 		fmt.Fprintf(nc, "HELLO parley/1 stalled%d 0\n", i)
 		nc.SetReadDeadline(time.Now().Add(patience()))
 		var begin [8]byte
-		if _, err := io.ReadFull(nc, begin[:]); err != nil || string(begin[:]) != "WELCOME " { // and nothing after it
+		// and nothing after it
+		if _, err := io.ReadFull(nc, begin[:]); err != nil || string(begin[:]) != "WELCOME " {
 			t.Fatalf("client %d got %q, %v", i, begin, err)
 		}
 	}
@@ -232,7 +233,8 @@ func TestStalledClients(t *testing.T) {
 		defer close(answered)
 		io.Copy(io.Discard, bob.lines)
 	}()
-	// 60 MB, several times what a session may lag behind and what the system holds for each; no faster than Alice reads.
+	// 60 MB, several times what a session may lag behind and what the system holds for each; no faster than
+	// Alice reads.
 	for i := range messages {
 		if i%1000 == 0 {
 			var batch strings.Builder
@@ -259,7 +261,8 @@ func TestStalledClients(t *testing.T) {
 	if c.Parley.SlowCuts != stalled || c.Parley.Sessions != 2 {
 		t.Errorf("%d were cut and %d are here, want %d and 2", c.Parley.SlowCuts, c.Parley.Sessions, stalled)
 	}
-	const most = 64 << 20 // bytes: the log's retention, twice for the collector, and the stalled sessions, which may come back
+	// bytes: the log's retention, twice for the collector, and the stalled sessions, which may come back
+	const most = 64 << 20
 	h.expectMemory(before, most)
 	bob.nc.Close()
 	<-answered

@@ -53,18 +53,20 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// atOnce lets more scenarios run at a time than there are processors, unless -parallel says how many: most of them wait
-// most of the time.
+// atOnce lets more scenarios run at a time than there are processors, unless -parallel says how many: most of
+// them wait most of the time.
 func atOnce() {
 	const each = 4 // scenarios for a processor
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		_ = flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0))) // fails for what is no number only
+		// fails for what is no number only
+		_ = flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0)))
 	}
 }
 
-// build makes the programs, once, as the tests were made: with the race detector, or counting coverage, when these are.
+// build makes the programs, once, as the tests were made: with the race detector, or counting coverage, when
+// these are.
 var build = sync.OnceValue(func() error {
 	if err := lookAtSources(); err != nil {
 		return err
@@ -88,8 +90,8 @@ var build = sync.OnceValue(func() error {
 	return nil
 })
 
-// lookAtSources looks at every file that the programs are made of, so that the cache of go test knows what the result
-// depends on.
+// lookAtSources looks at every file that the programs are made of, so that the cache of go test knows what
+// the result depends on.
 func lookAtSources() error {
 	if _, err := os.Stat("../go.sum"); err != nil {
 		return err
@@ -124,8 +126,8 @@ func program(name string, args ...string) []string {
 	return line
 }
 
-// patience is how long to wait for what must come. It is long, for a file of 4 GiB on a busy disk: a passing run never waits
-// it out.
+// patience is how long to wait for what must come. It is long, for a file of 4 GiB on a busy disk: a passing
+// run never waits it out.
 func patience() time.Duration {
 	if raceEnabled || onWindows() {
 		return 2 * time.Minute

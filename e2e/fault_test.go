@@ -26,8 +26,8 @@ var faults = []struct {
 	{"crashes", fault.Config{Talkers: 8, Visitors: 8, Cuts: 150, Shared: shared, Big: 1 << 20}},
 }
 
-// TestFaults shows that nothing is lost, doubled, put out of order or sent to the wrong one, whatever happens to the
-// connections. With -long it repeats that with one seed after the other.
+// TestFaults shows that nothing is lost, doubled, put out of order or sent to the wrong one, whatever happens
+// to the connections. With -long it repeats that with one seed after the other.
 func TestFaults(t *testing.T) {
 	if onWindows() {
 		t.Skip("a heartbeat of milliseconds needs a system whose timers are that fine")

@@ -142,7 +142,8 @@ func printed(c *call) {
 	lines, _, _ := a.out.now()
 	var b strings.Builder
 	for _, l := range lines {
-		pieces := a.conn != nil && strings.HasPrefix(l, "DATA ") // how many there are is the server's business
+		// how many there are is the server's business
+		pieces := a.conn != nil && strings.HasPrefix(l, "DATA ")
 		if !pieces && wanted.MatchString(l) {
 			b.WriteString(l + "\n")
 		}

@@ -21,7 +21,8 @@ import (
 //	bob    | [all] /tell alice nice to see you
 //	alice  | 14:03 bob → you: nice to see you
 //
-// TestReadme does what they show, from the first to the last, in one folder that has the sample files as SharedFiles:
+// TestReadme does what they show, from the first to the last, in one folder that has the sample files as
+// SharedFiles:
 //
 //	$ go run ./server FLAGS 12000, $ go run ./client ...   starts the program; clients get a terminal
 //	[all] TEXT, [to bob] TEXT                              waits for the prompt and types the text

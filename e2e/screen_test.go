@@ -15,8 +15,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// A screen is what a person sees of a terminal. vt10x keeps the cells; what it does not know, wide characters, repetition
-// and the questions that programs ask, is added here.
+// A screen is what a person sees of a terminal. vt10x keeps the cells; what it does not know, wide
+// characters, repetition and the questions that programs ask, is added here.
 type screen struct {
 	answer io.Writer // takes the terminal's answers
 
@@ -155,8 +155,8 @@ func (s *screen) controlLocked(seq []byte) {
 	}
 }
 
-// dimmed returns the parameters of a look with italics in place of dim, which vt10x does not know: nothing is in italics
-// here.
+// dimmed returns the parameters of a look with italics in place of dim, which vt10x does not know: nothing is
+// in italics here.
 func dimmed(params string) string {
 	words := strings.Split(params, ";")
 	for i := 0; i < len(words); i++ {
@@ -172,7 +172,8 @@ func dimmed(params string) string {
 	return strings.Join(words, ";")
 }
 
-// reportLocked answers whether a mode is known: that for output that shall appear at once is, as in most terminals.
+// reportLocked answers whether a mode is known: that for output that shall appear at once is, as in most
+// terminals.
 func (s *screen) reportLocked(mode string) {
 	state := 0 // not known
 	if mode == "2026" {
@@ -208,8 +209,8 @@ func (s *screen) prompt() string {
 	return s.rowLocked(y, x)
 }
 
-// cursorLocked returns the column and row of the cursor: of the terminal's own, or, when that is hidden, of the first
-// cell in reverse, which is how programs draw one.
+// cursorLocked returns the column and row of the cursor: of the terminal's own, or, when that is hidden, of
+// the first cell in reverse, which is how programs draw one.
 func (s *screen) cursorLocked() (x, y int) {
 	const reverse = 1 // in the Mode of a cell
 	cols, rows := s.cells.Size()
@@ -243,7 +244,8 @@ func (s *screen) rowLocked(y, mark int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// looks returns how each text on the screen that is like this looks: plain, or its colour or style, or several of them.
+// looks returns how each text on the screen that is like this looks: plain, or its colour or style, or
+// several of them.
 func (s *screen) looks(text string) (found []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// A stream is the lines that a program or a connection prints, as they come. One goroutine writes it, the scenario reads.
+// A stream is the lines that a program or a connection prints, as they come. One goroutine writes it, the
+// scenario reads.
 type stream struct {
 	next int // the first line that no expectation has passed; the scenario's
 

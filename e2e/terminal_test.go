@@ -29,8 +29,9 @@ func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
 	io.WriteString(t.screen, "$ client "+name+"\r\n") // what the shell left there
 	a := &actor{name: name, cmd: cmd, in: file, out: newStream(), term: t, done: make(chan struct{})}
 	go func() {
-		_, _ = io.Copy(io.MultiWriter(t.screen, a.out), file) // fails when the program ends, which Wait tells better
-		_ = cmd.Wait()                                        // its status is in cmd.ProcessState
+		// fails when the program ends, which Wait tells better
+		_, _ = io.Copy(io.MultiWriter(t.screen, a.out), file)
+		_ = cmd.Wait() // its status is in cmd.ProcessState
 		a.out.end()
 		file.Close()
 		close(a.done)

@@ -8,8 +8,8 @@ import (
 // wildcard is what does not stand for itself in the text that a command waits for.
 var wildcard = regexp.MustCompile(`\.\.\.|\{[A-Za-z]\w*\}`)
 
-// pattern returns the expression that matches the lines which text describes, see the package comment. Its named groups
-// are the words to keep.
+// pattern returns the expression that matches the lines which text describes, see the package comment. Its
+// named groups are the words to keep.
 func pattern(text string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString("^")
@@ -31,8 +31,8 @@ func pattern(text string) *regexp.Regexp {
 	return regexp.MustCompile(b.String())
 }
 
-// variable lists what differs from run to run and the words that stand for it in what is compared. The first that
-// matches at a place wins.
+// variable lists what differs from run to run and the words that stand for it in what is compared. The first
+// that matches at a place wins.
 var variable = []struct {
 	expr *regexp.Regexp
 	word string

@@ -19,12 +19,13 @@ import (
 	"parley/server/wire"
 )
 
-// spare is how many connections may be open beyond those that -max-clients allows to join: they are about to join, or have
-// left and are about to close.
+// spare is how many connections may be open beyond those that -max-clients allows to join: they are about to
+// join, or have left and are about to close.
 const spare = 4096
 
-// quiet is how long a goroutine waits for a client's next line before it ends and the client rests: long enough for those who
-// talk without a pause, even when the server is slow, and far below the time between two heartbeats.
+// quiet is how long a goroutine waits for a client's next line before it ends and the client rests: long
+// enough for those who talk without a pause, even when the server is slow, and far below the time between two
+// heartbeats.
 const quiet = time.Second
 
 // endTime is the longest that an orderly end may take; the room needs less, unless it is what crashed.
@@ -177,7 +178,8 @@ func (a *app) end(reason string) {
 	a.log.Info("ended")
 }
 
-// console carries out what the operator types. The end of input is no command: a server in the background has none.
+// console carries out what the operator types. The end of input is no command: a server in the background has
+// none.
 func (a *app) console(stdin io.Reader, stderr io.Writer) {
 	lines := bufio.NewReader(stdin)
 	for end := error(nil); end == nil; {

@@ -67,7 +67,8 @@ func (b bomb) Read([]byte) (int, error) {
 	panic("out of luck")
 }
 
-// A panic ends the server with all that an orderly end has: everyone is told, the log is complete and says where it was.
+// A panic ends the server with all that an orderly end has: everyone is told, the log is complete and says
+// where it was.
 func TestCrash(t *testing.T) {
 	b := make(bomb)
 	p := launch(t, b)
@@ -100,7 +101,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// A connection that has not joined, and one that does not close, do not keep the server from its end for long.
+// A connection that has not joined, and one that does not close, do not keep the server from its end for
+// long.
 func TestEndDoesNotWaitForStrangers(t *testing.T) {
 	p := launch(t, nil)
 	stranger := p.dial()

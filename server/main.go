@@ -44,8 +44,8 @@ var errVersion = errors.New("-version")
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// run is the program: it returns the exit status, 0 all well, 1 it failed, 2 wrong usage or a panic. The goroutine that
-// reads stdin may outlast it, because nothing can interrupt that.
+// run is the program: it returns the exit status, 0 all well, 1 it failed, 2 wrong usage or a panic. The
+// goroutine that reads stdin may outlast it, because nothing can interrupt that.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	opt, err := parse(args)
 	switch {

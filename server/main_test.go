@@ -218,7 +218,8 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// Numbers that no limit can be made of are wrong usage too, and neither crash the server nor make its clients wait for ever.
+// Numbers that no limit can be made of are wrong usage too, and neither crash the server nor make its clients
+// wait for ever.
 func TestNumbersOutOfRange(t *testing.T) {
 	for _, args := range [][]string{{"-rate", "NaN"}, {"-rate", "Inf"}, {"-rate", "1e300"}, {"-max-clients", "9223372036854775807"}} {
 		opt, err := parse(append(args, "0"))

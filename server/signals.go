@@ -9,8 +9,8 @@ import (
 // sigttin stops a background job that reads from its terminal on Linux and macOS. On Windows it is nothing.
 const sigttin = syscall.Signal(21)
 
-// notify returns the signals for the server. One that was ignored when the program started, as SIGHUP is under
-// nohup, stays ignored. Of SIGTERM that cannot be known, because Go catches it before.
+// notify returns the signals for the server. One that was ignored when the program started, as SIGHUP is
+// under nohup, stays ignored. Of SIGTERM that cannot be known, because Go catches it before.
 func notify() chan os.Signal {
 	signals := make(chan os.Signal, 8) // a burst; main reads them at once
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {

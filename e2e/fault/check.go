@@ -7,9 +7,10 @@ import (
 
 // A Record is what one session did and saw.
 type Record struct {
-	ID      int32
-	Whole   bool          // it stayed to the end: it must have all that came after its joining
-	Sure    bool          // all that it sent was answered; else it ended before, and the last may not have arrived
+	ID    int32
+	Whole bool // it stayed to the end: it must have all that came after its joining
+	// all that it sent was answered; else it ended before, and the last may not have arrived
+	Sure    bool
 	Sent    []int32       // the recipient of each message, which has its place here as its number
 	Refused map[int32]int // unicasts that the server did not take, by recipient
 	Got     []Event       // what it printed of the conversation, in order
@@ -37,8 +38,8 @@ func (v *Verdict) add(count *int, n int, format string, args ...any) {
 	}
 }
 
-// A checker compares records. The first one is the witness: it joined before all others, stayed to the end and said
-// nothing, so the order of what it saw is the one that all others must have seen, too.
+// A checker compares records. The first one is the witness: it joined before all others, stayed to the end
+// and said nothing, so the order of what it saw is the one that all others must have seen, too.
 type checker struct {
 	Verdict
 	sessions map[int32]*Record
@@ -51,9 +52,10 @@ type checker struct {
 
 // Check returns what is wrong with the records of a run. The first one is the witness's.
 //
-// A session that stayed must have seen, after its own joining, each broadcast of the others once and in the witness's
-// order, and all of the unicasts to it that were taken. One that left may lack what came after the last that it saw. Of
-// what a session sent that ended before it had its answers, the others must have seen the first part, without a gap.
+// A session that stayed must have seen, after its own joining, each broadcast of the others once and in the
+// witness's order, and all of the unicasts to it that were taken. One that left may lack what came after the
+// last that it saw. Of what a session sent that ended before it had its answers, the others must have seen
+// the first part, without a gap.
 func Check(records []*Record) *Verdict {
 	c := &checker{sessions: make(map[int32]*Record), place: make(map[int32][]int), joined: make(map[int32]int),
 		newest: make(map[int32]int32), unicasts: make(map[[2]int32]int)}
@@ -152,8 +154,8 @@ func (f *reading) message(e Event) {
 	f.place = max(f.place, place)
 }
 
-// gaps counts the broadcasts that the session should have seen: those after its joining, up to the end or the last one
-// that it saw.
+// gaps counts the broadcasts that the session should have seen: those after its joining, up to the end or the
+// last one that it saw.
 func (f *reading) gaps() {
 	end := f.place + 1
 	if f.r.Whole {

@@ -202,7 +202,8 @@ func TestCheckFindsNothing(t *testing.T) {
 	}
 }
 
-// TestCheckFinds holds that one thing wrong among hundreds of messages is found each time, and called what it is.
+// TestCheckFinds holds that one thing wrong among hundreds of messages is found each time, and called what it
+// is.
 func TestCheckFinds(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -15,8 +15,8 @@ type sample struct {
 	files   int // open descriptors, sockets among them
 }
 
-// What the server may take more in the last third of a run than in the first: a part of it, and what the garbage
-// collector may have left by chance.
+// What the server may take more in the last third of a run than in the first: a part of it, and what the
+// garbage collector may have left by chance.
 const (
 	slackPart = 0.15
 	slackRSS  = 8 << 20 // bytes

@@ -19,11 +19,12 @@ func idOf(name string) (int32, bool) {
 	return int32(n), ok && err == nil && n >= 0 && strconv.FormatInt(n, 10) == digits
 }
 
-// filler is what messages are filled up with: characters of one to four bytes, so that cuts fall into them, too.
+// filler is what messages are filled up with: characters of one to four bytes, so that cuts fall into them,
+// too.
 var filler = []rune(strings.Repeat("the quick brown fox jümps över 12 läzy dogs, 敏捷的狐狸 🦊 ", 80))
 
-// text returns the text of message n of a session: who sent it, to whom, its number, and so many characters to fill it
-// up, which depend on these. So whoever reads it knows whether it is whole.
+// text returns the text of message n of a session: who sent it, to whom, its number, and so many characters
+// to fill it up, which depend on these. So whoever reads it knows whether it is whole.
 func text(from, to, n int32, fill int) string {
 	recipient := "all"
 	if to != everyone {
@@ -52,7 +53,8 @@ func parseText(s string) (from, to, n int32, ok bool) {
 	return from, to, n, ok && int(length) <= maxFill && s == text(from, to, n, int(length))
 }
 
-// maxFill is the most characters that fill a message: with four bytes each it still fits a line of the protocol.
+// maxFill is the most characters that fill a message: with four bytes each it still fits a line of the
+// protocol.
 const maxFill = 900
 
 // A Kind tells what a client printed.

@@ -32,8 +32,8 @@ type plan struct {
 	up, down []step // to the server, and to the client, in the order of at
 }
 
-// The bounds of what a plan draws. All are drawn so that each order of magnitude is as likely as any other: lines are cut
-// inside as often as files are.
+// The bounds of what a plan draws. All are drawn so that each order of magnitude is as likely as any other:
+// lines are cut inside as often as files are.
 const (
 	minLife, maxLife = 10 * time.Millisecond, 1500 * time.Millisecond
 	maxDown          = 512 << 10 // bytes to the client before a cut or between two steps: within files, too

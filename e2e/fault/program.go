@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// patience is how long to wait for what must come: several times a client's longest pause between two attempts to come
-// back. A run in which all is well never waits it out.
+// patience is how long to wait for what must come: several times a client's longest pause between two
+// attempts to come back. A run in which all is well never waits it out.
 const patience = time.Minute
 
 // reaping is how long a program's output is waited for after its end.
@@ -27,8 +27,8 @@ type program struct {
 	more chan struct{} // closed when something is printed or it ends; nil when nobody waits for that
 }
 
-// startProgram starts a command line in a folder. Out and errs are called with each line that it prints, from two
-// goroutines.
+// startProgram starts a command line in a folder. Out and errs are called with each line that it prints, from
+// two goroutines.
 func startProgram(line []string, dir string, out, errs func(line string)) (*program, error) {
 	p := &program{cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.WaitDelay = dir, reaping
@@ -87,8 +87,8 @@ func (p *program) change() <-chan struct{} {
 	return p.more
 }
 
-// await waits until f says yes, which it may when something is printed, and tells whether it did: not when the program
-// ends before, or patience is over.
+// await waits until f says yes, which it may when something is printed, and tells whether it did: not when
+// the program ends before, or patience is over.
 func (p *program) await(f func() bool) bool {
 	over := time.NewTimer(patience)
 	defer over.Stop()

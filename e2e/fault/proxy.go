@@ -33,8 +33,8 @@ func (f *Faults) Cuts() int64 { return f.cuts.Load() }
 // Stop ends the faults of all proxies, at once and for good: from then on they carry everything as it comes.
 func (f *Faults) Stop() { f.over.Do(func() { close(f.calm) }) }
 
-// A Proxy lies between one client and the server. Until Begin it carries everything as it comes, from then on each
-// connection has its own plan of faults.
+// A Proxy lies between one client and the server. Until Begin it carries everything as it comes, from then on
+// each connection has its own plan of faults.
 type Proxy struct {
 	// set at construction, never changed
 	faults   *Faults

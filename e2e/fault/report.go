@@ -10,7 +10,8 @@ import (
 // A Report says what happened in a run, and what was wrong.
 type Report struct {
 	Verdict
-	Troubles []string // what else was wrong: a program that ended, complained or hung, a file that is not the same
+	// what else was wrong: a program that ended, complained or hung, a file that is not the same
+	Troubles []string
 
 	Seed        uint64
 	Took        time.Duration

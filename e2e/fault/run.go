@@ -29,7 +29,8 @@ type Config struct {
 	Time     time.Duration // and at least for so long
 	Shared   string        // a folder of files to download, or empty for no downloads
 	Big      int           // bytes of a file that is shared, too
-	Soak     bool          // fill the server's memory first, go on with downloads, and sample what the server takes
+	// fill the server's memory first, go on with downloads, and sample what the server takes
+	Soak bool
 
 	// Progress, if there is one, is called every few seconds.
 	Progress func(*Report)
@@ -37,7 +38,8 @@ type Config struct {
 	again bool // downloads go on
 }
 
-// A run is one run. Its fields are set by the goroutine of Run before others start, but for those that say otherwise.
+// A run is one run. Its fields are set by the goroutine of Run before others start, but for those that say
+// otherwise.
 type run struct {
 	cfg     Config
 	began   time.Time

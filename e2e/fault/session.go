@@ -182,8 +182,8 @@ func (s *session) downloads() int {
 	return s.getting
 }
 
-// compare looks at the files that came: each must be there, and be the one that is shared byte for byte. They are removed
-// then, so that they can be got again.
+// compare looks at the files that came: each must be there, and be the one that is shared byte for byte. They
+// are removed then, so that they can be got again.
 func (s *session) compare() {
 	s.mu.Lock()
 	saved := s.saved
@@ -213,7 +213,8 @@ func (s *session) compare() {
 	}
 }
 
-// talk says things at random times until stop is closed or the program ends. Rounds, unless 0, is when to stop, too.
+// talk says things at random times until stop is closed or the program ends. Rounds, unless 0, is when to
+// stop, too.
 func (s *session) talk(stop <-chan struct{}, rounds int) {
 	tick := time.NewTicker(s.run.cfg.Pace)
 	defer tick.Stop()

@@ -15,7 +15,8 @@ const (
 	retained = 16 << 20 // bytes of the conversation that the server keeps in memory
 )
 
-// fill has so much said that the server has all in its memory that it will ever keep: from then on it should not grow.
+// fill has so much said that the server has all in its memory that it will ever keep: from then on it should
+// not grow.
 func (r *run) fill() {
 	each := retained / maxFill / len(r.talkers)
 	var talking sync.WaitGroup
@@ -110,7 +111,8 @@ func (r *run) dismiss(s *session) {
 		s.settle(false)
 	case 1:
 		r.quit.Add(1)
-		_, _ = io.WriteString(s.prog.in, "/quit\n") // it fails when the program has ended, which its status tells
+		// it fails when the program has ended, which its status tells
+		_, _ = io.WriteString(s.prog.in, "/quit\n")
 		if !s.prog.awaitEnd() {
 			r.trouble("%s does not end on /quit", name(s.id))
 			s.prog.kill()
@@ -137,7 +139,8 @@ func (r *run) drain() {
 		}
 	}
 	r.witness.leave()
-	_, _ = io.WriteString(r.server.in, "/quit\n") // it fails when the server has ended, which its status tells
+	// it fails when the server has ended, which its status tells
+	_, _ = io.WriteString(r.server.in, "/quit\n")
 	if !r.server.awaitEnd() {
 		r.trouble("the server does not end on /quit")
 	} else if code := r.server.cmd.ProcessState.ExitCode(); code != 0 {
@@ -145,13 +148,14 @@ func (r *run) drain() {
 	}
 }
 
-// barrier has everyone who stays say a last broadcast, and waits until all others have seen it: so everything before it
-// has arrived, or never will. It tells whether all is well so far.
+// barrier has everyone who stays say a last broadcast, and waits until all others have seen it: so everything
+// before it has arrived, or never will. It tells whether all is well so far.
 func (r *run) barrier() bool {
 	last := make(map[int32]int32)
 	for _, s := range r.talkers {
 		last[s.id] = int32(len(s.record.Sent))
-		_ = s.say(func() int { return 1 }, everyone) // it fails when the program has ended, which its status tells
+		// it fails when the program has ended, which its status tells
+		_ = s.say(func() int { return 1 }, everyone)
 	}
 	var waiting sync.WaitGroup
 	for _, s := range r.staying() {

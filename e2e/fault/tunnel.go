@@ -27,7 +27,8 @@ type tunnel struct {
 	once  sync.Once
 }
 
-// A direction is one of the two ways through a tunnel. What does not say otherwise belongs to the goroutine that carries.
+// A direction is one of the two ways through a tunnel. What does not say otherwise belongs to the goroutine
+// that carries.
 type direction struct {
 	src, dst *net.TCPConn
 	steps    []step       // that are still to come

@@ -42,8 +42,8 @@ func (m *Message) append(fields layout, b []byte) []byte {
 	return append(b, '\n')
 }
 
-// appendWord appends an argument, which may hold spaces if it is the last one. It has at least one byte, and is
-// never longer than a word that has.
+// appendWord appends an argument, which may hold spaces if it is the last one. It has at least one byte, and
+// is never longer than a word that has.
 func appendWord(b, word []byte, last bool) []byte {
 	const most = 256 // bytes of an argument before the last: names and digests have half of that
 	switch {

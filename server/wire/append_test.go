@@ -36,8 +36,8 @@ func TestAppendWhatNoLineCanHold(t *testing.T) {
 	}
 }
 
-// FuzzMessage: whatever a message holds, its line is one that the other side's reader and parser take, and stands
-// for the same message when nothing had to be changed.
+// FuzzMessage: whatever a message holds, its line is one that the other side's reader and parser take, and
+// stands for the same message when nothing had to be changed.
 func FuzzMessage(f *testing.F) {
 	f.Add(uint64(1<<64-1000), uint64(1<<63), "alice", "v1", "hello  there ")
 	f.Add(uint64(0), uint64(1<<63-1), "a file", "", "\x1b[2J\n\u0085\xff")
@@ -51,7 +51,8 @@ func FuzzMessage(f *testing.F) {
 				line := side.append(&m, nil)
 				limit := wire.MaxServerLine
 				if side.name == "client" {
-					limit = len(line) // a server says that a line is too long: what a person wrote is never cut
+					// a server says that a line is too long: what a person wrote is never cut
+					limit = len(line)
 				}
 				lines := wire.NewReader(strings.NewReader(string(line)), limit, limit)
 				read, err := lines.ReadLine()

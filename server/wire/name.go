@@ -17,9 +17,9 @@ var reserved = []string{"server", "client", "you", "all", "everyone"}
 // MaxName is the length of a name in characters: it fits beside a message on a line of a terminal.
 const MaxName = 32
 
-// CheckName returns the name that s stands for, or an error that says what is wrong with it and what would be right.
-// A name is 1 to [MaxName] characters, valid under PRECIS UsernameCasePreserved (RFC 8265, section 3.4), whose normal
-// form is returned, and can name a folder on Linux, macOS and Windows.
+// CheckName returns the name that s stands for, or an error that says what is wrong with it and what would be
+// right. A name is 1 to [MaxName] characters, valid under PRECIS UsernameCasePreserved (RFC 8265, section
+// 3.4), whose normal form is returned, and can name a folder on Linux, macOS and Windows.
 func CheckName(s string) (string, error) {
 	n, err := precis.UsernameCasePreserved.String(s)
 	length := utf8.RuneCountInString(s)
@@ -40,9 +40,9 @@ func CheckName(s string) (string, error) {
 	return n, nil
 }
 
-// NameKey returns the form that two names share when they are the same to people: UsernameCaseMapped (RFC 8265, section
-// 3.3), and then Unicode's full case folding, for which ß is ss and a final sigma is one like the others. name must be
-// valid.
+// NameKey returns the form that two names share when they are the same to people: UsernameCaseMapped (RFC
+// 8265, section 3.3), and then Unicode's full case folding, for which ß is ss and a final sigma is one like
+// the others. name must be valid.
 func NameKey(name string) string {
 	key, err := precis.UsernameCaseMapped.CompareKey(name)
 	if err != nil { // valid when its case is preserved, not when it is mapped
@@ -51,8 +51,8 @@ func NameKey(name string) string {
 	return cases.Fold().String(key)
 }
 
-// SafeElement returns s, one element of a path, changed so that Linux, macOS and Windows can all hold it as a name:
-// what Windows reserves gets an underscore, and it has at most 255 bytes.
+// SafeElement returns s, one element of a path, changed so that Linux, macOS and Windows can all hold it as a
+// name: what Windows reserves gets an underscore, and it has at most 255 bytes.
 func SafeElement(s string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 || strings.ContainsRune(`<>:"/\|?*`, r) || r == utf8.RuneError {

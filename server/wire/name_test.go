@@ -26,7 +26,8 @@ func TestCheckName(t *testing.T) {
 		{"小明", "小明", ""},
 		{long, long, ""},
 		{"", "", "the name is empty: use 1 to 32 letters or digits"},
-		{strings.Repeat("ж", wire.MaxName), strings.Repeat("ж", wire.MaxName), ""}, // characters count, not bytes
+		// characters count, not bytes
+		{strings.Repeat("ж", wire.MaxName), strings.Repeat("ж", wire.MaxName), ""},
 		{long + "n", "", "a name of 33 characters is too long: use 1 to 32"},
 		{"a b", "", `"a b" cannot be a name: use letters and digits, without spaces`},
 		{"a\tb", "", `"a\tb" cannot be a name: use letters and digits, without spaces`},
@@ -103,7 +104,8 @@ func TestSafeElement(t *testing.T) {
 		{strings.Repeat("x", 255), strings.Repeat("x", 255)},
 		{strings.Repeat("x", 300), strings.Repeat("x", 255)},
 		{strings.Repeat("é", 200), strings.Repeat("é", 127)},
-		{strings.Repeat("x", 254) + ".png", strings.Repeat("x", 254) + "_"}, // the cut must not leave a dot at the end
+		// the cut must not leave a dot at the end
+		{strings.Repeat("x", 254) + ".png", strings.Repeat("x", 254) + "_"},
 		{"NUL" + strings.Repeat(" ", 300) + "x", "NUL_"},
 	}
 	for _, test := range tests {
@@ -129,7 +131,8 @@ func safe(name string) bool {
 	return true
 }
 
-// FuzzName: a name that is accepted is safe, its own normal form, and has a key of its own kind; a safe element is safe.
+// FuzzName: a name that is accepted is safe, its own normal form, and has a key of its own kind; a safe
+// element is safe.
 func FuzzName(f *testing.F) {
 	for _, s := range []string{"alice", "Zoe\u0308", "ａｂｃ", "con", "a.", "..", "", "\xff", "a b", "COM¹.x", "ǅ", "ΑΣ", "İ", "ß", "ﷺ"} {
 		f.Add(s)

@@ -88,7 +88,8 @@ func TestEveryVerbBothWays(t *testing.T) {
 	}
 }
 
-// A line whose last argument may hold spaces must not lose an earlier one, so each line is cut after each of its words.
+// A line whose last argument may hold spaces must not lose an earlier one, so each line is cut after each of
+// its words.
 func TestLinesCutShort(t *testing.T) {
 	for _, side := range sides {
 		for _, e := range side.examples {
@@ -230,7 +231,8 @@ func TestLongestLineFits(t *testing.T) {
 	}
 }
 
-// FuzzParse: what a line means survives being written and read again, in either direction, and nothing panics.
+// FuzzParse: what a line means survives being written and read again, in either direction, and nothing
+// panics.
 func FuzzParse(f *testing.F) {
 	for _, side := range sides {
 		for _, e := range side.examples {

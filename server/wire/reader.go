@@ -6,8 +6,10 @@ import (
 )
 
 const (
-	minBuffer = 128                 // bytes of a Reader's first buffer: most lines fit, and ten thousand quiet readers cost 1 MiB
-	growth    = MaxLine / minBuffer // times a buffer that was too small: in one step to all that a server's reader may have
+	// bytes of a Reader's first buffer: most lines fit, and ten thousand quiet readers cost 1 MiB
+	minBuffer = 128
+	// times a buffer that was too small: in one step to all that a server's reader may have
+	growth = MaxLine / minBuffer
 )
 
 // A Reader reads lines, and the raw bytes that follow a DATA line. It is not safe for concurrent use.
@@ -20,8 +22,8 @@ type Reader struct {
 	skip    bool
 }
 
-// NewReader returns a Reader of lines of at most maxLine bytes, the end included. Its buffer grows with the traffic, up
-// to maxBuf bytes, which must be at least maxLine. Only Rest lets go of it.
+// NewReader returns a Reader of lines of at most maxLine bytes, the end included. Its buffer grows with the
+// traffic, up to maxBuf bytes, which must be at least maxLine. Only Rest lets go of it.
 func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
 	return &Reader{src: src, maxLine: maxLine, maxBuf: maxBuf}
 }
@@ -60,7 +62,8 @@ func (r *Reader) ReadLine() ([]byte, error) {
 	}
 }
 
-// More reports whether another line can be returned without reading from the source; the one before it stays valid.
+// More reports whether another line can be returned without reading from the source; the one before it stays
+// valid.
 func (r *Reader) More() bool { return bytes.IndexByte(r.buf[r.r:r.w], '\n') >= 0 }
 
 // Rest lets go of the buffer if nothing is left in it, for a reader that will not be used for a while.

@@ -94,16 +94,19 @@ var readerExamples = []string{
 	"\r\n\r\r\n",
 	"no end",
 	"caf\u00e9\nbad \xff\nbell \a\ngood\n",
-	strings.Repeat("x", testLine-1) + "\nafter\n",                              // exactly the limit
-	strings.Repeat("x", testLine) + "\nafter\n",                                // one byte more
-	strings.Repeat("x", testLine-2) + "\r\nafter\n",                            // exactly the limit, with CR
-	strings.Repeat("x", testLine-1) + "\r\nafter\n",                            // one byte more, with CR
-	strings.Repeat("x", 3*testBuf) + "\nafter\n",                               // over the whole buffer
-	strings.Repeat("x", testLine),                                              // too long already without its end
-	strings.Repeat("x", testLine-1),                                            // cut short
-	strings.Repeat("short\n", 1000),                                            // many lines in one read
-	strings.Repeat(strings.Repeat("y", testLine-50)+"\n", 20) + "z\n",          // the buffer moves its content
-	strings.Repeat("a\n", 300) + strings.Repeat("x", 2*testLine) + "\nafter\n", // too long, after a full buffer
+	strings.Repeat("x", testLine-1) + "\nafter\n",   // exactly the limit
+	strings.Repeat("x", testLine) + "\nafter\n",     // one byte more
+	strings.Repeat("x", testLine-2) + "\r\nafter\n", // exactly the limit, with CR
+	strings.Repeat("x", testLine-1) + "\r\nafter\n", // one byte more, with CR
+	strings.Repeat("x", 3*testBuf) + "\nafter\n",    // over the whole buffer
+	// too long already without its end
+	strings.Repeat("x", testLine),
+	strings.Repeat("x", testLine-1), // cut short
+	strings.Repeat("short\n", 1000), // many lines in one read
+	// the buffer moves its content
+	strings.Repeat(strings.Repeat("y", testLine-50)+"\n", 20) + "z\n",
+	// too long, after a full buffer
+	strings.Repeat("a\n", 300) + strings.Repeat("x", 2*testLine) + "\nafter\n",
 }
 
 func TestReaderSplitAnywhere(t *testing.T) {

@@ -1,27 +1,28 @@
-// Package wire is the protocol parley/1, the one package that server and client share. This comment is its specification:
-// a client in any language can be written from it.
+// Package wire is the protocol parley/1, the one package that server and client share. This comment is its
+// specification: a client in any language can be written from it.
 //
 // # Flow
 //
-// Client and server talk over one TCP connection in lines of text that a person can read and type. The client names
-// itself with HELLO; the server answers WELCOME and from then on sends the session's stream: who joined, who left, what
-// was said. The client sends its own lines at any time and need not wait for answers. QUIT ends the session; the server
-// answers BYE and closes.
+// Client and server talk over one TCP connection in lines of text that a person can read and type. The client
+// names itself with HELLO; the server answers WELCOME and from then on sends the session's stream: who
+// joined, who left, what was said. The client sends its own lines at any time and need not wait for answers.
+// QUIT ends the session; the server answers BYE and closes.
 //
-// When a connection breaks, the session outlives it for a grace period. A client that comes back says RESUME with the
-// token from WELCOME and the last seq that it saw, and the stream goes on after that seq. RESUMED tells how many of the
-// session's SAY and TELL lines the server has handled; the client sends the others again.
+// When a connection breaks, the session outlives it for a grace period. A client that comes back says RESUME
+// with the token from WELCOME and the last seq that it saw, and the stream goes on after that seq. RESUMED
+// tells how many of the session's SAY and TELL lines the server has handled; the client sends the others
+// again.
 //
 // # Lines
 //
-// A line is UTF-8 text that ends with LF; CR LF is accepted. It holds no control characters (U+0000 to U+001F, U+007F to
-// U+009F) but its end. A client's line has at most [MaxLine] bytes, its end included, a server's at most
-// [MaxServerLine]. A line is a verb and its arguments, each after exactly one space:
+// A line is UTF-8 text that ends with LF; CR LF is accepted. It holds no control characters (U+0000 to
+// U+001F, U+007F to U+009F) but its end. A client's line has at most [MaxLine] bytes, its end included, a
+// server's at most [MaxServerLine]. A line is a verb and its arguments, each after exactly one space:
 //
 //	VERB SP argument SP ... SP last argument may hold spaces LF
 //
-// Numbers are decimal without sign. A name is what [CheckName] accepts, and holds no spaces. A file name is a path below
-// the shared folder with / between its elements. Times (ms) are Unix time in milliseconds.
+// Numbers are decimal without sign. A name is what [CheckName] accepts, and holds no spaces. A file name is a
+// path below the shared folder with / between its elements. Times (ms) are Unix time in milliseconds.
 //
 // # Client to server
 //
@@ -60,13 +61,14 @@
 //
 // # The stream
 //
-// Seqs order the conversation: they ascend, gaps are allowed. Every SAY and TELL gets exactly one OK or REFUSED, in
-// order. After WELCOME come the SAID lines of the history asked for: their seqs are not above WELCOME's and they are
-// never resumed. Then comes one's own JOINED. Every later line with a seq belongs to the session's stream, which arrives
-// complete, ascending and without repeats across any number of broken connections. A session that broke off has LEFT for
-// the others; when it resumes it has JOINED again, for itself too. BYE ends the session, but after ERROR - too-slow and
-// ERROR - moved only the connection. A RESUME may reach the server late, when its client has long come back over another
-// connection: so a client that is told moved and did not expect it says RESUME again.
+// Seqs order the conversation: they ascend, gaps are allowed. Every SAY and TELL gets exactly one OK or
+// REFUSED, in order. After WELCOME come the SAID lines of the history asked for: their seqs are not above
+// WELCOME's and they are never resumed. Then comes one's own JOINED. Every later line with a seq belongs to
+// the session's stream, which arrives complete, ascending and without repeats across any number of broken
+// connections. A session that broke off has LEFT for the others; when it resumes it has JOINED again, for
+// itself too. BYE ends the session, but after ERROR - too-slow and ERROR - moved only the connection. A
+// RESUME may reach the server late, when its client has long come back over another connection: so a client
+// that is told moved and did not expect it says RESUME again.
 //
 // A file's version is the word <ms>-<32 hex>, of at most 60 bytes: when the file was written, and digits that
 // change with the content, and at times without. The version of a GET is one of
@@ -84,17 +86,17 @@
 //
 // # Errors
 //
-// An ERROR's code is one of the Code constants below. A line that cannot be understood gets an ERROR and changes nothing
-// else: a SAY or TELL among them gets no OK or REFUSED and is not counted as handled. Until HELLO or RESUME succeeds,
-// every other line gets ERROR <verb> not-joined, and the connection ends after the third line that fails, or after 10
-// seconds.
+// An ERROR's code is one of the Code constants below. A line that cannot be understood gets an ERROR and
+// changes nothing else: a SAY or TELL among them gets no OK or REFUSED and is not counted as handled. Until
+// HELLO or RESUME succeeds, every other line gets ERROR <verb> not-joined, and the connection ends after the
+// third line that fails, or after 10 seconds.
 //
 // # Versions
 //
 // The version is the second word of HELLO and RESUME. A server that does not speak it answers ERROR with code
-// bad-version and names the one it does. Within a version, verbs may be added: a client ignores a line whose verb it does
-// not know, a server answers ERROR unknown-verb. A FILE or USER line that a client cannot read costs it this row; after
-// any other such line the two are out of step.
+// bad-version and names the one it does. Within a version, verbs may be added: a client ignores a line whose
+// verb it does not know, a server answers ERROR unknown-verb. A FILE or USER line that a client cannot read
+// costs it this row; after any other such line the two are out of step.
 package wire
 
 import (
@@ -111,11 +113,15 @@ const Version = "parley/1"
 
 // Limits of the protocol.
 const (
-	MaxLine       = 4096    // bytes of a client's line, its end included: several screens of text, and bounded memory for each reader
-	MaxServerLine = 8192    // bytes of a server's line, its end included: a client's line with seq, time and name before it fits
-	MaxUsers      = 100_000 // USER lines of one answer: more than a server on one machine has, and bounded memory for a client
-	MaxFiles      = 10_000  // FILE lines of one answer: more than a person looks through, and the same
-	MaxHistory    = 1000    // messages that HELLO can ask for: more than anyone reads back, and a burst of at most 4 MiB
+	// bytes of a client's line, its end included: several screens of text, and bounded memory for each reader
+	MaxLine = 4096
+	// bytes of a server's line, its end included: a client's line with seq, time and name before it fits
+	MaxServerLine = 8192
+	// USER lines of one answer: more than a server on one machine has, and bounded memory for a client
+	MaxUsers = 100_000
+	MaxFiles = 10_000 // FILE lines of one answer: more than a person looks through, and the same
+	// messages that HELLO can ask for: more than anyone reads back, and a burst of at most 4 MiB
+	MaxHistory = 1000
 )
 
 // Verb is the first word of a line.
@@ -181,8 +187,8 @@ const (
 	CodeBusy        = "busy"          // too many downloads or lists wait
 )
 
-// A Message is a line taken apart. The fields that its verb does not use are empty. Byte slices of a parsed message
-// belong to the line that was parsed.
+// A Message is a line taken apart. The fields that its verb does not use are empty. Byte slices of a parsed
+// message belong to the line that was parsed.
 type Message struct {
 	Verb    Verb
 	Seq     uint64 // place in the order of the conversation
@@ -217,7 +223,8 @@ const (
 	reason // text that may be absent, with the space before it
 )
 
-// A layout is the order of a verb's arguments. The last one takes the rest of the line when it is a name, text or reason.
+// A layout is the order of a verb's arguments. The last one takes the rest of the line when it is a name,
+// text or reason.
 type layout []field
 
 var clientLayouts = map[Verb]layout{
@@ -250,7 +257,8 @@ func byWord(layouts map[Verb]layout) map[string]verbLayout {
 	return words
 }
 
-// A ProtocolError says why a line is not carried out. It is what the ERROR or REFUSED that answers the line says.
+// A ProtocolError says why a line is not carried out. It is what the ERROR or REFUSED that answers the line
+// says.
 type ProtocolError struct {
 	Verb Verb   // the line's own, or "-" when it has none that is known
 	Code string // one of the Code constants
@@ -366,7 +374,8 @@ func CheckText(text []byte) error {
 	return nil
 }
 
-// Line makes text of any origin safe as the last argument of a server's line: one line, UTF-8, at most 2,000 bytes and dots.
+// Line makes text of any origin safe as the last argument of a server's line: one line, UTF-8, at most 2,000
+// bytes and dots.
 func Line(text string) []byte {
 	const most = 2000 // bytes: far below MaxServerLine, and no message to a person needs more
 	text = strings.Map(func(r rune) rune {

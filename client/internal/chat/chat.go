@@ -1,4 +1,5 @@
-// Package chat is the conversation as its user has it: it gives meaning to what is typed, and words to what happens.
+// Package chat is the conversation as its user has it: it gives meaning to what is typed, and words to what
+// happens.
 package chat
 
 import (
@@ -29,29 +30,33 @@ const (
 type Config struct {
 	link.Config
 	Folder string // where downloads go
-	Person bool   // someone reads along: show what was said before, and one's own messages when they are taken
+	// someone reads along: show what was said before, and one's own messages when they are taken
+	Person bool
 }
 
 // A Chat is one user's view of the conversation. All of it is owned by the goroutine of Run.
 type Chat struct {
-	cfg     Config
-	face    Face
-	ctx     context.Context  // ends with Run
-	work    sync.WaitGroup   // what goes on beside Run
-	posts   chan func()      // what Run is to do for that
-	leaving <-chan time.Time // since we said QUIT: when to go without the answer, which comes after all those before
-	over    bool             // Run returns
-	failed  bool             // the exit status says so
+	cfg   Config
+	face  Face
+	ctx   context.Context // ends with Run
+	work  sync.WaitGroup  // what goes on beside Run
+	posts chan func()     // what Run is to do for that
+	// since we said QUIT: when to go without the answer, which comes after all those before
+	leaving <-chan time.Time
+	over    bool // Run returns
+	failed  bool // the exit status says so
 
 	session link.Session
-	conn    *link.Conn    // closed while we are away
-	losses  int           // of connections on which nothing came
-	joined  bool          // that we joined was shown
-	older   int           // messages of the history that was asked for and may still come
-	afresh  bool          // we joined once more: what of the history is newer than what these say is news
-	newest  uint64        // seq of the newest event that came, history not counted; 0 where that was another server's
-	latest  uint64        // its time
-	ahead   time.Duration // how far the server's clock is before ours, or less: an event takes its time to come
+	conn    *link.Conn // closed while we are away
+	losses  int        // of connections on which nothing came
+	joined  bool       // that we joined was shown
+	older   int        // messages of the history that was asked for and may still come
+	afresh  bool       // we joined once more: what of the history is newer than what these say is news
+	// seq of the newest event that came, history not counted; 0 where that was another server's
+	newest uint64
+	latest uint64 // its time
+	// how far the server's clock is before ours, or less: an event takes its time to come
+	ahead time.Duration
 
 	now      Status            // how things are, but for what status fills in
 	quiet    bool              // who comes and goes is not shown
@@ -66,8 +71,8 @@ type Chat struct {
 	receiving atomic.Bool // the download under way waits for the server, not for the disk
 }
 
-// Run chats over conn, on which the server said welcome, until the session is over. It closes conn and returns the exit
-// status. Input from a pipe is done when all that it asked for is.
+// Run chats over conn, on which the server said welcome, until the session is over. It closes conn and
+// returns the exit status. Input from a pipe is done when all that it asked for is.
 func Run(cfg Config, face Face, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Chat{cfg: cfg, face: face, ctx: ctx, posts: make(chan func()), older: cfg.History, ahead: math.MinInt64}
@@ -184,7 +189,8 @@ func (c *Chat) lost(err error) {
 	})
 }
 
-// back goes on over conn, on which the server said that we are back, or welcome, unless err says that we cannot.
+// back goes on over conn, on which the server said that we are back, or welcome, unless err says that we
+// cannot.
 func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 	if err != nil {
 		c.end("%v", err)
@@ -241,7 +247,8 @@ func (c *Chat) line(m wire.Message) {
 	}
 	switch m.Verb {
 	case wire.Joined:
-		if own := string(m.Name) == c.cfg.Name; !own || !c.joined { // whoever comes back has not joined in their own eyes
+		// whoever comes back has not joined in their own eyes
+		if own := string(m.Name) == c.cfg.Name; !own || !c.joined {
 			if own && c.cfg.Person && len(c.known) > 0 && !c.afresh {
 				c.face.Show(Line{Kind: Presence, Text: "--- new from here"})
 			}
@@ -292,7 +299,8 @@ func (c *Chat) said(m wire.Message, earlier bool) {
 	case earlier && c.older < 0: // more than was asked for
 	case earlier && !c.afresh:
 		c.hear(Earlier, m, "")
-	// A server that was started again may have come to a higher seq. One's own messages have no time, but a seq.
+	// A server that was started again may have come to a higher seq. One's own messages have no time, but a
+	// seq.
 	case !earlier, m.Seq > c.newest, m.Time > c.latest && string(m.Name) != c.cfg.Name:
 		c.hear(Message, m, "")
 	}
@@ -300,7 +308,8 @@ func (c *Chat) said(m wire.Message, earlier bool) {
 
 // hear remembers a message, and shows it: one from before, or one's own, to a person only.
 func (c *Chat) hear(kind Kind, m wire.Message, to string) {
-	if len(c.ignore) > 0 && c.ignore[wire.NameKey(string(m.Name))] != "" { // to make a key takes longer than all the rest
+	// to make a key takes longer than all the rest
+	if len(c.ignore) > 0 && c.ignore[wire.NameKey(string(m.Name))] != "" {
 		return
 	}
 	l := Line{kind, time.UnixMilli(int64(m.Time)), Escape(string(m.Name)), Escape(to), Escape(string(m.Text))}
@@ -351,7 +360,8 @@ func (c *Chat) show(format string, args ...any) {
 	c.face.Show(Line{Text: Escape(fmt.Sprintf(format, args...))})
 }
 
-// told shows what the server says unasked: of a flood of it, as of messages, a terminal prints what can be read.
+// told shows what the server says unasked: of a flood of it, as of messages, a terminal prints what can be
+// read.
 func (c *Chat) told(text []byte) {
 	c.face.Show(Line{Kind: Message, Text: Escape(fmt.Sprintf("server: %s", text))})
 }

@@ -26,7 +26,8 @@ const maxOffered = 100
 
 // A command is one that the user may type.
 type command struct {
-	names                   []string // the first is its own, the others are what people know it as from elsewhere
+	// the first is its own, the others are what people know it as from elsewhere
+	names                   []string
 	argument, help, example string
 }
 
@@ -55,7 +56,8 @@ func namesOf(some []command) (names []string) {
 	return names
 }
 
-// resolve returns the commands that typed may stand for: the one that has this name, or all that have one that begins so.
+// resolve returns the commands that typed may stand for: the one that has this name, or all that have one
+// that begins so.
 func resolve(typed string) (found []command) {
 	typed = strings.ToLower(typed)
 	for _, h := range commands {
@@ -209,7 +211,8 @@ func (c *Chat) talkTo(name string) {
 	})
 }
 
-// toggleIgnore shows what someone says no more, or again; without a name it says whose messages are not shown.
+// toggleIgnore shows what someone says no more, or again; without a name it says whose messages are not
+// shown.
 func (c *Chat) toggleIgnore(argument string) {
 	if argument == "" {
 		c.show("ignoring %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
@@ -233,7 +236,8 @@ func again(shown bool) string {
 	return "not shown any more"
 }
 
-// name returns the name of another user that a command was given. To tell oneself something is for the server to refuse.
+// name returns the name of another user that a command was given. To tell oneself something is for the server
+// to refuse.
 func (c *Chat) name(command, s string) (string, bool) {
 	name, err := wire.CheckName(s)
 	if err == nil && command != "/tell" && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
@@ -265,8 +269,8 @@ func (c *Chat) send(to, text string) {
 	}
 }
 
-// showFiles shows a row for each file, as soon as the disk tells which are here. The name, which may be long and may hold
-// spaces, is last.
+// showFiles shows a row for each file, as soon as the disk tells which are here. The name, which may be long
+// and may hold spaces, is last.
 func (c *Chat) showFiles(files *list) {
 	c.show("%s", files.head.Text)
 	most, more := c.shown(len(files.rows))
@@ -364,8 +368,8 @@ func (c *Chat) complete(in Input) {
 	}
 }
 
-// offer answers with those of the words that begin like what is typed after before; after them goes after, when there is
-// only one.
+// offer answers with those of the words that begin like what is typed after before; after them goes after,
+// when there is only one.
 func offer(in Input, before, typed, after string, words []string) {
 	words = slices.DeleteFunc(words, func(w string) bool { return !begins(w, typed) })
 	answer := Completion{Line: in.Text, Longer: in.Text}

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	ahead         = 16                     // GETs without an answer: small files come one right after the other
-	aheadBytes    = 1 << 20                // of these files: what comes after STOP, or has to wait for the disk
+	// GETs without an answer: small files come one right after the other
+	ahead = 16
+	// of these files: what comes after STOP, or has to wait for the disk
+	aheadBytes    = 1 << 20
 	unknownSize   = 1 << 62                // of a file that is not on the list
 	getRoom       = 512                    // bytes that a GET needs beside the name
 	progressEvery = 100 * time.Millisecond // a download says how far it is

@@ -65,7 +65,8 @@ func playIn(t *testing.T, cfg Config, files map[string]string, steps string) (
 	return lines, left
 }
 
-// Small files are asked for before those before them have come; large ones, and those of unknown size, one by one.
+// Small files are asked for before those before them have come; large ones, and those of unknown size, one by
+// one.
 func TestAhead(t *testing.T) {
 	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(18)+
 		asked(0, 16)+". only so many\n> SAY only so many\n< OK 11\n"+sent("f00", "x")+asked(16, 17)+
@@ -132,8 +133,8 @@ func TestAheadNotSaved(t *testing.T) {
 	}
 }
 
-// /cancel stops all, those that were asked for ahead too, and leaves no part; what is typed then waits until they are
-// stopped.
+// /cancel stops all, those that were asked for ahead too, and leaves no part; what is typed then waits until
+// they are stopped.
 func TestAheadCancelled(t *testing.T) {
 	got, left := playIn(t, Config{}, map[string]string{"f02.part": "old"}, ". /get f*\n> FILES\n"+small(3)+
 		asked(0, 2)+"> GET 3 "+word("old")+" f02\n< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n"+

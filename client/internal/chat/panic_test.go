@@ -32,7 +32,8 @@ func (p *panicking) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
-// testPanic has the chat find that the connection breaks, and panic when it dials again, unless it panicked before.
+// testPanic has the chat find that the connection breaks, and panic when it dials again, unless it panicked
+// before.
 func testPanic(t *testing.T, conn func(net.Conn) net.Conn) {
 	dials := 0
 	cfg := Config{Config: link.Config{Name: "alice", Idle: time.Hour, Reconnect: time.Minute}}

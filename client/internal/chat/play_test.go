@@ -18,8 +18,8 @@ import (
 	"parley/client/internal/link"
 )
 
-// A record is a Face that keeps what it is shown: with ! before what went wrong, in brackets what a new status says of
-// the connection and whom plain lines go to, and ? before what may complete a line.
+// A record is a Face that keeps what it is shown: with ! before what went wrong, in brackets what a new
+// status says of the connection and whom plain lines go to, and ? before what may complete a line.
 type record struct {
 	lines []string
 	mode  string
@@ -48,7 +48,8 @@ func (r *record) complete(c Completion) {
 	r.lines = append(r.lines, "? "+c.Longer+"| "+strings.Join(c.Words, " "))
 }
 
-// play runs a chat in which the test is the server and the user. Each step begins when all that came before is done:
+// play runs a chat in which the test is the server and the user. Each step begins when all that came before
+// is done:
 //
 //	> LINE    the client sends this
 //	< LINE    the server sends this

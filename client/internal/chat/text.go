@@ -28,7 +28,8 @@ type Line struct {
 	Text     string
 }
 
-// Head returns what stands before the text of what someone said: who, and to whom, each name as look shows it.
+// Head returns what stands before the text of what someone said: who, and to whom, each name as look shows
+// it.
 func (l Line) Head(look func(name string) string) string {
 	switch {
 	case l.From == "":
@@ -80,8 +81,8 @@ type Face interface {
 	Flush(Status) error // puts on the screen what is not there yet, and how things are now
 }
 
-// Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop, and what
-// to do about it where something can be done.
+// Complaint is how this program says what went wrong: one line in lower case, its name before, no full stop,
+// and what to do about it where something can be done.
 func Complaint(text string) string { return "client: " + Escape(text) }
 
 // NotSent is the line for a text that was typed and not sent, to someone unless to is empty.
@@ -99,9 +100,9 @@ func receiver(to string) string {
 	return " to " + to
 }
 
-// Escape returns s with every character that a screen would obey instead of showing it written as \u{202E}: controls,
-// line separators, and the invisible ones that reorder or hide text. The joiners that emoji and some scripts need stay
-// between characters of those.
+// Escape returns s with every character that a screen would obey instead of showing it written as \u{202E}:
+// controls, line separators, and the invisible ones that reorder or hide text. The joiners that emoji and
+// some scripts need stay between characters of those.
 func Escape(s string) string {
 	if !strings.ContainsFunc(s, obeyed) {
 		return strings.ToValidUTF8(s, "\ufffd")
@@ -121,7 +122,8 @@ func Escape(s string) string {
 
 // obeyed reports whether r does something other than to show itself.
 func obeyed(r rune) bool {
-	if r >= ' ' && r < 0x7f || unicode.Is(unicode.Prepended_Concatenation_Mark, r) { // signs that scripts show around a number
+	// signs that scripts show around a number
+	if r >= ' ' && r < 0x7f || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
 		return false
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)

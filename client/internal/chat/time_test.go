@@ -31,7 +31,8 @@ func TestServerTime(t *testing.T) {
 			noon := time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC) // by the server's clock
 			time.Sleep(time.Until(noon.Add(-ahead)))
 			seq := uint64(0)
-			come := func(verb wire.Verb, name string, sent time.Duration) { // an event, or the answer to a message
+			// an event, or the answer to a message
+			come := func(verb wire.Verb, name string, sent time.Duration) {
 				seq++
 				m := wire.Message{Verb: verb, Seq: seq, Name: []byte(name), Text: []byte("hi")}
 				if verb != wire.OK {

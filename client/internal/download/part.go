@@ -30,18 +30,19 @@ type Part struct {
 	Have    uint64 // bytes that are here
 	Version string // tells the server which bytes these are; "-" when there are none
 
-	name   string                 // as the server calls the file
-	local  string                 // the final path below the folder, with /
-	folder string                 // as the system writes it
-	root   *os.Root               // of folder
-	path   string                 // of the part below the folder
-	file   *os.File               // the part; nil when there is none yet, at its end otherwise
-	here   *os.File               // the whole file of an earlier download, while there is nothing to be written
-	size   uint64                 // bytes that there will be
-	time   time.Time              // when the content was made; zero when that is not known
-	hash   hash.Hash              // of what is here
-	sync   func(f *os.File) error // has the disk take a file
-	space  func(folder string) (bytes uint64, known bool)
+	name   string   // as the server calls the file
+	local  string   // the final path below the folder, with /
+	folder string   // as the system writes it
+	root   *os.Root // of folder
+	path   string   // of the part below the folder
+	file   *os.File // the part; nil when there is none yet, at its end otherwise
+	// the whole file of an earlier download, while there is nothing to be written
+	here  *os.File
+	size  uint64                 // bytes that there will be
+	time  time.Time              // when the content was made; zero when that is not known
+	hash  hash.Hash              // of what is here
+	sync  func(f *os.File) error // has the disk take a file
+	space func(folder string) (bytes uint64, known bool)
 
 	flush  sync.Mutex // held while what is here goes to the disk; guards the following field
 	failed error      // why it did not: the system tells it once

@@ -1,5 +1,5 @@
-// Package link is the way to a server: connections, from the look-up of the host to the end, and the rules by which a
-// session outlives them.
+// Package link is the way to a server: connections, from the look-up of the host to the end, and the rules by
+// which a session outlives them.
 package link
 
 import (
@@ -17,21 +17,23 @@ import (
 )
 
 const (
-	heartbeat = 15 * time.Second // the longest silence: a server waits three times as long unless it is told otherwise
-	ackEvery  = 256              // lines of the stream: the server may forget what was acknowledged
-	maxBuffer = 64 << 10         // bytes of the line reader
-	queued    = 256              // lines that wait for the chat before reading pauses
-	pieceSize = 1 << 20          // bytes of a file handed on at once: each time costs a few wakings
+	// the longest silence: a server waits three times as long unless it is told otherwise
+	heartbeat = 15 * time.Second
+	ackEvery  = 256      // lines of the stream: the server may forget what was acknowledged
+	maxBuffer = 64 << 10 // bytes of the line reader
+	queued    = 256      // lines that wait for the chat before reading pauses
+	pieceSize = 1 << 20  // bytes of a file handed on at once: each time costs a few wakings
 )
 
-// A Piece is a line about a download, and of DATA the bytes. These are valid until the next Piece is received.
+// A Piece is a line about a download, and of DATA the bytes. These are valid until the next Piece is
+// received.
 type Piece struct {
 	wire.Message
 	Bytes []byte
 }
 
-// A Conn is a connection on which the server has granted HELLO or RESUME. Whoever has it runs Receive and Transmit, each
-// once and in a goroutine of its own.
+// A Conn is a connection on which the server has granted HELLO or RESUME. Whoever has it runs Receive and
+// Transmit, each once and in a goroutine of its own.
 type Conn struct {
 	// set at construction, never changed
 	Close context.CancelFunc // ends the connection, and Receive and Transmit with it
@@ -64,9 +66,9 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 // Lines returns what the server sends, in order, but for downloads.
 func (c *Conn) Lines() <-chan wire.Message { return c.lines }
 
-// Get sends a GET and returns what the server sends for all of them, one after the other, which must be received up to
-// the last SENT or ERROR. The channel is closed when the connection is. It may be called by another goroutine than all
-// else.
+// Get sends a GET and returns what the server sends for all of them, one after the other, which must be
+// received up to the last SENT or ERROR. The channel is closed when the connection is. It may be called by
+// another goroutine than all else.
 func (c *Conn) Get(m wire.Message) <-chan Piece {
 	c.getting.Add(1)
 	c.Send(m)
@@ -140,8 +142,9 @@ func (c *Conn) exchange(ctx context.Context, m wire.Message) (wire.Message, erro
 	}
 }
 
-// Transmit sends what there is to send until the connection is closed: reading ends by itself, after what the server has
-// said last. It is never quiet for long, so that the server knows that this side is alive, and has something to answer.
+// Transmit sends what there is to send until the connection is closed: reading ends by itself, after what the
+// server has said last. It is never quiet for long, so that the server knows that this side is alive, and has
+// something to answer.
 func (c *Conn) Transmit() {
 	ping := time.NewTicker(min(c.idle/3, heartbeat))
 	defer ping.Stop()
@@ -164,8 +167,8 @@ func (c *Conn) Transmit() {
 	}
 }
 
-// Receive hands on what comes until the connection breaks, and returns why it did: a *wire.ProtocolError when the server
-// does not follow the protocol.
+// Receive hands on what comes until the connection breaks, and returns why it did: a *wire.ProtocolError when
+// the server does not follow the protocol.
 func (c *Conn) Receive() error {
 	defer close(c.file)
 	defer c.Close()

@@ -132,7 +132,8 @@ func wantPieces(t *testing.T, pieces <-chan Piece, want ...string) {
 	}
 }
 
-// bubble runs a test in which time is only what the test waits for, and which fails if a goroutine is left behind.
+// bubble runs a test in which time is only what the test waits for, and which fails if a goroutine is left
+// behind.
 func bubble(t *testing.T, f func(t *testing.T, n *network)) {
 	synctest.Test(t, func(t *testing.T) { f(t, newNetwork(t)) })
 }
@@ -304,7 +305,8 @@ func TestData(t *testing.T) {
 		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a b")})
 		p.expect("GET 0 - a b")
 		go func() {
-			for _, b := range []byte("SENDING 9 0 v1 a b\nDATA 4\n\nSA\nSAID 11 0 bob x\nDATA 5\nID 7\n") { // byte by byte
+			// byte by byte
+			for _, b := range []byte("SENDING 9 0 v1 a b\nDATA 4\n\nSA\nSAID 11 0 bob x\nDATA 5\nID 7\n") {
 				p.Write([]byte{b})
 			}
 			p.send("DATA 300000")

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	joinTime   = 10 * time.Second       // for the name look-up, the connection and the server's first answer together
+	// for the name look-up, the connection and the server's first answer together
+	joinTime   = 10 * time.Second
 	backoff    = 200 * time.Millisecond // before the first attempt to come back; doubles with each one
 	maxBackoff = 10 * time.Second
 )
@@ -31,8 +32,8 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Join begins a session, and returns the server's WELCOME. The end of ctx ends the attempt, not the connection. An error
-// is one line for the person, and says what to do.
+// Join begins a session, and returns the server's WELCOME. The end of ctx ends the attempt, not the
+// connection. An error is one line for the person, and says what to do.
 func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 	c, welcome, err := attempt(ctx, context.Background(), cfg)
 	if no, ok := errors.AsType[*wire.ProtocolError](err); ok {
@@ -44,10 +45,10 @@ func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 	return c, welcome, err
 }
 
-// Return comes back to a session whose connection broke by lost: it says resume, and where the session is gone joins
-// afresh. It returns the server's RESUMED or WELCOME. It tries ever more seldom, as if it had tried so often before, and
-// gives up after the time configured or when the name is taken. It says when the next attempt will be. The end of ctx ends
-// the connection, too.
+// Return comes back to a session whose connection broke by lost: it says resume, and where the session is
+// gone joins afresh. It returns the server's RESUMED or WELCOME. It tries ever more seldom, as if it had
+// tried so often before, and gives up after the time configured or when the name is taken. It says when the
+// next attempt will be. The end of ctx ends the connection, too.
 func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tried int, next func(time.Time)) (
 	*Conn, wire.Message, error) {
 	why, _ := reason(lost)
@@ -79,8 +80,8 @@ func Return(ctx context.Context, cfg Config, resume wire.Message, lost error, tr
 	}
 }
 
-// attempt connects and says resume, if that is given, and HELLO without it or where the server says that the session is
-// gone. The end of life ends the connection.
+// attempt connects and says resume, if that is given, and HELLO without it or where the server says that the
+// session is gone. The end of life ends the connection.
 func attempt(ctx, life context.Context, cfg Config, resume ...wire.Message) (c *Conn, answer wire.Message, err error) {
 	ctx, done := context.WithTimeout(ctx, joinTime)
 	defer done()
@@ -102,8 +103,8 @@ func attempt(ctx, life context.Context, cfg Config, resume ...wire.Message) (c *
 	return c, answer, err
 }
 
-// reason says in a few words why a connection failed, without the addresses that the net package puts before it, and what
-// to try where there was none before.
+// reason says in a few words why a connection failed, without the addresses that the net package puts before
+// it, and what to try where there was none before.
 func reason(err error) (why, hint string) {
 	const windows = syscall.Errno(10061) // WSAECONNREFUSED, which syscall does not name
 	unknown, lookup := errors.AsType[*net.DNSError](err)
@@ -128,8 +129,8 @@ func reason(err error) (why, hint string) {
 	return err.Error(), hint
 }
 
-// A Session is what a client knows of its session, on whatever connection: what has come, and which of its own messages
-// the server has still to answer. It is not safe for concurrent use.
+// A Session is what a client knows of its session, on whatever connection: what has come, and which of its
+// own messages the server has still to answer. It is not safe for concurrent use.
 type Session struct {
 	Resume  wire.Message   // asks to go on with the session, from after Seq, up to which the stream has come
 	Pending []wire.Message // SAY and TELL lines that were not answered, in order
@@ -138,7 +139,8 @@ type Session struct {
 	answered int // SAY and TELL lines of this session that were answered
 }
 
-// Add keeps a SAY or TELL until it is answered. When it is not sent now, Attach returns it for the next connection.
+// Add keeps a SAY or TELL until it is answered. When it is not sent now, Attach returns it for the next
+// connection.
 func (s *Session) Add(m wire.Message, sent bool) {
 	s.Pending = append(s.Pending, m)
 	if sent {
@@ -146,9 +148,10 @@ func (s *Session) Add(m wire.Message, sent bool) {
 	}
 }
 
-// Attach goes on over a connection on which the server gave answer, and returns the messages to send on it. These are
-// not those that the server has handled, whose answer is still to come in the stream, and not those that it may have
-// handled in a session that is gone: to send them again might say them twice. They are returned as unsure, and forgotten.
+// Attach goes on over a connection on which the server gave answer, and returns the messages to send on it.
+// These are not those that the server has handled, whose answer is still to come in the stream, and not those
+// that it may have handled in a session that is gone: to send them again might say them twice. They are
+// returned as unsure, and forgotten.
 func (s *Session) Attach(answer wire.Message) (send, unsure []wire.Message) {
 	handled := min(max(int(answer.Count)-s.answered, 0), s.Tried)
 	if answer.Verb == wire.Welcome {
@@ -160,8 +163,8 @@ func (s *Session) Attach(answer wire.Message) (send, unsure []wire.Message) {
 	return s.Pending[handled:], unsure
 }
 
-// Take counts a line that came. It returns the message that an OK or REFUSED answers. An error says that the server does
-// not follow the protocol.
+// Take counts a line that came. It returns the message that an OK or REFUSED answers. An error says that the
+// server does not follow the protocol.
 func (s *Session) Take(m wire.Message) (own wire.Message, err error) {
 	if m.Verb == wire.OK || m.Verb == wire.Refused {
 		if s.Tried == 0 {

@@ -106,8 +106,8 @@ func TestGone(t *testing.T) {
 	attach(t, &s, "RESUMED 0 hi", "new")
 }
 
-// TestCuts plays every way to cut a conversation in two: a server that handles so many of what is sent before the cut,
-// and whose answers to so many of these arrive. Whatever they are, all is handled once and in order.
+// TestCuts plays every way to cut a conversation in two: a server that handles so many of what is sent before
+// the cut, and whose answers to so many of these arrive. Whatever they are, all is handled once and in order.
 func TestCuts(t *testing.T) {
 	const messages = 5
 	for handled := range messages + 1 {

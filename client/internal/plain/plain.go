@@ -24,7 +24,8 @@ type Face struct {
 // New returns a Face that writes what happens to out, and what goes wrong to errs.
 func New(out, errs io.Writer) *Face { return &Face{bufio.NewWriter(out), errs} }
 
-// Show writes a line: what went wrong after all that was shown before it. What stops a line comes back from Flush.
+// Show writes a line: what went wrong after all that was shown before it. What stops a line comes back from
+// Flush.
 func (f *Face) Show(l chat.Line) {
 	if l.Kind == chat.Failure || l.Kind == chat.Unsent {
 		f.out.Flush()
@@ -43,8 +44,8 @@ func (f *Face) Flush(chat.Status) error {
 	return err
 }
 
-// Read returns the lines of r, at most maxInput bytes of each, and closes the channel at its end. Its goroutine lasts
-// until then: nothing can stop a read from standard input, so it may outlive the chat.
+// Read returns the lines of r, at most maxInput bytes of each, and closes the channel at its end. Its
+// goroutine lasts until then: nothing can stop a read from standard input, so it may outlive the chat.
 func Read(r io.Reader) <-chan chat.Input {
 	lines := make(chan chat.Input)
 	go func() {

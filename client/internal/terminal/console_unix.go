@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stoppable reports whether a shell waits that can continue the client when it is stopped. One with job control has put
-// the client in a process group of its own; without, nobody would wake it again.
+// stoppable reports whether a shell waits that can continue the client when it is stopped. One with job
+// control has put the client in a process group of its own; without, nobody would wake it again.
 func stoppable() bool {
 	session, err := unix.Getsid(0)
 	return err == nil && session != unix.Getpgrp()

@@ -13,9 +13,9 @@ import (
 func stoppable() bool                { return false }
 func notifyResumed(chan<- os.Signal) {}
 
-// patched returns filter with what Bubble Tea lacks in a console window before it: the size is that of the window, not of
-// all that it scrolls to, and the mouse still marks and pastes, as a window has hardly another way to.
-// Bubble Tea v2.0.10 does neither; delete it when a later one does.
+// patched returns filter with what Bubble Tea lacks in a console window before it: the size is that of the
+// window, not of all that it scrolls to, and the mouse still marks and pastes, as a window has hardly another
+// way to. Bubble Tea v2.0.10 does neither; delete it when a later one does.
 func patched(in, out *os.File, filter func(tea.Model, tea.Msg) tea.Msg) func(tea.Model, tea.Msg) tea.Msg {
 	var before, now uint32
 	input := windows.Handle(in.Fd())

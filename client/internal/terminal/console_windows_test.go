@@ -30,7 +30,8 @@ type console struct {
 	in, out *os.File
 }
 
-// newConsole makes the console's input the standard one, as Bubble Tea reads no other. Everything is put back in the end.
+// newConsole makes the console's input the standard one, as Bubble Tea reads no other. Everything is put back
+// in the end.
 func newConsole(t *testing.T) console {
 	t.Helper()
 	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
@@ -80,8 +81,8 @@ func (c console) until(what string, is func() bool) {
 	}
 }
 
-// send has the program read UTF-16 units, as a console sends characters and, in sequences, keys. All are there at once, for
-// Bubble Tea can mix up what comes while it takes what came before.
+// send has the program read UTF-16 units, as a console sends characters and, in sequences, keys. All are
+// there at once, for Bubble Tea can mix up what comes while it takes what came before.
 func (c console) send(text string) {
 	c.t.Helper()
 	type record struct {
@@ -123,7 +124,8 @@ func (c console) screen() string {
 	return string(utf16.Decode(cells[:n]))
 }
 
-// A console is told to send and to understand sequences, shows and takes every character, and is given back as it was.
+// A console is told to send and to understand sequences, shows and takes every character, and is given back
+// as it was.
 func TestConsole(t *testing.T) {
 	c := newConsole(t)
 	const usual = windows.ENABLE_PROCESSED_INPUT | windows.ENABLE_LINE_INPUT | windows.ENABLE_ECHO_INPUT |
@@ -178,7 +180,8 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// A console tells how large all is that its window can be scrolled to, which must not be taken for the window.
+// A console tells how large all is that its window can be scrolled to, which must not be taken for the
+// window.
 func TestConsoleSize(t *testing.T) {
 	c := newConsole(t)
 	same := func(_ tea.Model, msg tea.Msg) tea.Msg { return msg }

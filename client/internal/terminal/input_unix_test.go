@@ -54,7 +54,8 @@ func TestInput(t *testing.T) {
 	}
 }
 
-// A terminal that goes away ends the client, also when no signal tells of it: this one does not control the test.
+// A terminal that goes away ends the client, also when no signal tells of it: this one does not control the
+// test.
 func TestTerminalGone(t *testing.T) {
 	master, tty := openTerminal(t)
 	f, typed := New(tty, tty, "alice")

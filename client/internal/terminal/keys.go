@@ -89,7 +89,8 @@ func (p *prompt) split() (before, after string) {
 	return string(value[:p.line.Position()]), string(value[p.line.Position():])
 }
 
-// left and right return where the cursor is after a step over what is one character to the eye, of however many runes.
+// left and right return where the cursor is after a step over what is one character to the eye, of however
+// many runes.
 func (p *prompt) left() int {
 	last := ""
 	for before, _ := p.split(); before != ""; before = before[len(last):] {
@@ -150,8 +151,9 @@ func (p *prompt) recall(at int) {
 	p.set(p.past[at])
 }
 
-// paste takes a text as if it were typed, but for this: what has several lines is never a command, and its lines are sent
-// as they are. The last one stays on the line when it has no end. Where a command is typed, all goes on its line.
+// paste takes a text as if it were typed, but for this: what has several lines is never a command, and its
+// lines are sent as they are. The last one stays on the line when it has no end. Where a command is typed,
+// all goes on its line.
 func (p *prompt) paste(text string) {
 	p.cutting = false
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "").Replace(text)

@@ -40,7 +40,8 @@ func (m *mention) folded(text []byte) string {
 // find returns the bytes of text from where to where the name is, as a word.
 func (m *mention) find(text string) (found [][2]int) {
 	var folded strings.Builder
-	var origin []int // of each byte of folded that begins a character: where that begins in text; of others -1
+	// of each byte of folded that begins a character: where that begins in text; of others -1
+	var origin []int
 	var characters norm.Iter
 	for characters.InitString(norm.NFKD, text); !characters.Done(); {
 		origin = append(origin, characters.Pos())

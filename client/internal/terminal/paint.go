@@ -20,8 +20,8 @@ import (
 	"parley/server/wire"
 )
 
-// shades are colours for names, of the 256 that terminals have: far enough from black and from white to be read on either.
-// A terminal that has fewer gets the nearest that it has, and none with NO_COLOR.
+// shades are colours for names, of the 256 that terminals have: far enough from black and from white to be
+// read on either. A terminal that has fewer gets the nearest that it has, and none with NO_COLOR.
 var shades = []string{
 	"27", "28", "30", "32", "63", "64", "94", "97", "99", "100", "128", "130", "133", "161", "163", "166",
 }
@@ -41,8 +41,8 @@ func profile() colorprofile.Profile {
 	return lipgloss.Writer.Profile
 }
 
-// paint returns a line as rows that have room in so many columns, broken between words, and whether it calls the user, whose
-// name own finds. It adds nothing to its texts but sequences for their look.
+// paint returns a line as rows that have room in so many columns, broken between words, and whether it calls
+// the user, whose name own finds. It adds nothing to its texts but sequences for their look.
 func paint(l chat.Line, own *mention, room int, today time.Time) (rows []string, calls bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
@@ -80,8 +80,8 @@ func continued(columns int) string {
 	return strings.Repeat(" ", max(0, columns-utf8.RuneCountInString(mark))) + ansi.TruncateWc(mark, columns, "")
 }
 
-// wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which have no spaces
-// between them, begins where it is and is broken there.
+// wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which
+// have no spaces between them, begins where it is and is broken there.
 func wrap(text string, room int) string {
 	var b strings.Builder
 	at := 0 // the column
@@ -105,8 +105,8 @@ func wrap(text string, room int) string {
 	return b.String()
 }
 
-// extent returns how many columns text takes at most, in any terminal. A row that is longer than Bubble Tea or the terminal
-// count would push the prompt away.
+// extent returns how many columns text takes at most, in any terminal. A row that is longer than Bubble Tea
+// or the terminal count would push the prompt away.
 func extent(text string) int { return max(ansi.StringWidth(text), ansi.StringWidthWc(text)) }
 
 // newDay returns what is to be shown before l: the day, when it has changed since the line before.
@@ -149,11 +149,12 @@ func shade(name string) string {
 	return shades[h.Sum32()%uint32(len(shades))]
 }
 
-// patience is how long the server may take for a message before the prompt counts it; most take less than a frame.
+// patience is how long the server may take for a message before the prompt counts it; most take less than a
+// frame.
 const patience = 300 * time.Millisecond
 
-// View is part of tea.Model: the line, with what belongs below it. The cursor is the terminal's own, so that what an
-// input method composes appears there.
+// View is part of tea.Model: the line, with what belongs below it. The cursor is the terminal's own, so that
+// what an input method composes appears there.
 func (p *prompt) View() tea.View {
 	if p.last && !p.ticking {
 		return tea.NewView("")

@@ -137,7 +137,8 @@ func widest(s string) (most int) {
 	return most
 }
 
-// FuzzPaint holds what is printed, and the line itself, to hold no control character but the sequences for a look.
+// FuzzPaint holds what is printed, and the line itself, to hold no control character but the sequences for a
+// look.
 func FuzzPaint(f *testing.F) {
 	f.Add("bob", "", "hi \x1b[2J al \u202e\u200d", 0, 20)
 	f.Add("\x1b]0;x\a", "al", "👩\u200d👧\xff\u2028 日本語", 3, 5)

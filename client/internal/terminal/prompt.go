@@ -17,7 +17,8 @@ const (
 	readable = 100                   // messages printed in a frame, the newest: more than anyone reads
 	maxPast  = 100                   // lines that the up key goes back
 	atOnce   = 10                    // pasted lines that are sent without a question
-	maxAhead = 100                   // messages without an answer before pasted lines wait: what the server takes in a second
+	// messages without an answer before pasted lines wait: what the server takes in a second
+	maxAhead = 100
 	onceMore = "once more to leave"
 )
 
@@ -78,22 +79,24 @@ type prompt struct {
 	redraws  bool              // a redraw will come
 	views    int               // how often it was drawn
 	drawn    string            // what stood before the cursor then
-	asked    string            // the same when the terminal was asked where the cursor is; empty when no answer counts
-	today    time.Time         // its beginning, as the newest line has it
-	rang     time.Time         // when the bell rang last
+	// the same when the terminal was asked where the cursor is; empty when no answer counts
+	asked string
+	today time.Time // its beginning, as the newest line has it
+	rang  time.Time // when the bell rang last
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
 	p := &prompt{own: newMention(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
 	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
-	p.line.KeyMap.Paste.SetEnabled(false)             // the terminal pastes; to ask another program for the clipboard is not ours
-	p.line.SetVirtualCursor(false)                    // it would blink
+	// the terminal pastes; to ask another program for the clipboard is not ours
+	p.line.KeyMap.Paste.SetEnabled(false)
+	p.line.SetVirtualCursor(false) // it would blink
 	p.line.Focus()
 	return p
 }
 
-// Init is part of tea.Model. What is printed before Bubble Tea has drawn the prompt for the first time erases the screen, so
-// the first print waits for a frame.
+// Init is part of tea.Model. What is printed before Bubble Tea has drawn the prompt for the first time erases
+// the screen, so the first print waits for a frame.
 func (p *prompt) Init() tea.Cmd { return nextFrame() }
 
 // Update is part of tea.Model.

@@ -103,7 +103,8 @@ func (p *prompt) resize(size tea.WindowSizeMsg) (ask bool) {
 // is 0 unless the answer can mean nothing else, and nothing was printed meanwhile: a message must never be
 // taken for a piece of the prompt.
 func (p *prompt) broken(column int) (up int) {
-	for _, before := range []string{p.asked, strings.TrimRight(p.asked, " ")} { // not all keep blanks at the end of a row
+	// not all keep blanks at the end of a row
+	for _, before := range []string{p.asked, strings.TrimRight(p.asked, " ")} {
 		rows := strings.Split(p.columns.Hardwrap(before, p.size.Width, true), "\n")
 		if last := rows[len(rows)-1]; column == p.columns.StringWidth(last) && column != p.size.Width-1 {
 			up = len(rows) - 1

@@ -1,5 +1,5 @@
-// Package terminal is the client's face for a person: a line to type in at the bottom, and what happens printed above
-// it, where it stays in the terminal's own scrollback.
+// Package terminal is the client's face for a person: a line to type in at the bottom, and what happens
+// printed above it, where it stays in the terminal's own scrollback.
 package terminal
 
 import (
@@ -30,14 +30,15 @@ type Face struct {
 	err    error    // what ended the program; set before running is done
 }
 
-// New takes the terminal over, until Close, for the user of that name. It returns the lines that are typed, too, which end
-// when that person wants to leave. On Windows Bubble Tea has the console understand sequences, both ways, and it is read and
-// written in UTF-16, whatever its code page; patched does the rest.
+// New takes the terminal over, until Close, for the user of that name. It returns the lines that are typed,
+// too, which end when that person wants to leave. On Windows Bubble Tea has the console understand sequences,
+// both ways, and it is read and written in UTF-16, whatever its code page; patched does the rest.
 func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
 	typed := make(chan chat.Input, readable)
 	p := newPrompt(name, typed)
 	f := &Face{prompt: p, typed: typed, out: out, told: make(chan news, 1)}
-	if w, h, err := term.GetSize(int(out.Fd())); err == nil { // Bubble Tea tells it too late for the first lines
+	// Bubble Tea tells it too late for the first lines
+	if w, h, err := term.GetSize(int(out.Fd())); err == nil {
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
 	lipgloss.Writer.Profile = profile()

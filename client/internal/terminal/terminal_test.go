@@ -102,7 +102,8 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
-// No key asks another program for anything: Ctrl-V would ask for the clipboard, which the terminal pastes when told to.
+// No key asks another program for anything: Ctrl-V would ask for the clipboard, which the terminal pastes
+// when told to.
 func TestKeysAskNobody(t *testing.T) {
 	p := newPrompt("alice", make(chan chat.Input, 1))
 	for key := rune('a'); key <= 'z'; key++ {
@@ -157,7 +158,8 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// What comes while the terminal takes nothing costs no memory: of the messages the newest are kept, and the others counted.
+// What comes while the terminal takes nothing costs no memory: of the messages the newest are kept, and the
+// others counted.
 func TestFlood(t *testing.T) {
 	f := &Face{told: make(chan news, 1)}
 	f.Show(chat.Line{Kind: chat.Answer, Text: "answer"})
@@ -218,8 +220,9 @@ func TestView(t *testing.T) {
 	}
 }
 
-// When the window has become narrower than what stands before the cursor, the column of the cursor tells whether the terminal
-// has broken the row, and into how many. In doubt it is 0: the rows above may be messages.
+// When the window has become narrower than what stands before the cursor, the column of the cursor tells
+// whether the terminal has broken the row, and into how many. In doubt it is 0: the rows above may be
+// messages.
 func TestBroken(t *testing.T) {
 	const long = "0123456789012345678901234567890123456789" // after [all] and a space: 46 columns
 	tests := []struct {

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bare is the least that any server has to do: with one thread, it reads what comes from a connection and writes it to all
-// others, one write(2) each. It greets who sends an empty line with one. It ends with the process.
+// Bare is the least that any server has to do: with one thread, it reads what comes from a connection and
+// writes it to all others, one write(2) each. It greets who sends an empty line with one. It ends with the
+// process.
 func Bare(port int) error {
 	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -78,7 +78,8 @@ func (r *run) download(p *peer) error {
 	return nil
 }
 
-// fetchParley gets the big file: to nowhere as the protocol has it, to disk with parley's client, which verifies it.
+// fetchParley gets the big file: to nowhere as the protocol has it, to disk with parley's client, which
+// verifies it.
 func (r *run) fetchParley(proc *process, to string) error {
 	if to != os.DevNull {
 		return r.client(proc, to)
@@ -129,7 +130,8 @@ func fetchCurl(proc *process, to string) error {
 	return f.Sync()
 }
 
-// chatAndDownload measures the latency of 20 messages a second to n clients without and with a download at the same time.
+// chatAndDownload measures the latency of 20 messages a second to n clients without and with a download at
+// the same time.
 func (r *run) chatAndDownload(p *peer, n int) error {
 	if p.fetch == nil || p.say == nil {
 		return nil

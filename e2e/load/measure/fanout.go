@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	senders  = 10               // clients that broadcast
-	samples  = 2                // receivers that verify what they get; all others count bytes, which must be as many
+	senders = 10 // clients that broadcast
+	// receivers that verify what they get; all others count bytes, which must be as many
+	samples  = 2
 	perWrite = 64               // messages that a sender writes at a time
 	onTheWay = 20_000_000       // deliveries that may wait in all: few seconds for a slow server
 	warmup   = time.Second / 2  // before what is measured
@@ -64,8 +65,8 @@ func (f *flood) ready(i int) error {
 	return f.members[i].marks(b, c.check)
 }
 
-// received returns the messages that the receiver with the fewest has. Those who only count bytes have as many messages
-// to a byte as those who verify.
+// received returns the messages that the receiver with the fewest has. Those who only count bytes have as
+// many messages to a byte as those who verify.
 func (f *flood) received() int {
 	sample := &f.check[1]
 	if sample.seen == 0 {
@@ -181,8 +182,8 @@ func (r *run) paced(p *peer, n int) error {
 	})
 }
 
-// latencies sends 20 messages a second, and returns what each receiver had to wait for each, and the time that the server
-// used.
+// latencies sends 20 messages a second, and returns what each receiver had to wait for each, and the time
+// that the server used.
 func (r *run) latencies(p *peer, proc *process, s *swarm) (l latencies, cpu time.Duration, err error) {
 	const every = time.Second / 20
 	checks := make([]checker, len(s.members))

@@ -14,21 +14,28 @@ import (
 
 // A peer is a server that is measured, and as much of its protocol as that takes. Texts hold no spaces.
 type peer struct {
-	name     string
-	program  string   // its file, or its name on PATH
-	version  []string // arguments that make it print its version; nil where it is the project's own
-	lifted   string   // the limits of its own that would get in the way, and how they are lifted
-	window   int      // broadcasts that may be on their way to a receiver: as many as it takes without cutting or dropping
-	backlog  int      // connections that may be joining at a time
-	presence bool     // everyone is told of everyone who joins
+	name    string
+	program string   // its file, or its name on PATH
+	version []string // arguments that make it print its version; nil where it is the project's own
+	lifted  string   // the limits of its own that would get in the way, and how they are lifted
+	// broadcasts that may be on their way to a receiver: as many as it takes without cutting or dropping
+	window   int
+	backlog  int  // connections that may be joining at a time
+	presence bool // everyone is told of everyone who joins
 
-	config func(dir string, port int, share string) (argv []string, err error) // writes what the program needs into dir
-	first  func(i int) []byte                                                  // what client i sends first
-	in     string                                                              // what has come to one who has joined
-	say    func(b []byte, text []byte) []byte                                  // appends a broadcast, nil: it has none
-	tell   func(b []byte, to int, text []byte) []byte                          // appends a unicast, nil: it has none
-	ack    func(b []byte, came []byte) []byte                                  // appends what says that this came, nil: it has none
-	fetch  func(proc *process, to string) error                                // gets the big file, nil: it has none
+	// writes what the program needs into dir
+	config func(dir string, port int, share string) (argv []string, err error)
+	first  func(i int) []byte // what client i sends first
+	// what has come to one who has joined
+	in string
+	// appends a broadcast, nil: it has none
+	say func(b []byte, text []byte) []byte
+	// appends a unicast, nil: it has none
+	tell func(b []byte, to int, text []byte) []byte
+	// appends what says that this came, nil: it has none
+	ack func(b []byte, came []byte) []byte
+	// gets the big file, nil: it has none
+	fetch func(proc *process, to string) error
 }
 
 // peers returns parley, the bare loop, and the servers of other projects that are installed.
@@ -267,7 +274,8 @@ http {
 
 func crlf(b, text []byte) []byte { return append(append(b, text...), "\r\n"...) }
 
-// withConfig writes a program's configuration and returns the arguments that name it: args, and then its path.
+// withConfig writes a program's configuration and returns the arguments that name it: args, and then its
+// path.
 func withConfig(dir, name, text string, args ...string) ([]string, error) {
 	path := filepath.Join(dir, name)
 	return append(args, path), os.WriteFile(path, []byte(text), 0o644)

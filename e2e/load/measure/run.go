@@ -18,8 +18,8 @@ type run struct {
 	servers int
 }
 
-// Run measures everything that the options ask for, each server in turn, in several rounds. A server that fails a
-// measurement has no figure for it, but a note.
+// Run measures everything that the options ask for, each server in turn, in several rounds. A server that
+// fails a measurement has no figure for it, but a note.
 func Run(o Options) (*Report, error) {
 	r := &run{Options: o, Report: &Report{Machine: machine()}}
 	if err := raiseFiles(); err != nil {

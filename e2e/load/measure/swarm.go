@@ -15,11 +15,12 @@ import (
 // joinTime is for everyone to join: a server that takes longer is not measured with so many.
 const joinTime = time.Minute
 
-// settled is a time in which nothing comes when all is known to all: parley gathers joins for a second when ten thousand are here.
+// settled is a time in which nothing comes when all is known to all: parley gathers joins for a second when
+// ten thousand are here.
 const settled = 2 * time.Second
 
-// A swarm is many connections to one server, served by one goroutine, so that what is measured is the server and not
-// what measures it. Its goroutine owns it.
+// A swarm is many connections to one server, served by one goroutine, so that what is measured is the server
+// and not what measures it. Its goroutine owns it.
 type swarm struct {
 	epoll   int
 	events  []unix.EpollEvent
@@ -169,8 +170,8 @@ func gone(i int, err error) error {
 	return fmt.Errorf("connection %d: %w", i, err)
 }
 
-// join connects n more members, each with what first returns, and waits until in has come for each. At most window are
-// on their way at a time. It fails after joinTime.
+// join connects n more members, each with what first returns, and waits until in has come for each. At most
+// window are on their way at a time. It fails after joinTime.
 func (s *swarm) join(addr netip.AddrPort, n, window int, first func(i int) []byte, in string) error {
 	begun, pending, end := time.Now(), 0, len(s.members)+n
 	left := func() time.Duration { return joinTime - time.Since(begun) }

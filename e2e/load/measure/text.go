@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Every message is a text of textSize bytes: a mark that occurs nowhere else, who sent it, which one it is, and when it
-// was sent. So receivers can count, check and time messages without a parser for any protocol.
+// Every message is a text of textSize bytes: a mark that occurs nowhere else, who sent it, which one it is,
+// and when it was sent. So receivers can count, check and time messages without a parser for any protocol.
 const (
 	textSize = 100 // bytes
 	mark     = '|'
@@ -55,7 +55,8 @@ func hex(b []byte) (n uint64) {
 	return n
 }
 
-// marks calls each with the head of every text in b, of which what is incomplete at the end comes with the next call.
+// marks calls each with the head of every text in b, of which what is incomplete at the end comes with the
+// next call.
 func (m *member) marks(b []byte, each func(head) error) error {
 	if len(m.tail) > 0 {
 		m.tail = append(m.tail, b...)

@@ -13,7 +13,8 @@ const (
 	ackEvery = 256 // lines, of which each unicast makes two: as parley's client does
 )
 
-// unicast measures n clients in pairs who write to each other: each sends on when its partner has all that it sent.
+// unicast measures n clients in pairs who write to each other: each sends on when its partner has all that it
+// sent.
 func (r *run) unicast(p *peer, n int) error {
 	if p.tell == nil {
 		return nil

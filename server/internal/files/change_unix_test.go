@@ -41,7 +41,8 @@ func TestFileThatChangesWhileSent(t *testing.T) {
 		{"replaced", func(path string) error { return os.Rename(path+".new", path) }, sent("f", content)},
 	}
 	for i := range 2 * 3 * len(tests) {
-		test, after, known := tests[i/6], []int{1, 2, 4}[i%3], i%6 > 2 // pieces, before the change; the digest
+		// pieces, before the change; the digest
+		test, after, known := tests[i/6], []int{1, 2, 4}[i%3], i%6 > 2
 		t.Run(fmt.Sprintf("%s after %d pieces, known %v", test.name, after, known), func(t *testing.T) {
 			dir := t.TempDir()
 			put(t, dir, "f", content)
@@ -77,7 +78,8 @@ func TestFileThatChangesWhileSent(t *testing.T) {
 	}
 }
 
-// overwrite gives a file another content and the times that put gives, until the system shows that it notes the change.
+// overwrite gives a file another content and the times that put gives, until the system shows that it notes
+// the change.
 func overwrite(t testing.TB, dir, name, content string) {
 	t.Helper()
 	for before := ctime(t, dir, name); ctime(t, dir, name).Equal(before); {
@@ -94,7 +96,8 @@ func ctime(t testing.TB, dir, name string) time.Time {
 	return time.Unix(s.Ctim.Unix())
 }
 
-// digest gets a file and checks that what it is told is the digest of content. It returns how much was read for that.
+// digest gets a file and checks that what it is told is the digest of content. It returns how much was read
+// for that.
 func digest(t testing.TB, folder *files.Folder, offset int64, content string) (hashed int64) {
 	t.Helper()
 	var nc sink
@@ -106,7 +109,8 @@ func digest(t testing.TB, folder *files.Folder, offset int64, content string) (h
 	return tr.Hashed()
 }
 
-// A file is read for its digest once, and again when another content came, also when that is as large and as old.
+// A file is read for its digest once, and again when another content came, also when that is as large and as
+// old.
 func TestDigestIsRemembered(t *testing.T) {
 	const size = 5<<20 + 3
 	dir := t.TempDir()
@@ -131,7 +135,8 @@ func TestDigestIsRemembered(t *testing.T) {
 	}
 }
 
-// A file that changed just before it was read may change once more without showing it, so its digest is not remembered.
+// A file that changed just before it was read may change once more without showing it, so its digest is not
+// remembered.
 func TestDigestOfNewFileIsNotRemembered(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "f", "content")

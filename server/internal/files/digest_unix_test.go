@@ -109,7 +109,8 @@ func TestFileWrittenThroughMapping(t *testing.T) {
 	folder := open(t, dir)
 	folder.SetClock(later)
 	for i := range byte(3) {
-		mapped[0], content[0] = i, i // the first time, the page becomes one that can be written to without a note
+		// the first time, the page becomes one that can be written to without a note
+		mapped[0], content[0] = i, i
 		fetch(t, folder, "f", 0, "-")
 		mapped[0], content[0] = i+100, i+100
 		stale := 0

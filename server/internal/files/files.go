@@ -20,8 +20,8 @@ import (
 // answer.
 const maxDisk = 64
 
-// A Folder is the shared folder. It is an os.Root: nothing outside of it can be reached, whatever a name, a link or a race
-// says. Its methods may be called from any goroutine.
+// A Folder is the shared folder. It is an os.Root: nothing outside of it can be reached, whatever a name, a
+// link or a race says. Its methods may be called from any goroutine.
 type Folder struct {
 	// set at construction
 	Path    string // absolute
@@ -117,8 +117,8 @@ func (f *Folder) open(name string) (*File, error) {
 	if err != nil {
 		return nil, unreadable(wire.Get, err)
 	}
-	// To open a named pipe would wait for its other end, so look first. Should one take the file's place just then, it is
-	// opened without waiting, and refused below.
+	// To open a named pipe would wait for its other end, so look first. Should one take the file's place just
+	// then, it is opened without waiting, and refused below.
 	info, err := root.Stat(name)
 	if err != nil {
 		return nil, noFile(name, err)
@@ -147,7 +147,8 @@ func (f *Folder) look(file *os.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Size and mtime can be set to what they were before a change, but not the ctime. The inode tells apart files of one ctime.
+	// Size and mtime can be set to what they were before a change, but not the ctime. The inode tells apart
+	// files of one ctime.
 	ctime, inode := change(file)
 	sum := sha256.Sum256(fmt.Append(nil, info.Size(), info.ModTime().UnixNano(), ctime.UnixNano(), inode))
 	settled := !ctime.IsZero() && f.now().Sub(ctime) > timeStep

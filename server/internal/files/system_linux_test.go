@@ -108,8 +108,8 @@ func TestNoFileStaysOpen(t *testing.T) {
 	}
 }
 
-// However much the system could hold for a client, it holds little of a file, because messages wait behind it; after the file
-// it may hold more again.
+// However much the system could hold for a client, it holds little of a file, because messages wait behind
+// it; after the file it may hold more again.
 func TestLittleIsAhead(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "small", "x")

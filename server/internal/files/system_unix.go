@@ -22,8 +22,8 @@ func change(file *os.File) (ctime time.Time, inode uint64) {
 	return ctime, inode
 }
 
-// limitUnsent has the system hold no more of what is written to nc than so many bytes beyond what is on its way, or as many as
-// it likes if most is 0.
+// limitUnsent has the system hold no more of what is written to nc than so many bytes beyond what is on its
+// way, or as many as it likes if most is 0.
 func limitUnsent(nc net.Conn, most int) {
 	if socket, ok := nc.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {

@@ -117,7 +117,8 @@ func (t *Transfer) data(nc net.Conn, n int64) error {
 	}
 	sent, err := io.CopyN(nc, t.file.File, n)
 	if errors.Is(err, io.EOF) {
-		// The file is shorter than it was, but n bytes are announced: the client must get them to find the next line.
+		// The file is shorter than it was, but n bytes are announced: the client must get them to find the
+		// next line.
 		if _, err = nc.Write(make([]byte, n-sent)); err == nil {
 			return t.fail(nc, t.changed())
 		}

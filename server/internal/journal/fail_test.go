@@ -51,7 +51,8 @@ func (d *disk) check(t *testing.T, want string) {
 
 func tail(s string) string { return s[max(0, len(s)-100):] }
 
-// Lines that a full disk does not take are kept, and written from the byte where it stopped once there is room.
+// Lines that a full disk does not take are kept, and written from the byte where it stopped once there is
+// room.
 func TestFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := disk{room: 6} // ends within the second line
@@ -110,7 +111,8 @@ func TestDiskStaysFull(t *testing.T) {
 	}
 }
 
-// While the disk is full as many lines are kept as memory allows. The number of the others stands in their place.
+// While the disk is full as many lines are kept as memory allows. The number of the others stands in their
+// place.
 func TestDiskFullForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d disk

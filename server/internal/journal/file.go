@@ -5,7 +5,8 @@ import (
 	"os"
 )
 
-// A File is a log file. When it has been renamed or removed, as logrotate does it, the next write makes a new one.
+// A File is a log file. When it has been renamed or removed, as logrotate does it, the next write makes a new
+// one.
 type File struct {
 	path string
 	file *os.File
@@ -42,8 +43,8 @@ func endsTorn(path string, info os.FileInfo) bool {
 	return err == nil && last[0] != '\n'
 }
 
-// Write appends p to the file at the path. When that cannot be opened, p goes to the renamed file, and the error
-// says so.
+// Write appends p to the file at the path. When that cannot be opened, p goes to the renamed file, and the
+// error says so.
 func (f *File) Write(p []byte) (int, error) {
 	moved := f.follow()
 	if f.torn {

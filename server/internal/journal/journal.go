@@ -1,5 +1,5 @@
-// Package journal writes text to a place that may be slow or full, a log file or a terminal, without delaying the
-// writer.
+// Package journal writes text to a place that may be slow or full, a log file or a terminal, without delaying
+// the writer.
 package journal
 
 import (
@@ -13,19 +13,20 @@ import (
 )
 
 const (
-	// pause is the time between two writes: a busy server writes batches, and kill -9 loses no more than this.
+	// pause is the time between two writes: a busy server writes batches, and kill -9 loses no more than
+	// this.
 	pause = 50 * time.Millisecond
 	// retry is the time until a write that failed is tried again.
 	retry = 500 * time.Millisecond
 	// closeTime is how long the end may take.
 	closeTime = 5 * time.Second
-	// maxHeld is how many bytes are kept, beside those being written, while the place takes nothing. Lines beyond
-	// are counted, not kept.
+	// maxHeld is how many bytes are kept, beside those being written, while the place takes nothing. Lines
+	// beyond are counted, not kept.
 	maxHeld = 64 << 20
 )
 
-// A Writer passes on lines from a goroutine of its own, in order and in batches. Bytes that the place does not take
-// are tried again. Its methods may be called from any goroutine.
+// A Writer passes on lines from a goroutine of its own, in order and in batches. Bytes that the place does
+// not take are tried again. Its methods may be called from any goroutine.
 type Writer struct {
 	done chan error // gets the error of Close when all is over
 
@@ -37,8 +38,9 @@ type Writer struct {
 	closed  bool
 }
 
-// New returns a Writer to dst. guard is deferred in its goroutine, which ends with Close. There report is called with
-// the error when dst begins to fail, and with nil when it works again; it may be nil when dst never fails.
+// New returns a Writer to dst. guard is deferred in its goroutine, which ends with Close. There report is
+// called with the error when dst begins to fail, and with nil when it works again; it may be nil when dst
+// never fails.
 func New(dst io.Writer, guard func(), report func(error)) *Writer {
 	w := &Writer{done: make(chan error, 1)}
 	w.changed.L = &w.mu
@@ -63,8 +65,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close writes the held lines, ends the goroutine and returns an error when lines are missing. It waits for at most
-// closeTime, because a terminal may be stopped and a pipe have no reader. It is called once.
+// Close writes the held lines, ends the goroutine and returns an error when lines are missing. It waits for
+// at most closeTime, because a terminal may be stopped and a pipe have no reader. It is called once.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	w.closed = true

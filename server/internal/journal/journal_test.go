@@ -119,8 +119,8 @@ func TestWriteKeepsNothing(t *testing.T) {
 	}
 }
 
-// Write does not wait for a place that takes nothing. Lines beyond the limit are counted, and the count stands in
-// their place.
+// Write does not wait for a place that takes nothing. Lines beyond the limit are counted, and the count
+// stands in their place.
 func TestBlockedPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // so that a slow machine does not count
 		const held = 64 << 20 // bytes that may wait

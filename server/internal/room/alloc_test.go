@@ -69,7 +69,8 @@ func (c *crowd) speak(text []byte, messages int) {
 	}
 }
 
-// A broadcast takes no memory but its place in the log, and its OK: shares of larger pieces, which are counted here.
+// A broadcast takes no memory but its place in the log, and its OK: shares of larger pieces, which are
+// counted here.
 func TestBroadcastAllocatesNothing(t *testing.T) {
 	const listeners, messages = 100, 10_000
 	c := newCrowd(t, listeners)

@@ -188,7 +188,8 @@ func TestManySpeakers(t *testing.T) {
 		orders := make([][]string, speakers)
 		for i, c := range clients {
 			reading.Go(func() {
-				orders[i] = c.order(t, speakers*messages+2*messages) // SAID or OK, then TOLD and the OK for TELL
+				// SAID or OK, then TOLD and the OK for TELL
+				orders[i] = c.order(t, speakers*messages+2*messages)
 			})
 		}
 		speaking.Wait()
@@ -201,8 +202,8 @@ func TestManySpeakers(t *testing.T) {
 	})
 }
 
-// order reads lines, checks that their seqs ascend and that each speaker's numbers are complete, and returns the broadcasts in
-// their order, with one's own as far as OK tells.
+// order reads lines, checks that their seqs ascend and that each speaker's numbers are complete, and returns
+// the broadcasts in their order, with one's own as far as OK tells.
 func (c *client) order(t *testing.T, lines int) []string {
 	var broadcasts []string
 	count := map[string]int{}

@@ -13,7 +13,8 @@ import (
 const (
 	endTime = 5 * time.Second // how long a connection that ends has to take what is still to be sent to it
 
-	// Linger is how long its client then has to close it: a close with unread input would destroy what was sent last.
+	// Linger is how long its client then has to close it: a close with unread input would destroy what was
+	// sent last.
 	Linger = 2 * time.Second
 )
 
@@ -26,8 +27,8 @@ var ErrWait = errors.New("nothing to write yet")
 // A Transfer is something large that goes to one connection between the lines of its stream.
 type Transfer interface {
 	// Piece writes the next part, with its lines, and returns io.EOF after the last. It returns ErrWait when
-	// there is none yet, and wake is called when there is. Any other error breaks the connection. It should take
-	// a fraction of a second, because the stream waits for it.
+	// there is none yet, and wake is called when there is. Any other error breaks the connection. It should
+	// take a fraction of a second, because the stream waits for it.
 	Piece(nc net.Conn, wake func()) error
 	// Stop lets it end at the next Piece. It is called from any goroutine and does not block.
 	Stop()
@@ -35,7 +36,8 @@ type Transfer interface {
 	Close()
 }
 
-// A Conn is the writing side of a session's connection. The reading side calls its methods, for the lines that it reads.
+// A Conn is the writing side of a session's connection. The reading side calls its methods, for the lines
+// that it reads.
 type Conn struct {
 	// set at construction
 	name string
@@ -44,7 +46,8 @@ type Conn struct {
 	raw  syscall.RawConn // nil when nc cannot be written to without blocking
 	done chan struct{}   // closed when nothing more is written
 
-	// changed with room.mu locked: closed when less waits to be sent; nil while it is little enough to read on
+	// changed with room.mu locked: closed when less waits to be sent; nil while it is little enough to read
+	// on
 	full atomic.Pointer[chan struct{}]
 
 	// guarded by room.mu
@@ -95,8 +98,8 @@ type Post struct {
 	Refused *wire.ProtocolError // why a unicast was not taken; the sender is told, too
 }
 
-// Post sends posts, in order and with one lock. n says how many were handled; the error is ErrEnded where the others were
-// not.
+// Post sends posts, in order and with one lock. n says how many were handled; the error is ErrEnded where the
+// others were not.
 func (c *Conn) Post(posts []Post) (n int, err error) {
 	c.room.mu.Lock()
 	defer c.room.mu.Unlock()
@@ -154,7 +157,8 @@ func (r *Room) peerLocked(s *Session, name []byte) (*Session, *wire.ProtocolErro
 	return peer, nil
 }
 
-// Reply sends lines that are not part of the stream. What was said before comes before them. The error is ErrEnded.
+// Reply sends lines that are not part of the stream. What was said before comes before them. The error is
+// ErrEnded.
 func (c *Conn) Reply(messages ...wire.Message) error {
 	return c.do(func(r *Room, s *Session) {
 		for i := range messages {
@@ -245,19 +249,21 @@ func (c *Conn) Lost(reason string) {
 	c.room.queue.ready(c)
 }
 
-// endLocked lets the connection send what was said so far, then BYE. It returns the session, which is to be left for good.
+// endLocked lets the connection send what was said so far, then BYE. It returns the session, which is to be
+// left for good.
 func (c *Conn) endLocked(text string) *Session {
 	c.limit = c.room.log.end
 	c.finishLocked(bye(text))
 	return c.session
 }
 
-// detachLocked takes the session, which can go on, from the connection. Its stream stops where it is, and code and text say
-// why.
+// detachLocked takes the session, which can go on, from the connection. Its stream stops where it is, and
+// code and text say why.
 func (c *Conn) detachLocked(code, text string) {
 	m := wire.Errorf("-", code, "%s", text).Message()
 	c.finishLocked(append(m.AppendServer(nil), bye("the session can be resumed")...))
-	c.session, c.at = nil, cursor{} // which would keep all in memory that is said until the connection has ended
+	// which would keep all in memory that is said until the connection has ended
+	c.session, c.at = nil, cursor{}
 }
 
 func (c *Conn) finishLocked(final []byte) {

@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// batch is how many connections a flusher takes at a time: few locks for each, and enough left for the other flushers.
+// batch is how many connections a flusher takes at a time: few locks for each, and enough left for the other
+// flushers.
 const batch = 32
 
-// alone is how many batches without a pause a flusher writes before it calls another: few milliseconds of work.
+// alone is how many batches without a pause a flusher writes before it calls another: few milliseconds of
+// work.
 const alone = 64
 
 // A flight is what a flusher writes to one connection.
@@ -23,8 +25,8 @@ type flight struct {
 	err  error
 }
 
-// startFlushers starts the goroutines that write to connections: as many as run at the same time, and never only one, so that
-// people can be told why when one crashes.
+// startFlushers starts the goroutines that write to connections: as many as run at the same time, and never
+// only one, so that people can be told why when one crashes.
 func (r *Room) startFlushers() {
 	r.queue.most = max(2, runtime.GOMAXPROCS(0))
 	r.queue.busy = r.queue.most
@@ -43,8 +45,8 @@ func (r *Room) startFlushers() {
 	}
 }
 
-// flush writes to due connections what they take without blocking. A goroutine for each connection would do the same,
-// but waking it costs a third of the CPU when one message goes to many.
+// flush writes to due connections what they take without blocking. A goroutine for each connection would do
+// the same, but waking it costs a third of the CPU when one message goes to many.
 func (r *Room) flush() {
 	var flights [batch]flight
 	w := newTryWriter()
@@ -64,8 +66,8 @@ func (r *Room) flush() {
 	}
 }
 
-// takeOff waits for due connections and collects what is to be written to them. It returns how many, 0 when the room is
-// closed. batches counts how often it was called since it last had to wait.
+// takeOff waits for due connections and collects what is to be written to them. It returns how many, 0 when
+// the room is closed. batches counts how often it was called since it last had to wait.
 func (r *Room) takeOff(flights []flight, batches *int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,7 +117,8 @@ func (r *Room) land(flights []flight) {
 	}
 }
 
-// landLocked puts a connection to which all that was collected has been written, or that is broken, where it belongs.
+// landLocked puts a connection to which all that was collected has been written, or that is broken, where it
+// belongs.
 func (c *Conn) landLocked() {
 	switch {
 	case c.broken || c.last:
@@ -155,8 +158,9 @@ func (c *Conn) slowLocked() {
 	c.nc.SetWriteDeadline(by)
 }
 
-// drain writes bufs and then all that is to be sent to a connection that would block, and its transfers between the lines
-// of the stream, until there is nothing left to do, or the transfer waits. Room.Close waits for it.
+// drain writes bufs and then all that is to be sent to a connection that would block, and its transfers
+// between the lines of the stream, until there is nothing left to do, or the transfer waits. Room.Close waits
+// for it.
 func (c *Conn) drain(bufs [][]byte) {
 	defer c.room.cfg.Guard()
 	var t Transfer
@@ -177,7 +181,8 @@ func (c *Conn) drain(bufs [][]byte) {
 	}
 }
 
-// giveWay waits while messages are being written, but not for long: a message has one moment, a file has many.
+// giveWay waits while messages are being written, but not for long: a message has one moment, a file has
+// many.
 func (r *Room) giveWay() {
 	const most = 20 * time.Millisecond
 	r.mu.Lock()

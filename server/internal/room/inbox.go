@@ -24,8 +24,8 @@ func (i *item) cost() int {
 	return len(i.line) + 64
 }
 
-// An inbox holds a session's items, those that wait to be sent and, because a connection may break before they arrive,
-// those that were sent and not acknowledged. The room's mutex guards it.
+// An inbox holds a session's items, those that wait to be sent and, because a connection may break before
+// they arrive, those that were sent and not acknowledged. The room's mutex guards it.
 type inbox struct {
 	items   []item
 	sent    int    // items[:sent] were sent, the others wait
@@ -85,8 +85,8 @@ func (b *inbox) take() {
 	b.sent++
 }
 
-// trim drops sent items: those up to the seq acked, which arrived, those before the position oldest, from where on nothing
-// can be resumed anyway, and the oldest of those that cost more than keep bytes.
+// trim drops sent items: those up to the seq acked, which arrived, those before the position oldest, from
+// where on nothing can be resumed anyway, and the oldest of those that cost more than keep bytes.
 func (b *inbox) trim(acked, oldest uint64, keep int) {
 	n := 0
 	for ; n < b.sent; n++ {
@@ -109,8 +109,8 @@ func (b *inbox) trim(acked, oldest uint64, keep int) {
 	}
 }
 
-// rewind makes the items after seq wait again, and drops the replies, which belonged to another connection. It returns
-// false when items after seq were dropped before.
+// rewind makes the items after seq wait again, and drops the replies, which belonged to another connection.
+// It returns false when items after seq were dropped before.
 func (b *inbox) rewind(seq uint64) bool {
 	old := b.items
 	b.drop()
@@ -180,7 +180,8 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 	return bufs
 }
 
-// join appends b to bufs, or to the last of them if b lies behind it in memory: the kernel takes few long pieces faster.
+// join appends b to bufs, or to the last of them if b lies behind it in memory: the kernel takes few long
+// pieces faster.
 func join(bufs [][]byte, b []byte) [][]byte {
 	if n := len(bufs) - 1; n >= 0 && len(b) > 0 && len(b) <= cap(bufs[n])-len(bufs[n]) {
 		if longer := bufs[n][:len(bufs[n])+len(b)]; &longer[len(bufs[n])] == &b[0] {

@@ -177,8 +177,8 @@ func bare(t testing.TB) (server, client net.Conn) {
 	return server, client
 }
 
-// wrapped is bare for the room's other way of writing. It is no pipe, because one that is closed holds its memory until its
-// deadlines have passed.
+// wrapped is bare for the room's other way of writing. It is no pipe, because one that is closed holds its
+// memory until its deadlines have passed.
 func wrapped(t testing.TB) (server, client net.Conn) {
 	server, client = bare(t)
 	return struct{ net.Conn }{server}, client

@@ -7,12 +7,14 @@ import (
 )
 
 const (
-	chunkSize = 64 << 10 // bytes of a chunk: thousands of messages an allocation, and little kept by a cursor that stays behind
+	// bytes of a chunk: thousands of messages an allocation, and little kept by a cursor that stays behind
+	chunkSize = 64 << 10
 	retention = 16 << 20 // bytes of the log that a session can resume from and that history comes from
 )
 
-// A chunk is a piece of the log. Its bytes, once appended, never change, so they are read without a lock and handed to the
-// kernel without a copy; the garbage collector frees a chunk when neither the log nor a cursor holds it.
+// A chunk is a piece of the log. Its bytes, once appended, never change, so they are read without a lock and
+// handed to the kernel without a copy; the garbage collector frees a chunk when neither the log nor a cursor
+// holds it.
 type chunk struct {
 	base uint64 // position of buf[0] in the log
 	seq  uint64 // of the first line
@@ -20,8 +22,9 @@ type chunk struct {
 	next *chunk
 }
 
-// A log is the conversation: every event that concerns everyone, as the line that goes on the wire. A position in it is the
-// number of bytes before. The room's mutex guards it; only the bytes themselves are read without.
+// A log is the conversation: every event that concerns everyone, as the line that goes on the wire. A
+// position in it is the number of bytes before. The room's mutex guards it; only the bytes themselves are
+// read without.
 type log struct {
 	first, last *chunk
 	end         uint64                // position after the last line
@@ -100,7 +103,8 @@ func (l *log) newest(n int) []span {
 	return spans
 }
 
-// after returns a cursor to the first line whose seq is above seq, and false when the log no longer reaches back to it.
+// after returns a cursor to the first line whose seq is above seq, and false when the log no longer reaches
+// back to it.
 func (l *log) after(seq uint64) (cursor, bool) {
 	c := l.first
 	if seq+1 < c.seq {

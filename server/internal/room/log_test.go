@@ -85,7 +85,8 @@ func TestQueueUnderLoad(t *testing.T) {
 	}
 }
 
-// Who gets something of their own does not wait for all who are told what concerns everyone, nor do these for all of those.
+// Who gets something of their own does not wait for all who are told what concerns everyone, nor do these for
+// all of those.
 func TestQueueTurns(t *testing.T) {
 	var q queue
 	q.epoch = 1

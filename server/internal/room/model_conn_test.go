@@ -41,7 +41,8 @@ func (m *model) lose() {
 	}
 }
 
-// rest reads what an old connection still has, which must be the next lines of p's stream. It returns the BYE after them.
+// rest reads what an old connection still has, which must be the next lines of p's stream. It returns the BYE
+// after them.
 func (m *model) rest(p *person, old *client) (bye string) {
 	defer func(read int) { p.read = read }(p.read) // a client that resumes may have missed them
 	for {

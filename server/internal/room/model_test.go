@@ -20,15 +20,16 @@ var (
 	runs = flag.Int("runs", 60, "how many seeds the model test takes")
 )
 
-// An event is a line that someone is to get. Those who get the same line share it, so that its seq is learned from the first
-// who reads it and checked by the others.
+// An event is a line that someone is to get. Those who get the same line share it, so that its seq is learned
+// from the first who reads it and checked by the others.
 type event struct {
 	form  string // as form gives it
 	seq   uint64 // 0 until known
 	reply bool   // is not resumed
 }
 
-// A person is what the model knows of a session: no log and no inbox, only all lines that it is to get, one by one.
+// A person is what the model knows of a session: no log and no inbox, only all lines that it is to get, one
+// by one.
 type person struct {
 	name   string
 	client *client  // nil while cut off
@@ -56,7 +57,8 @@ const (
 
 var modelNames = []string{"ann", "bob", "cleo", "dan", "eve", "fred", "gus", "Zoë"}
 
-// TestModel: whatever happens in whatever order, each session gets what a naive reference says, in order and once.
+// TestModel: whatever happens in whatever order, each session gets what a naive reference says, in order and
+// once.
 func TestModel(t *testing.T) {
 	if *seed != 0 {
 		runModel(t, *seed)

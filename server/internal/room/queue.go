@@ -2,12 +2,13 @@ package room
 
 import "sync"
 
-// A queue holds the connections that nobody writes to at the moment: the idle ones, which have seen everything, and the
-// due ones, which have not. The room's mutex guards it.
+// A queue holds the connections that nobody writes to at the moment: the idle ones, which have seen
+// everything, and the due ones, which have not. The room's mutex guards it.
 type queue struct {
-	wake  sync.Cond // there are due connections, or the room is closed
-	idle  []*Conn
-	own   fifo   // due for something of their own, a unicast or a welcome, which does not wait for all of the others
+	wake sync.Cond // there are due connections, or the room is closed
+	idle []*Conn
+	// due for something of their own, a unicast or a welcome, which does not wait for all of the others
+	own   fifo
 	due   fifo   // due for what concerns everyone, or once more
 	turn  bool   // to take from own rather than from due
 	busy  int    // flushers that do not wait, or are about to be woken
@@ -34,8 +35,8 @@ func (q *queue) push(f *fifo, c *Conn) {
 	q.start()
 }
 
-// start has a flusher begin if none is at work. One alone disturbs the others of the machine least; it calls for help when
-// it cannot keep up.
+// start has a flusher begin if none is at work. One alone disturbs the others of the machine least; it calls
+// for help when it cannot keep up.
 func (q *queue) start() {
 	if q.busy == 0 {
 		q.help()
@@ -82,8 +83,8 @@ func (q *queue) readyAll() {
 // waiting returns how many connections are due.
 func (q *queue) waiting() int { return q.own.len() + q.due.len() }
 
-// take removes and returns a connection that is due, or nil: in turn from those that have something of their own and from
-// the others.
+// take removes and returns a connection that is due, or nil: in turn from those that have something of their
+// own and from the others.
 func (q *queue) take() *Conn {
 	q.turn = !q.turn
 	if q.own.len() > 0 && (q.turn || q.due.len() == 0) {

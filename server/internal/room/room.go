@@ -1,9 +1,9 @@
-// Package room is the conversation: one log that everyone reads, the sessions that read it, and the delivery to their
-// connections.
+// Package room is the conversation: one log that everyone reads, the sessions that read it, and the delivery
+// to their connections.
 //
-// Broadcasts, joins and leaves are encoded once and appended to the log. A session is a cursor into it, overlaid with
-// an inbox of what only this session sees. So a broadcast costs one append whatever the number of sessions, and what a
-// connection is sent in one system call is a few slices that all share.
+// Broadcasts, joins and leaves are encoded once and appended to the log. A session is a cursor into it,
+// overlaid with an inbox of what only this session sees. So a broadcast costs one append whatever the number
+// of sessions, and what a connection is sent in one system call is a few slices that all share.
 package room
 
 import (
@@ -20,24 +20,32 @@ import (
 
 // Limits of a room, beside those in Config.
 const (
-	maxLag     = 8 << 20   // bytes of the log that a session may lie behind what is said before it is cut: minutes of a busy room
-	maxWaiting = 1 << 20   // bytes of memory that what only one session sees may take until it is sent, before it is cut
-	maxKept    = 256 << 10 // bytes of memory for what was sent and not acknowledged; older items cannot be resumed
-	maxInboxes = 512 << 20 // bytes of memory for what waits and is kept in all; when it is reached, the limit of each is ownWaiting
+	// bytes of the log that a session may lie behind what is said before it is cut: minutes of a busy room
+	maxLag = 8 << 20
+	// bytes of memory that what only one session sees may take until it is sent, before it is cut
+	maxWaiting = 1 << 20
+	// bytes of memory for what was sent and not acknowledged; older items cannot be resumed
+	maxKept = 256 << 10
+	// bytes of memory for what waits and is kept in all; when it is reached, the limit of each is ownWaiting
+	maxInboxes = 512 << 20
 
-	presencePause = 100 * time.Microsecond // for each session: how long who came and went may wait, ten times what it costs to tell
-	ownWaiting    = 64 << 10               // bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
+	// for each session: how long who came and went may wait, ten times what it costs to tell
+	presencePause = 100 * time.Microsecond
+	// bytes of memory for answers, from which on a session's own lines wait: who does not read is not read
+	ownWaiting = 64 << 10
 )
 
-// Config says how a room works. Joined and Left are called in the order of the events, with the room locked: they must not
-// block and must not call the room.
+// Config says how a room works. Joined and Left are called in the order of the events, with the room locked:
+// they must not block and must not call the room.
 type Config struct {
-	MaxSessions int                              // sessions at a time
-	Grace       time.Duration                    // how long a session outlives its connection
-	Idle        time.Duration                    // a write that makes no progress for so long means that the connection is lost
-	Joined      func(name string, from net.Addr) // a session came, or came back
-	Left        func(name, reason string)        // a session ended, or its connection did; reason is empty after QUIT
-	Guard       func()                           // deferred in every goroutine of the room; recovers panics
+	MaxSessions int           // sessions at a time
+	Grace       time.Duration // how long a session outlives its connection
+	// a write that makes no progress for so long means that the connection is lost
+	Idle   time.Duration
+	Joined func(name string, from net.Addr) // a session came, or came back
+	// a session ended, or its connection did; reason is empty after QUIT
+	Left  func(name, reason string)
+	Guard func() // deferred in every goroutine of the room; recovers panics
 }
 
 // A Room is one conversation. Its methods may be called from any goroutine.
@@ -46,7 +54,8 @@ type Room struct {
 	flushers sync.WaitGroup
 	open     sync.WaitGroup // connections that something is still to be written to
 
-	mu      sync.Mutex // guards the following fields and those of Session and Conn that say so; held for memory work only
+	// guards the following fields and those of Session and Conn that say so; held for memory work only
+	mu      sync.Mutex
 	log     log
 	seq     uint64              // of the newest event
 	names   map[string]*Session // by wire.NameKey; sessions that are connected or may be resumed
@@ -102,8 +111,8 @@ func New(cfg Config) *Room {
 	return r
 }
 
-// eventLocked appends what concerns everyone to the log and makes all due who have not seen it. hide, unless it is nil, is
-// the one session that does not see the line but, unless that is empty, instead.
+// eventLocked appends what concerns everyone to the log and makes all due who have not seen it. hide, unless
+// it is nil, is the one session that does not see the line but, unless that is empty, instead.
 func (r *Room) eventLocked(m *wire.Message, hide *Session, instead wire.Verb) uint64 {
 	r.seq++
 	m.Seq = r.seq
@@ -136,8 +145,8 @@ func (r *Room) tellAllLocked() {
 	r.queue.readyAll()
 }
 
-// tellAllSoonLocked does the same a moment later. The moment grows with the number of sessions, so that when thousands come
-// or go at once, each of them is told of many with one write.
+// tellAllSoonLocked does the same a moment later. The moment grows with the number of sessions, so that when
+// thousands come or go at once, each of them is told of many with one write.
 func (r *Room) tellAllSoonLocked() {
 	if r.soon {
 		return
@@ -172,8 +181,9 @@ func (r *Room) putLocked(s *Session, m *wire.Message) {
 	}
 }
 
-// Join makes a session for a valid name and connects it to nc, which from then on belongs to the returned Conn for
-// writing. history is how many of the newest broadcasts it is sent first. The error is a *wire.ProtocolError.
+// Join makes a session for a valid name and connects it to nc, which from then on belongs to the returned
+// Conn for writing. history is how many of the newest broadcasts it is sent first. The error is a
+// *wire.ProtocolError.
 func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
 	s := &Session{name: name, key: wire.NameKey(name), token: newToken(), wireName: []byte(name), inbox: inbox{all: &r.inboxes}}
 	c := newConn(r, s, nc)
@@ -201,15 +211,15 @@ func (r *Room) Join(nc net.Conn, name string, history int) (*Conn, error) {
 	return c, nil
 }
 
-// Resume connects nc to the session that has token, to go on after seq. A connection that the session still has is ended.
-// The error is a *wire.ProtocolError.
+// Resume connects nc to the session that has token, to go on after seq. A connection that the session still
+// has is ended. The error is a *wire.ProtocolError.
 func (r *Room) Resume(nc net.Conn, token string, seq uint64) (*Conn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	gone := wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
 	s := r.tokens[token]
-	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client came back over
-	// another connection: that one goes on.
+	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client
+	// came back over another connection: that one goes on.
 	switch {
 	case s == nil || r.closed || seq < s.acked:
 		return nil, gone
@@ -351,8 +361,8 @@ func newToken() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Close sends everyone a last text, waits until all connections have taken what they were sent, for at most endTime, and
-// ends the room's goroutines. Nobody can join from then on.
+// Close sends everyone a last text, waits until all connections have taken what they were sent, for at most
+// endTime, and ends the room's goroutines. Nobody can join from then on.
 func (r *Room) Close(text string) {
 	r.mu.Lock()
 	if !r.closed {

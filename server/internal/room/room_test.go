@@ -17,8 +17,8 @@ import (
 	"parley/server/wire"
 )
 
-// patience is how long a test waits for what must come. In a synctest bubble it is longer than anything that the room waits
-// for, and costs nothing.
+// patience is how long a test waits for what must come. In a synctest bubble it is longer than anything that
+// the room waits for, and costs nothing.
 const patience = time.Minute
 
 // newRoom returns a room that ends with the test. What cfg leaves out is filled in.
@@ -50,8 +50,8 @@ type network struct {
 	connect func(t testing.TB) (server, client net.Conn)
 }
 
-// networks are the ways that a room writes: what a socket takes at once, what it takes in small parts, and to what is no
-// socket.
+// networks are the ways that a room writes: what a socket takes at once, what it takes in small parts, and to
+// what is no socket.
 var networks = []network{{"tcp", tcp}, {"small", smallTCP}, {"pipe", pipe}}
 
 // each runs a test over every network.
@@ -112,8 +112,8 @@ type client struct {
 	seq   uint64     // the last that was read
 }
 
-// attach returns the client at the end nc of the connection whose other end is conn's. It does what the reading side of
-// conn does when the session ends: close the connection once all is written.
+// attach returns the client at the end nc of the connection whose other end is conn's. It does what the
+// reading side of conn does when the session ends: close the connection once all is written.
 func attach(t testing.TB, server, nc net.Conn, conn *room.Conn) *client {
 	go func() {
 		<-conn.Done()

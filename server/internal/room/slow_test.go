@@ -23,7 +23,8 @@ const (
 	kernel       = 8 << 20   // bytes that the two sockets of a connection may hold
 )
 
-// discard reads all that comes to c, so that c is never behind, and returns a channel that is closed at the end.
+// discard reads all that comes to c, so that c is never behind, and returns a channel that is closed at the
+// end.
 func (c *client) discard() <-chan struct{} {
 	done := make(chan struct{})
 	c.nc.SetReadDeadline(time.Time{})
@@ -52,8 +53,8 @@ func (c *client) collect() (said []uint64, others []string) {
 	}
 }
 
-// A session that takes nothing is cut at the limit, is told why, and misses nothing when it comes back. The others hear that
-// it left, and get all that is said, while it is in the way and after.
+// A session that takes nothing is cut at the limit, is told why, and misses nothing when it comes back. The
+// others hear that it left, and get all that is said, while it is in the way and after.
 func TestSlowConsumerIsCutAndResumes(t *testing.T) {
 	for _, n := range []network{networks[0], networks[2]} {
 		var left atomic.Value

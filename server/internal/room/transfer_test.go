@@ -66,8 +66,8 @@ func TestStreamGoesOnDuringTransfer(t *testing.T) {
 	})
 }
 
-// However much of the stream waits, what is put into it comes between whole lines: pieces of a transfer, and the last lines of
-// a connection whose session goes on elsewhere.
+// However much of the stream waits, what is put into it comes between whole lines: pieces of a transfer, and
+// the last lines of a connection whose session goes on elsewhere.
 func TestWholeLinesInLongBatches(t *testing.T) {
 	const messages = 5000
 	each(t, func(t *testing.T, n network) {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// rawConn returns nil: this system has no write that returns instead of blocking, so every connection that has something
-// to be sent gets a goroutine.
+// rawConn returns nil: this system has no write that returns instead of blocking, so every connection that
+// has something to be sent gets a goroutine.
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
 type tryWriter struct{}

@@ -50,7 +50,8 @@ func (w *tryWriter) write(c *Conn, bufs [][]byte) (rest [][]byte, err error) {
 		return bufs, nil
 	}
 	w.bufs, w.n, w.err = bufs, 0, nil
-	// Write would prepare for waiting, which costs a twentieth of all; Control only keeps the socket from being closed.
+	// Write would prepare for waiting, which costs a twentieth of all; Control only keeps the socket from
+	// being closed.
 	if err := c.raw.Control(w.try); err != nil {
 		return bufs, err
 	}

@@ -17,9 +17,9 @@ import (
 	"parley/server/wire"
 )
 
-// FuzzSession: whatever bytes a connection sends, in pieces of whatever size, nothing panics; until HELLO or RESUME succeeds
-// every answer is an ERROR or a BYE; all that the server sends is lines and announced data; every SAY and TELL gets exactly
-// one answer; and a session beside it gets lines that make sense.
+// FuzzSession: whatever bytes a connection sends, in pieces of whatever size, nothing panics; until HELLO or
+// RESUME succeeds every answer is an ERROR or a BYE; all that the server sends is lines and announced data;
+// every SAY and TELL gets exactly one answer; and a session beside it gets lines that make sense.
 func FuzzSession(f *testing.F) {
 	for _, s := range []string{
 		"", "\n", "QUIT\n", "HELLO parley/1 alice 0\n", "HELLO parley/1 bob 0\n", "SAY x\nWHO\nFILES\nWHO\n",

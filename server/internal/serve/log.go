@@ -8,8 +8,8 @@ import (
 	"parley/server/internal/room"
 )
 
-// logPosts writes a line for each message into the log. It looks as slog would write it; but slog takes longer for the line
-// than the room for the message.
+// logPosts writes a line for each message into the log. It looks as slog would write it; but slog takes
+// longer for the line than the room for the message.
 func (c *client) logPosts(posts []room.Post) {
 	var memory [32]byte
 	stamp := time.Now().AppendFormat(memory[:0], "2006-01-02T15:04:05.000Z07:00")

@@ -19,8 +19,8 @@ func TestValuesLookAlike(t *testing.T) {
 	}
 }
 
-// The same for every character that there is a rule for, alone, between letters and between words, and for every
-// byte.
+// The same for every character that there is a rule for, alone, between letters and between words, and for
+// every byte.
 func TestCharactersLookAlike(t *testing.T) {
 	check := func(c string) {
 		for _, value := range []string{c, "a" + c, c + "a", "a" + c + "b", "a " + c, c + "=", c + c, "é" + c} {

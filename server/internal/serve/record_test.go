@@ -96,7 +96,8 @@ func sorted(text string) []string {
 	return lines
 }
 
-// When too many connections wait to join, one of the oldest makes room; those who have joined are none of them.
+// When too many connections wait to join, one of the oldest makes room; those who have joined are none of
+// them.
 func TestLobby(t *testing.T) {
 	const most = 1024
 	s := start(t, nil)

@@ -14,7 +14,8 @@ var errQuiet = errors.New("nothing to read")
 type rest struct {
 	socket int // what to watch, set at construction; 0 where nothing can be, and the client never rests
 
-	mu    sync.Mutex  // guards the following fields, and is held while the rest begins: who wakes the client has to wait
+	// guards the following fields, and is held while the rest begins: who wakes the client has to wait
+	mu    sync.Mutex
 	alarm *time.Timer // ends it when the client has been silent for too long; nil before the first one
 	on    bool        // who sets it to false runs the client
 }
@@ -32,7 +33,8 @@ func (w watched) SetReadDeadline(t time.Time) error {
 	return err
 }
 
-// pause lets go of what only a busy client needs, until there is something to do. The caller's goroutine ends.
+// pause lets go of what only a busy client needs, until there is something to do. The caller's goroutine
+// ends.
 func (c *client) pause() {
 	c.lines.Rest()
 	c.posts, c.entries = nil, nil

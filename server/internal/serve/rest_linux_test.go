@@ -42,8 +42,8 @@ func resting(t *testing.T) {
 	t.Fatal("a quiet client keeps its goroutine")
 }
 
-// Clients who are quiet have no goroutine. They get what is said, and are heard as soon as they say something, even if
-// it is not yet a line.
+// Clients who are quiet have no goroutine. They get what is said, and are heard as soon as they say
+// something, even if it is not yet a line.
 func TestRest(t *testing.T) {
 	s := start(t, nil)
 	s.overNetwork()

@@ -20,18 +20,21 @@ import (
 )
 
 const (
-	helloTime   = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
-	helloTries  = 3                // lines that may fail before
-	maxGets     = 100              // downloads that wait behind the one in progress
-	maxLists    = 100              // FILES lines that are not answered yet, when the folder is slow
-	quitTime    = time.Second      // how long QUIT waits for the answer to FILES
-	maxPosts    = 64               // messages that are sent together, when they came together
-	replyBatch  = 256              // lines of a long answer that are made before looking whether they are taken
-	readBuffer  = wire.MaxLine     // bytes read at a time
-	burstPeriod = 5                // seconds of the rate that a session may save up: a person who pastes does not wait
+	helloTime  = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
+	helloTries = 3                // lines that may fail before
+	maxGets    = 100              // downloads that wait behind the one in progress
+	maxLists   = 100              // FILES lines that are not answered yet, when the folder is slow
+	quitTime   = time.Second      // how long QUIT waits for the answer to FILES
+	maxPosts   = 64               // messages that are sent together, when they came together
+	// lines of a long answer that are made before looking whether they are taken
+	replyBatch = 256
+	readBuffer = wire.MaxLine // bytes read at a time
+	// seconds of the rate that a session may save up: a person who pastes does not wait
+	burstPeriod = 5
 )
 
-// A Server carries out what connections send. Its fields are set before the first call of Serve and not changed.
+// A Server carries out what connections send. Its fields are set before the first call of Serve and not
+// changed.
 type Server struct {
 	Room   *room.Room
 	Folder *files.Folder
@@ -42,23 +45,24 @@ type Server struct {
 	Guard  func()        // deferred in every goroutine; recovers panics
 	Ended  func()        // called when a connection has ended
 	Idle   time.Duration // silence after which a connection is given up
-	Quiet  time.Duration // silence after which a client rests, where the system can have it wait without a goroutine
-	Rate   float64       // lines a second that a session may send in the long run; 0 is any number
+	// silence after which a client rests, where the system can have it wait without a goroutine
+	Quiet time.Duration
+	Rate  float64 // lines a second that a session may send in the long run; 0 is any number
 
 	skipped atomic.Int64 // files that cannot be offered, as the operator knows
 	lobby   lobby
 	watcher *watcher // nil before Watch, and where there is none
 }
 
-// Watch lets clients who are quiet wait without a goroutine where the system can, until stop is called, which is to be
-// after all connections have ended.
+// Watch lets clients who are quiet wait without a goroutine where the system can, until stop is called, which
+// is to be after all connections have ended.
 func (s *Server) Watch() (stop func()) {
 	s.watcher = newWatcher(s.Guard)
 	return s.watcher.close
 }
 
-// A lobby holds the connections that have not joined. When it is full, a newcomer takes the place of the oldest, so
-// those who never say HELLO cannot keep out those who do.
+// A lobby holds the connections that have not joined. When it is full, a newcomer takes the place of the
+// oldest, so those who never say HELLO cannot keep out those who do.
 type lobby struct {
 	mu     sync.Mutex // guards the following fields
 	conns  [1024]net.Conn
@@ -83,7 +87,8 @@ func (l *lobby) enter(nc net.Conn) (place int) {
 	return place
 }
 
-// End closes the connections that have not joined, and those that come from now on. Room.Close ends the others.
+// End closes the connections that have not joined, and those that come from now on. Room.Close ends the
+// others.
 func (s *Server) End() {
 	s.lobby.mu.Lock()
 	defer s.lobby.mu.Unlock()
@@ -103,7 +108,8 @@ func (l *lobby) leave(place int, nc net.Conn) {
 	}
 }
 
-// A client is one connection. Its fields belong to the goroutine that serves it, but for those that say otherwise.
+// A client is one connection. Its fields belong to the goroutine that serves it, but for those that say
+// otherwise.
 type client struct {
 	*Server
 	rest
@@ -160,8 +166,8 @@ func (c *client) run() {
 	if reason != "" {
 		c.conn.Lost(reason)
 	} else {
-		// It ended in an orderly way. What the client still sends is read, because closing a connection with unread
-		// input would destroy what was sent last.
+		// It ended in an orderly way. What the client still sends is read, because closing a connection with
+		// unread input would destroy what was sent last.
 		io.Copy(io.Discard, &c.src)
 	}
 	<-c.conn.Done()
@@ -172,8 +178,9 @@ func (c *client) run() {
 
 // A source reads from a connection with a deadline.
 type source struct {
-	nc       net.Conn
-	by       time.Time       // when reading ends: before joining and after the end for good, else because of silence
+	nc net.Conn
+	// when reading ends: before joining and after the end for good, else because of silence
+	by       time.Time
 	idle     time.Duration   // after joining: silence
 	done     <-chan struct{} // after joining: closed with the end of the writing side
 	rests    time.Duration   // of silence, after which reading ends with errQuiet; 0 when it never does
@@ -210,8 +217,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns what BYE says, "" when the
-// connection was lost.
+// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns what BYE says, ""
+// when the connection was lost.
 func (c *client) join() (farewell string) {
 	addr := c.nc.RemoteAddr().String()
 	c.Show("connection from " + addr)
@@ -226,7 +233,8 @@ func (c *client) join() (farewell string) {
 		if err == nil {
 			m, err = wire.ParseClient(line)
 		}
-		c.lobby.leave(place, c.nc) // before it joins, because who has joined is not to be closed with the others
+		// before it joins, because who has joined is not to be closed with the others
+		c.lobby.leave(place, c.nc)
 		if err == nil {
 			switch m.Verb {
 			case wire.Hello:
@@ -274,8 +282,8 @@ func (c *client) hello(name string, history int) (*room.Conn, error) {
 	return c.Room.Join(c.nc, name, history)
 }
 
-// dismiss says BYE to a connection that has not joined. What its client still sends is read, as in Serve, unless those
-// who come after it need the place.
+// dismiss says BYE to a connection that has not joined. What its client still sends is read, as in Serve,
+// unless those who come after it need the place.
 func (c *client) dismiss(farewell string) {
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if farewell == "" || !c.write(wire.Message{Verb: wire.Bye, Text: []byte(farewell)}) || !ok {
@@ -290,7 +298,8 @@ func (c *client) dismiss(farewell string) {
 
 // write sends a line to a connection that has not joined, and reports whether it was taken.
 func (c *client) write(m wire.Message) bool {
-	c.nc.SetWriteDeadline(time.Now().Add(room.Linger)) // not the time for HELLO: it may be over, which is what m says
+	// not the time for HELLO: it may be over, which is what m says
+	c.nc.SetWriteDeadline(time.Now().Add(room.Linger))
 	_, err := c.nc.Write(m.AppendServer(nil))
 	c.nc.SetWriteDeadline(time.Time{})
 	return err == nil

@@ -290,7 +290,8 @@ func TestBeforeJoining(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := s.dial()
 			c.t = t
-			io.WriteString(c.nc, strings.Join(test.send, "\n")+"\n") // which may fail at its end, as more is sent than is read
+			// which may fail at its end, as more is sent than is read
+			io.WriteString(c.nc, strings.Join(test.send, "\n")+"\n")
 			c.expectEnd(test.want...)
 		})
 	}

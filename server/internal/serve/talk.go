@@ -14,8 +14,8 @@ import (
 	"parley/server/wire"
 )
 
-// talk carries out a session's lines until it ends or the client is one to rest. It returns why the connection was lost,
-// "" when it ended otherwise.
+// talk carries out a session's lines until it ends or the client is one to rest. It returns why the
+// connection was lost, "" when it ended otherwise.
 func (c *client) talk() (reason string, rests bool) {
 	for {
 		line, err := c.lines.ReadLine()
@@ -28,7 +28,8 @@ func (c *client) talk() (reason string, rests bool) {
 	}
 }
 
-// handle carries out a line, or what kept it from being read. It reports whether the session or the connection has ended.
+// handle carries out a line, or what kept it from being read. It reports whether the session or the
+// connection has ended.
 func (c *client) handle(line []byte, err error) (reason string, ended bool) {
 	var m wire.Message
 	read := err == nil

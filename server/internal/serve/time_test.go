@@ -13,7 +13,8 @@ import (
 	"parley/server/wire"
 )
 
-// Every test here is in a synctest bubble: its times pass at once, and are exact but for what a test itself adds.
+// Every test here is in a synctest bubble: its times pass at once, and are exact but for what a test itself
+// adds.
 
 // lasted checks how long a connection lasted.
 func (c *client) lasted(since time.Time, want time.Duration) {
@@ -180,8 +181,8 @@ func TestClientThatDoesNotClose(t *testing.T) {
 	}
 }
 
-// Long answers to a client that reads slowly are whole, in order, and not made faster than they are taken: meanwhile its own
-// lines wait, and nobody else does.
+// Long answers to a client that reads slowly are whole, in order, and not made faster than they are taken:
+// meanwhile its own lines wait, and nobody else does.
 func TestLongAnswersAreNotHurried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const people, asked = 1500, 40

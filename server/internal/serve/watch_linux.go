@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watcher wakes clients that rest when there is something to read from them. While it watches, they need no goroutine,
-// which would be half of the memory that a connection takes.
+// A watcher wakes clients that rest when there is something to read from them. While it watches, they need no
+// goroutine, which would be half of the memory that a connection takes.
 type watcher struct {
 	// set at construction
 	epoll int
@@ -19,8 +19,8 @@ type watcher struct {
 	clients sync.Map // *client by the number of its socket
 }
 
-// newWatcher returns a watcher that runs until close, or nil where the system has none to give: every client then keeps
-// its goroutine.
+// newWatcher returns a watcher that runs until close, or nil where the system has none to give: every client
+// then keeps its goroutine.
 func newWatcher(guard func()) *watcher {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil || unix.SetNonblock(fd, true) != nil { // which os.NewFile asks for
@@ -70,7 +70,8 @@ func (w *watcher) socket(nc net.Conn) (number int) {
 	return number
 }
 
-// watch wakes c once, when something has come for it or its connection has ended. first says that it was not watched before.
+// watch wakes c once, when something has come for it or its connection has ended. first says that it was not
+// watched before.
 func (w *watcher) watch(c *client, first bool) error {
 	op := unix.EPOLL_CTL_MOD
 	if first {
