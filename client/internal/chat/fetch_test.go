@@ -78,7 +78,7 @@ func TestAhead(t *testing.T) {
 		saved f02 as DIR/f02: 1 bytes, SHA-256 `+sum("y")[:12]+`
 		! client: 15 downloads not finished: /get goes on with it`, got, 0, 0)
 
-	playIn(t, Config{}, nil, fmt.Sprintf(`
+	playIn(t, Config{}, nil, `
 		. /get *
 		> FILES
 		< FILES 4 yes
@@ -100,7 +100,7 @@ func TestAhead(t *testing.T) {
 		> GET 0 - d
 		< ERROR GET changed d changed
 		> GET 0 - e
-		< ERROR GET file-failed no`))
+		< ERROR GET file-failed no`)
 }
 
 // Those that were asked for ahead go on over another connection.

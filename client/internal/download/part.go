@@ -71,10 +71,10 @@ func Open(folder, name string) (*Part, error) {
 // Remove removes what is left of a download that was not finished, unless another client goes on with it.
 func Remove(folder, name string) {
 	p, err := open(folder, name)
-	defer p.Close()
 	if err == nil {
 		p.Drop()
 	}
+	p.Close()
 }
 
 // open returns the part as it is, not read yet.

@@ -332,8 +332,8 @@ func TestAhead(t *testing.T) {
 			pieces = c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte(name)})
 		}
 		p.expect("GET 0 - a", "GET 0 - b", "GET 0 - c")
-		go p.send("SENDING 1 0 v a", "DATA 1", "xSENT x 1 a", "ERROR GET no-file b", "SENDING 0 0 v c", "SENT y 0 c",
-			"SENT z 0 nothing", "SAID 11 0 bob x")
+		go io.WriteString(p, "SENDING 1 0 v a\nDATA 1\nxSENT x 1 a\nERROR GET no-file b\n"+
+			"SENDING 0 0 v c\nSENT y 0 c\nSENT z 0 nothing\nSAID 11 0 bob x\n")
 		wantPieces(t, pieces, "SENDING 1 0 v a", `DATA 1 "x"`, "SENT x 1 a", "ERROR GET no-file b", "SENDING 0 0 v c", "SENT y 0 c")
 		want(t, c, "SAID 11 0 bob x")
 	})

@@ -20,21 +20,19 @@ import (
 type disk struct {
 	uses    atomic.Int64  // that it has not answered
 	used    chan struct{} // gets an element with each use
-	hung    sync.RWMutex  // held for writing while it does not answer
 	release func()
 }
 
 // hang has the folder's disk answer no more until release is called, or the test ends.
 func hang(t *testing.T, folder *files.Folder) *disk {
 	d := &disk{used: make(chan struct{}, 1000)}
-	d.release = sync.OnceFunc(d.hung.Unlock)
-	d.hung.Lock()
+	answers := make(chan struct{})
+	d.release = sync.OnceFunc(func() { close(answers) })
 	t.Cleanup(d.release)
 	folder.SetDisk(func() {
 		d.uses.Add(1)
 		d.used <- struct{}{}
-		d.hung.RLock()
-		d.hung.RUnlock()
+		<-answers
 		d.uses.Add(-1)
 	})
 	return d
