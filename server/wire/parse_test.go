@@ -255,6 +255,10 @@ func FuzzParse(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%s: parsing %q again: %v", side.name, line, err)
 			}
+			// No Reader returns another text, and longer words are cut.
+			if wire.CheckText(line) != nil || len(line) > 256 {
+				continue
+			}
 			if diff := cmp.Diff(m, again); diff != "" {
 				t.Fatalf("%s: %q (-first +second):\n%s", side.name, line, diff)
 			}
