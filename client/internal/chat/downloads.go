@@ -75,8 +75,8 @@ func (c *Chat) wantFound(files *list) {
 		c.show("only %d files are listed: any other can be had by its exact name", len(files.rows))
 	}
 	for _, w := range c.unlisted {
-		found := meant(w.name, files.names())
-		found = slices.DeleteFunc(found, func(name string) bool { return queued[name] })
+		all := meant(w.name, files.names())
+		found := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return queued[name] })
 		var of *group
 		if len(found) > 1 {
 			of = &group{all: len(found), left: len(found)}
@@ -87,6 +87,8 @@ func (c *Chat) wantFound(files *list) {
 		}
 		switch {
 		case len(found) > 0:
+		case len(all) > 0:
+			c.show("getting %s already", w.name)
 		case w.err != nil:
 			c.failGet(w.name, w.err)
 		case files.cut():

@@ -103,6 +103,17 @@ func TestAhead(t *testing.T) {
 		< ERROR GET file-failed no`)
 }
 
+// A pattern whose files are all queued says so, not that there are none.
+func TestQueuedAlready(t *testing.T) {
+	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(2)+asked(0, 2)+
+		". /get f*\n> FILES\n"+small(2)+sent("f00", "x")+sent("f01", "y"))
+	compare(t, `hi
+		getting f* already
+		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
+		saved f01 as DIR/f01: 1 bytes, SHA-256 `+sum("y")[:12]+`
+		have 2 files, 2 B`, got, 0, 0)
+}
+
 // Those that were asked for ahead go on over another connection.
 func TestAheadBroken(t *testing.T) {
 	got, left := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 3)+sent("f00", "x")+
