@@ -236,8 +236,11 @@ func (p *Part) toDisk() error {
 	return err
 }
 
-// Close ends work on the part. What has come is kept.
+// Close ends work on the part. What has come is kept; a part without a byte, as on a full disk, is not.
 func (p *Part) Close() {
+	if p.Have == 0 {
+		p.Drop()
+	}
 	p.flush.Lock()
 	defer p.flush.Unlock()
 	for _, f := range []*os.File{p.file, p.here} {
@@ -295,7 +298,12 @@ func (p *Part) Save(size uint64, digest string) (Saved, error) {
 	if err != nil {
 		return Saved{}, p.explain(err)
 	}
-	return p.finish(digest)
+	saved, err := p.finish(digest)
+	if err == nil {
+		p.file.Close()
+		p.file = nil // it is no part any more
+	}
+	return saved, err
 }
 
 // finish gives the part the first name that is free.

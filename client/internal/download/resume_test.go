@@ -171,6 +171,23 @@ func TestNotEnoughRoom(t *testing.T) {
 	}
 }
 
+// A download for which there was no room at all leaves nothing.
+func TestEmptyPartIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	p, err := Open(dir, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.space = func(string) (uint64, bool) { return 0, true }
+	if err := p.Begin(1, 0, "v"); err == nil {
+		t.Error("there is room for a byte where none is free")
+	}
+	p.Close()
+	if parts := Parts(dir); parts != nil {
+		t.Errorf("left: %q", parts)
+	}
+}
+
 // Only what the disk could not take keeps a verified file from its name, not that it cannot be asked.
 func TestSync(t *testing.T) {
 	full := fmt.Errorf("sync: %w", syscall.EIO)
