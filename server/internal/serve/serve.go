@@ -118,6 +118,7 @@ type client struct {
 	lines   *wire.Reader
 	conn    *room.Conn // nil until joined
 	rate    *rate.Limiter
+	handled int         // lines since the client rested
 	posts   []room.Post // messages that were read and are not sent yet
 	entries []byte      // lines for the log; reused
 

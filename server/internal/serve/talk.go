@@ -17,11 +17,13 @@ import (
 // talk carries out a session's lines until it ends or the client is one to rest. It returns why the
 // connection was lost, "" when it ended otherwise.
 func (c *client) talk() (reason string, rests bool) {
+	c.handled = 0
 	for {
 		line, err := c.lines.ReadLine()
 		if err == errQuiet {
 			return "", true
 		}
+		c.handled++
 		if reason, ended := c.handle(line, err); ended {
 			return reason, false
 		}
@@ -141,7 +143,9 @@ func (c *client) carryOut(m *wire.Message) error {
 	case wire.Ping:
 		c.conn.Ack(m.Seq)
 		c.conn.Reply(wire.Message{Verb: wire.Pong})
-		c.src.patience = 0 // a heartbeat: nothing more comes soon
+		if c.handled == 1 { // a heartbeat: nothing more comes soon
+			c.src.patience = 0
+		}
 	case wire.Quit:
 		if c.lists.Load() > 0 { // what was asked for before comes first, unless the folder does not answer
 			select {
