@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -94,36 +92,6 @@ func (c *Chat) enter(in Input) {
 	default:
 		c.send(c.now.To, text)
 	}
-}
-
-// Command returns a typed line from its slash on, and whether it is a command. Neither blanks before the
-// slash, which may be invisible, nor another slash than that of ASCII, as an input method may type it, makes
-// public what was meant for one.
-func Command(line string) (command string, ok bool) {
-	const slashes = "\uff0f\u2215\u2044\u29f8" // fullwidth, division, fraction and big solidus
-	line = strings.TrimLeftFunc(line, blank)
-	r, n := utf8.DecodeRuneInString(line)
-	if strings.ContainsRune(slashes, r) {
-		line = "/" + line[n:]
-	}
-	return line, strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//")
-}
-
-// blank reports whether nothing is to be seen of r at the beginning of a line, or only a mark without a
-// letter.
-func blank(r rune) bool {
-	const brailleBlank = '\u2800'
-	return r == brailleBlank || unicode.IsSpace(r) || unicode.In(r, unicode.Mn, unicode.Me) || obeyed(r)
-}
-
-// cut returns the first word of text, and what follows the blank after it.
-func cut(text string) (word, rest string) {
-	i := strings.IndexFunc(text, unicode.IsSpace)
-	if i < 0 {
-		return text, ""
-	}
-	_, blank := utf8.DecodeRuneInString(text[i:])
-	return text[:i], text[i+blank:]
 }
 
 // find returns the commands that typed may stand for, or says that there is none.
