@@ -135,7 +135,7 @@ func character(s string, pasted bool) (n int, token string) {
 func sequence(s string) (n int, token string) {
 	token = whole.FindString(s[:min(len(s), maxSequence)])
 	if token != "" {
-		return len(token), token
+		return len(token), strings.ToValidUTF8(token, noText)
 	}
 	if begun.MatchString(s) && len(s) < maxSequence || !utf8.FullRuneInString(s[1:]) {
 		return 0, ""

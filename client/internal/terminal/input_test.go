@@ -76,6 +76,7 @@ func TestDecoder(t *testing.T) {
 // without C1 control characters.
 func FuzzDecoder(f *testing.F) {
 	f.Add([]byte("caf\xc3\xa9\x1b[A\x1b[200~a\x1bb\x1b[201~\xe9\x1b]0;x\x1b\\\x1b\x1b[A"), uint8(5), uint8(9))
+	f.Add([]byte("\x1bP\xed\xee\a\xed\xed\a"), uint8(3), uint8(1))
 	answer := regexp.MustCompile("\x1b[P\\]X^_][^\x1b\a]*") // may hold what it likes
 	f.Fuzz(func(t *testing.T, all []byte, first, second uint8) {
 		var atOnce, pieces decoder
