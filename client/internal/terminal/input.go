@@ -30,7 +30,7 @@ var (
 	// whole matches the sequence of a key, also with Alt, or an answer that holds a text. ESC [ [ A comes
 	// from the Linux console, ESC [ 3 $ from rxvt.
 	whole = regexp.MustCompile(`^\x1b(\x1b?(\[\[[@-~]|\[[0-9]+\$|[\[O][ -?]*[@-Z\\-~])` +
-		`|[P\]X^_][^\x00-\x06\x08-\x1f]*(\a|\x1b\\))`)
+		`|[P\]X^_][^\x00-\x1f]*(\a|\x1b\\))`)
 	// begun matches what more bytes can make whole.
 	begun = regexp.MustCompile(`^\x1b(\x1b?(\[\[?|[\[O][ -?]*)?|[P\]X^_][^\x00-\x1f]*\x1b?)$`)
 	// either matches what is begun but can also be keys: Esc, Esc twice, or Alt and the first character of an

@@ -150,7 +150,7 @@ func FuzzPaint(f *testing.F) {
 		if !utf8.ValidString(plain) || strings.ContainsFunc(plain, unicode.IsControl) || chat.Escape(parts) != parts {
 			t.Errorf("printed %q", row)
 		}
-		if w := columns(row); w > most && widest(plain) <= min(most, 2) {
+		if w := columns(row); most > 1 && w > most && widest(plain) <= 2 { // in one column nothing is certain
 			t.Errorf("%d columns in a room of %d: %q", w, most, row)
 		}
 	}
