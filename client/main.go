@@ -35,9 +35,6 @@ var usage string
 // minIdle keeps the heartbeats, three in an idle time, from becoming a flood.
 const minIdle = 30 * time.Millisecond
 
-// errVersion says that only the version is asked for.
-var errVersion = errors.New("-version")
-
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the client: it returns the exit status.
@@ -47,7 +44,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(out, usage)
 		return 0
-	case errors.Is(err, errVersion):
+	case errors.Is(err, wire.ErrVersion):
 		fmt.Fprintln(out, wire.Build())
 		return 0
 	case err != nil:
@@ -118,21 +115,12 @@ func parse(args []string) (cfg chat.Config, err error) {
 	flags.IntVar(&cfg.History, "history", 100, "")
 	flags.DurationVar(&cfg.Idle, "idle", 45*time.Second, "")
 	flags.DurationVar(&cfg.Reconnect, "reconnect", 2*time.Minute, "")
-	version := flags.Bool("version", false, "")
-	var words []string
-	for rest := args; len(rest) > 0; rest = flags.Args()[1:] {
-		if err := flags.Parse(rest); err != nil {
-			return cfg, err
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		words = append(words, flags.Arg(0))
+	words, err := wire.Arguments(flags, args)
+	if err != nil {
+		return cfg, err
 	}
 	needed := []string{"NAME", "HOST", "PORT"}
 	switch {
-	case *version:
-		return cfg, errVersion
 	case len(words) < len(needed):
 		return cfg, fmt.Errorf("missing: %s", strings.Join(needed[len(words):], ", "))
 	case len(words) > len(needed):

@@ -39,9 +39,6 @@ type options struct {
 	grace, idle time.Duration
 }
 
-// errVersion says that only the version is asked for.
-var errVersion = errors.New("-version")
-
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the program: it returns the exit status, 0 all well, 1 it failed, 2 wrong usage or a panic. The
@@ -52,7 +49,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
 		return 0
-	case errors.Is(err, errVersion):
+	case errors.Is(err, wire.ErrVersion):
 		fmt.Fprintln(stdout, wire.Build())
 		return 0
 	case err != nil:
@@ -93,20 +90,11 @@ func parse(args []string) (opt options, err error) {
 	flags.Float64Var(&opt.rate, "rate", 100, "")
 	flags.DurationVar(&opt.grace, "grace", 2*time.Minute, "")
 	flags.DurationVar(&opt.idle, "idle", 45*time.Second, "")
-	version := flags.Bool("version", false, "")
-	var words []string
-	for rest := args; len(rest) > 0; rest = flags.Args()[1:] {
-		if err := flags.Parse(rest); err != nil {
-			return opt, err
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		words = append(words, flags.Arg(0))
+	words, err := wire.Arguments(flags, args)
+	if err != nil {
+		return opt, err
 	}
 	switch {
-	case *version:
-		return opt, errVersion
 	case len(words) == 0:
 		return opt, errors.New("missing: PORT")
 	case len(words) > 1:

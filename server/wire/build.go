@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"runtime/debug"
 )
@@ -30,4 +32,26 @@ func build(info *debug.BuildInfo) string {
 		text += fmt.Sprintf(" (%s, %s)", hash, day)
 	}
 	return text
+}
+
+// ErrVersion says that the command line asks only which build it is.
+var ErrVersion = errors.New("-version")
+
+// Arguments parses the command line of either program and returns its words. Flags, to which it adds
+// -version, may stand anywhere between them.
+func Arguments(flags *flag.FlagSet, args []string) (words []string, err error) {
+	version := flags.Bool("version", false, "")
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		words, args = append(words, flags.Arg(0)), flags.Args()[1:]
+	}
+	if *version {
+		return nil, ErrVersion
+	}
+	return words, nil
 }
