@@ -1,0 +1,191 @@
+// Package eventlog gives the entries of a conversation one order, and keeps them.
+//
+// [Log.Propose] writes entries down, has the state apply them, and returns. So a server never answers what it
+// does not remember: after its death the same command goes on with every entry that was answered.
+//
+// Proposals are committed in groups. The first proposer of a group commits it, together with all that join
+// while the group before is being written: one proposal at a time costs one write, and a thousand at once
+// cost one, too.
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	retryAfter = time.Second // between attempts while entries cannot be written
+
+	// maxGroup is the bytes from which on a group takes no more proposals. Writing 1 MiB takes about a
+	// millisecond, so a larger group would save no time, and its first proposer would wait longer.
+	maxGroup = 1 << 20
+)
+
+var (
+	// ErrClosed tells that the log was closed before the entries were committed.
+	ErrClosed = errors.New("the event log is closed")
+
+	// ErrSync tells that the disk failed to take what was written. What it holds of it is unknown from then
+	// on, so nothing more is committed.
+	ErrSync = errors.New("the disk failed")
+)
+
+// A State is what the entries make: a deterministic state machine. One goroutine at a time calls its methods.
+type State interface {
+	// Apply applies a committed group of entries. It must not keep the slice. An error says that the bytes
+	// are not entries, and that none of them was applied.
+	Apply(group []byte) error
+	// Snapshot returns the state, from which Restore makes it again.
+	Snapshot() []byte
+	// Restore makes an empty state the one of the snapshot. It must not keep the slice.
+	Restore(snapshot []byte) error
+}
+
+// A Log orders the entries of one state. Its methods may be called from any goroutine.
+type Log struct {
+	// set at construction
+	state   State
+	file    *file       // nil for a log in memory
+	trouble func(error) // Options.Trouble
+	closing chan struct{}
+	end     func() // closes closing, once
+
+	commit sync.Mutex // held before mu; guards the state, the file and the following fields
+	ended  error      // not nil when nothing more is committed
+	spare  []byte     // buffer of the last group, for the next but one
+
+	mu   sync.Mutex // guards the open group
+	open *group     // takes the next proposals
+}
+
+// A group is what one commit writes.
+type group struct {
+	record []byte // the entries, after room for the prefix of a record
+	led    bool   // one of its proposers commits it
+	done   sync.WaitGroup
+	err    error // set before done
+}
+
+func newGroup(buffer []byte) *group {
+	g := &group{record: append(buffer[:0], make([]byte, prefixSize)...), err: ErrClosed}
+	g.done.Add(1)
+	return g
+}
+
+// Memory returns a log that keeps nothing: its conversation ends with the process.
+func Memory(state State) *Log { return newLog(state, nil, nil) }
+
+func newLog(state State, f *file, trouble func(error)) *Log {
+	l := &Log{state: state, file: f, trouble: trouble, closing: make(chan struct{}), open: newGroup(nil)}
+	l.end = sync.OnceFunc(func() { close(l.closing) })
+	return l
+}
+
+// Propose commits entries and has the state apply them, after all that were committed before. While entries
+// cannot be written, it waits. An error, [ErrClosed] or [ErrSync], says that they are not applied; whether the
+// next start finds them is not known.
+func (l *Log) Propose(entries []byte) error {
+	if l.file == nil { // nothing is saved by a group
+		l.commit.Lock()
+		defer l.commit.Unlock()
+		if l.ended == nil {
+			l.apply(entries)
+		}
+		return l.ended
+	}
+	g, leads := l.join(entries)
+	if leads {
+		l.commitGroup(g)
+	} else {
+		g.done.Wait()
+	}
+	return g.err
+}
+
+// join adds entries to the open group, and reports whether their proposer has to commit it.
+func (l *Log) join(entries []byte) (g *group, leads bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.open.record) >= maxGroup {
+		l.open = newGroup(nil)
+	}
+	g = l.open
+	leads = !g.led
+	g.led = true
+	g.record = append(g.record, entries...)
+	return g, leads
+}
+
+// commitGroup commits all that has joined the group by the time that the group before is through.
+func (l *Log) commitGroup(g *group) {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	defer g.done.Done() // with ErrClosed if the state panics
+	l.mu.Lock()
+	if l.open == g { // a full one was replaced already
+		l.open = newGroup(l.spare)
+		l.spare = nil
+	}
+	l.mu.Unlock()
+	if l.ended == nil {
+		l.ended = l.write(g.record)
+	}
+	if l.ended == nil {
+		l.apply(g.record[prefixSize:])
+	}
+	g.err = l.ended
+	l.spare = g.record
+}
+
+// write writes a group down, however long it takes. An error is final: the log was closed, or the disk failed.
+func (l *Log) write(record []byte) error {
+	err := l.file.append(record)
+	if err != nil && !errors.Is(err, ErrSync) {
+		l.trouble(err)
+		err = l.retry(record)
+		if err == nil {
+			l.trouble(nil)
+		}
+	}
+	if errors.Is(err, ErrSync) {
+		l.trouble(err)
+	}
+	return err
+}
+
+// retry writes a group as soon as that works.
+func (l *Log) retry(record []byte) error {
+	for {
+		select {
+		case <-time.After(retryAfter):
+		case <-l.closing:
+			return ErrClosed
+		}
+		if err := l.file.append(record); err == nil || errors.Is(err, ErrSync) {
+			return err
+		}
+	}
+}
+
+func (l *Log) apply(entries []byte) {
+	if err := l.state.Apply(entries); err != nil {
+		panic(fmt.Sprintf("eventlog: entries were proposed that the state cannot read: %v", err))
+	}
+}
+
+// Close ends the log and releases its folder. It waits for the commit in progress, unless its entries cannot
+// be written; all proposals from then on return [ErrClosed].
+func (l *Log) Close() error {
+	l.end()
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	if l.ended == nil {
+		l.ended = ErrClosed
+	}
+	if l.file == nil {
+		return nil
+	}
+	return l.file.close()
+}

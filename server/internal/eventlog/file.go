@@ -1,0 +1,207 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/gofrs/flock"
+)
+
+// The folder of a log holds
+//
+//	lock             locked by the server that uses the folder
+//	<index>.events   a segment, whose first group has that index: 16 hex digits
+//	new              a segment in the making
+//	*.damaged        what a repair set aside
+//
+// A segment is a line with its version and then records: a snapshot of the state before the first group, and
+// one record for each group. It ends at the index where the next begins. What follows that in it, a failed
+// write may have left, and does not count.
+//
+// A segment is full with half the retention of groups. The oldest is removed when those after it hold the
+// retention, before another begins. So the folder has at most twice the retention of groups, and a snapshot
+// for each segment.
+const (
+	version = 1
+	header  = "parley events, version 1\n"
+)
+
+// Options say how a folder is used. Trouble and Notice must not call the log.
+type Options struct {
+	Retention int64 // bytes of groups that are kept at least
+	Sync      bool  // entries survive the death of the machine, not only of the process
+	Repair    bool  // keep all up to damage, instead of refusing it
+
+	Trouble func(error)       // told when entries cannot be written, and with nil when they can again
+	Notice  func(text string) // told what is unusual about the folder
+}
+
+// A file is the folder of a log. Log.commit guards it.
+type file struct {
+	dir   string
+	state State
+	opt   Options
+	lock  *flock.Flock
+
+	next     uint64    // index of the next group
+	segments []segment // oldest first
+	newest   *os.File  // the last of them; nil when the next group needs a new one
+	size     int       // bytes of the newest
+}
+
+type segment struct {
+	index  uint64
+	groups int64 // bytes
+}
+
+// Open opens the folder, makes it if it is missing, and returns a log whose state, empty before, is what the
+// folder holds. An error is one line that names the file, what is wrong with it and what to do.
+func Open(dir string, state State, opt Options) (*Log, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, unusable(err)
+	}
+	f := &file{dir: dir, state: state, opt: opt, lock: flock.New(filepath.Join(dir, "lock"))}
+	locked, err := f.lock.TryLock()
+	if err != nil {
+		return nil, unusable(err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("another server uses the state folder %s: end it, or choose another with -state", dir)
+	}
+	err = f.replay()
+	if err == nil && f.newest == nil {
+		err = unusable(f.roll())
+	}
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return newLog(state, f, opt.Trouble), nil
+}
+
+// unusable adds to an error of the system, if there is one, what to do about it.
+func unusable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot use the state folder: %w: choose another with -state", err)
+}
+
+// segmentName returns the file name of the segment with that index.
+func segmentName(index uint64) string { return fmt.Sprintf("%016x.events", index) }
+
+func (f *file) path(index uint64) string { return filepath.Join(f.dir, segmentName(index)) }
+
+// append writes a group. After a failure the next one begins a new segment, with the index of the failed group.
+func (f *file) append(record []byte) error {
+	if f.newest == nil || f.segments[len(f.segments)-1].groups >= f.opt.Retention/2 {
+		if err := f.roll(); err != nil {
+			return err
+		}
+	}
+	last := &f.segments[len(f.segments)-1]
+	putPrefix(record, last.index, f.size)
+	_, err := f.newest.Write(record)
+	if err == nil && f.opt.Sync {
+		err = flush(f.newest)
+	}
+	if err != nil {
+		f.seal()
+		return err
+	}
+	last.groups += int64(len(record))
+	f.size += len(record)
+	f.next++
+	return nil
+}
+
+// roll begins a new segment, and removes those that the retention no longer needs.
+func (f *file) roll() error {
+	f.seal()
+	f.removeOld()
+	content := append([]byte(header), make([]byte, prefixSize)...)
+	content = append(content, f.state.Snapshot()...)
+	putPrefix(content[len(header):], f.next, len(header))
+	if err := f.write(f.path(f.next), content); err != nil {
+		return err
+	}
+	// One without a group, abandoned after a failure, was just replaced.
+	f.segments = slices.DeleteFunc(f.segments, func(s segment) bool { return s.index == f.next })
+	f.segments = append(f.segments, segment{index: f.next})
+	return f.resume(len(content))
+}
+
+// resume opens the newest segment, of that size, for more groups.
+func (f *file) resume(size int) (err error) {
+	last := f.segments[len(f.segments)-1]
+	f.newest, err = os.OpenFile(f.path(last.index), os.O_WRONLY|os.O_APPEND, 0)
+	f.size = size
+	return err
+}
+
+// seal closes the newest segment.
+func (f *file) seal() {
+	if f.newest != nil {
+		f.newest.Close()
+		f.newest = nil
+	}
+}
+
+// removeOld removes the oldest segments while those after them hold the retention.
+func (f *file) removeOld() {
+	after := int64(0)
+	for _, s := range f.segments {
+		after += s.groups
+	}
+	for len(f.segments) > 1 {
+		after -= f.segments[0].groups
+		if after < f.opt.Retention || os.Remove(f.path(f.segments[0].index)) != nil {
+			return // the next roll tries again
+		}
+		f.segments = f.segments[1:]
+	}
+}
+
+// write makes a file with that content, or none: it gets its name when all of it is written.
+func (f *file) write(path string, content []byte) error {
+	temporary := filepath.Join(f.dir, "new")
+	made, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = made.Write(content)
+	if err == nil && f.opt.Sync {
+		err = flush(made)
+	}
+	err = errors.Join(err, made.Close()) // before its name changes, for Windows
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		os.Remove(temporary) // which makes room on a full disk
+		return err
+	}
+	if f.opt.Sync {
+		return syncFolder(f.dir)
+	}
+	return nil
+}
+
+var syncFile = (*os.File).Sync // a test has it fail
+
+// flush has the disk take what was written to a file. A file system that cannot do that does without.
+func flush(f *os.File) error {
+	err := syncFile(f)
+	if err == nil || slices.ContainsFunc(notSynced, func(e error) bool { return errors.Is(err, e) }) {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrSync, err)
+}
+
+func (f *file) close() error {
+	f.seal()
+	return f.lock.Close()
+}
