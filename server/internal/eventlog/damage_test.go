@@ -14,9 +14,9 @@ import (
 func recorded(t *testing.T) (files map[string][]byte, entries []string) {
 	t.Helper()
 	dir, opt := t.TempDir(), options(t)
-	opt.Retention = 512
+	opt.Retention = 256
 	l, h := open(t, dir, opt)
-	propose(t, l, 0, 22)
+	propose(t, l, 0, 14)
 	l.Close()
 	paths, err := filepath.Glob(filepath.Join(dir, "0*"))
 	if err != nil || len(paths) < 3 {
@@ -41,7 +41,7 @@ func names(files map[string][]byte) []string { return slices.Sorted(maps.Keys(fi
 func check(t *testing.T, files map[string][]byte, entries []string, repair bool) (n int, refused error) {
 	t.Helper()
 	dir, opt := t.TempDir(), options(t)
-	opt.Retention, opt.Repair = 512, repair
+	opt.Retention, opt.Repair = 256, repair
 	opt.Notice = func(string) {}
 	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {

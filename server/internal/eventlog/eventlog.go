@@ -50,7 +50,7 @@ type Log struct {
 	file    *file       // nil for a log in memory
 	trouble func(error) // Options.Trouble
 	closing chan struct{}
-	end     func() // closes closing, once
+	close   sync.Once // closes closing
 
 	commit sync.Mutex // held before mu; guards the state, the file and the following fields
 	ended  error      // not nil when nothing more is committed
@@ -78,9 +78,7 @@ func newGroup(buffer []byte) *group {
 func Memory(state State) *Log { return newLog(state, nil, nil) }
 
 func newLog(state State, f *file, trouble func(error)) *Log {
-	l := &Log{state: state, file: f, trouble: trouble, closing: make(chan struct{}), open: newGroup(nil)}
-	l.end = sync.OnceFunc(func() { close(l.closing) })
-	return l
+	return &Log{state: state, file: f, trouble: trouble, closing: make(chan struct{}), open: newGroup(nil)}
 }
 
 // Propose commits entries and has the state apply them, after all that were committed before. While entries
@@ -141,30 +139,19 @@ func (l *Log) commitGroup(g *group) {
 
 // write writes a group down, however long it takes. An error is final: the log was closed, or the disk failed.
 func (l *Log) write(record []byte) error {
-	err := l.file.append(record)
-	if err != nil && !errors.Is(err, ErrSync) {
-		l.trouble(err)
-		err = l.retry(record)
-		if err == nil {
-			l.trouble(nil)
+	for waiting := false; ; waiting = true {
+		err := l.file.append(record)
+		final := err == nil || errors.Is(err, ErrSync)
+		if !waiting && err != nil || waiting && final {
+			l.trouble(err)
 		}
-	}
-	if errors.Is(err, ErrSync) {
-		l.trouble(err)
-	}
-	return err
-}
-
-// retry writes a group as soon as that works.
-func (l *Log) retry(record []byte) error {
-	for {
+		if final {
+			return err
+		}
 		select {
 		case <-time.After(retryAfter):
 		case <-l.closing:
 			return ErrClosed
-		}
-		if err := l.file.append(record); err == nil || errors.Is(err, ErrSync) {
-			return err
 		}
 	}
 }
@@ -178,7 +165,7 @@ func (l *Log) apply(entries []byte) {
 // Close ends the log and releases its folder. It waits for the commit in progress, unless its entries cannot
 // be written; all proposals from then on return [ErrClosed].
 func (l *Log) Close() error {
-	l.end()
+	l.close.Do(func() { close(l.closing) })
 	l.commit.Lock()
 	defer l.commit.Unlock()
 	if l.ended == nil {

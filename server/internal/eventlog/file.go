@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -46,15 +48,15 @@ type file struct {
 	opt   Options
 	lock  *flock.Flock
 
-	next     uint64    // index of the next group
-	segments []segment // oldest first
-	newest   *os.File  // the last of them; nil when the next group needs a new one
-	size     int       // bytes of the newest
+	next     uint64     // index of the next group
+	segments []*segment // oldest first
+	newest   *os.File   // the last of them; nil when the next group needs a new one
 }
 
+// A segment has its groups between two offsets. What follows them does not count.
 type segment struct {
-	index  uint64
-	groups int64 // bytes
+	index      uint64 // of the first group
+	start, end int
 }
 
 // Open opens the folder, makes it if it is missing, and returns a log whose state, empty before, is what the
@@ -69,7 +71,8 @@ func Open(dir string, state State, opt Options) (*Log, error) {
 		return nil, unusable(err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("another server uses the state folder %s: end it, or choose another with -state", dir)
+		return nil, fmt.Errorf("another server uses the state folder %s: "+
+			"end it, or choose another with -state", dir)
 	}
 	err = f.replay()
 	if err == nil && f.newest == nil {
@@ -95,15 +98,15 @@ func segmentName(index uint64) string { return fmt.Sprintf("%016x.events", index
 
 func (f *file) path(index uint64) string { return filepath.Join(f.dir, segmentName(index)) }
 
-// append writes a group. After a failure the next one begins a new segment, with the index of the failed group.
+// append writes a group. After a failure the next one begins a new segment, with the index of the failed one.
 func (f *file) append(record []byte) error {
-	if f.newest == nil || f.segments[len(f.segments)-1].groups >= f.opt.Retention/2 {
+	if f.newest == nil || groupBytes(f.segments[len(f.segments)-1:]) >= f.opt.Retention/2 {
 		if err := f.roll(); err != nil {
 			return err
 		}
 	}
-	last := &f.segments[len(f.segments)-1]
-	putPrefix(record, last.index, f.size)
+	last := f.segments[len(f.segments)-1]
+	putPrefix(record, last.index, last.end)
 	_, err := f.newest.Write(record)
 	if err == nil && f.opt.Sync {
 		err = flush(f.newest)
@@ -112,33 +115,44 @@ func (f *file) append(record []byte) error {
 		f.seal()
 		return err
 	}
-	last.groups += int64(len(record))
-	f.size += len(record)
+	last.end += len(record)
 	f.next++
 	return nil
 }
 
-// roll begins a new segment, and removes those that the retention no longer needs.
+// groupBytes returns the bytes of the groups of segments.
+func groupBytes(segments []*segment) (n int64) {
+	for _, s := range segments {
+		n += int64(s.end - s.start)
+	}
+	return n
+}
+
+// roll begins a new segment, and removes those that the retention does not need.
 func (f *file) roll() error {
 	f.seal()
-	f.removeOld()
+	for len(f.segments) > 1 && groupBytes(f.segments[1:]) >= f.opt.Retention {
+		if os.Remove(f.path(f.segments[0].index)) != nil {
+			break // the next roll tries again
+		}
+		f.segments = f.segments[1:]
+	}
 	content := append([]byte(header), make([]byte, prefixSize)...)
 	content = append(content, f.state.Snapshot()...)
 	putPrefix(content[len(header):], f.next, len(header))
 	if err := f.write(f.path(f.next), content); err != nil {
 		return err
 	}
-	// One without a group, abandoned after a failure, was just replaced.
-	f.segments = slices.DeleteFunc(f.segments, func(s segment) bool { return s.index == f.next })
-	f.segments = append(f.segments, segment{index: f.next})
-	return f.resume(len(content))
+	// A segment without a group, abandoned after a failure, was just replaced.
+	f.segments = slices.DeleteFunc(f.segments, func(s *segment) bool { return s.index == f.next })
+	f.segments = append(f.segments, &segment{index: f.next, start: len(content), end: len(content)})
+	return f.resume()
 }
 
-// resume opens the newest segment, of that size, for more groups.
-func (f *file) resume(size int) (err error) {
+// resume opens the newest segment for more groups.
+func (f *file) resume() (err error) {
 	last := f.segments[len(f.segments)-1]
 	f.newest, err = os.OpenFile(f.path(last.index), os.O_WRONLY|os.O_APPEND, 0)
-	f.size = size
 	return err
 }
 
@@ -147,21 +161,6 @@ func (f *file) seal() {
 	if f.newest != nil {
 		f.newest.Close()
 		f.newest = nil
-	}
-}
-
-// removeOld removes the oldest segments while those after them hold the retention.
-func (f *file) removeOld() {
-	after := int64(0)
-	for _, s := range f.segments {
-		after += s.groups
-	}
-	for len(f.segments) > 1 {
-		after -= f.segments[0].groups
-		if after < f.opt.Retention || os.Remove(f.path(f.segments[0].index)) != nil {
-			return // the next roll tries again
-		}
-		f.segments = f.segments[1:]
 	}
 }
 
@@ -184,10 +183,15 @@ func (f *file) write(path string, content []byte) error {
 		os.Remove(temporary) // which makes room on a full disk
 		return err
 	}
-	if f.opt.Sync {
-		return syncFolder(f.dir)
+	if !f.opt.Sync || runtime.GOOS == "windows" { // which keeps names by itself
+		return nil
 	}
-	return nil
+	folder, err := os.Open(f.dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return flush(folder)
 }
 
 var syncFile = (*os.File).Sync // a test has it fail
@@ -195,8 +199,10 @@ var syncFile = (*os.File).Sync // a test has it fail
 // flush has the disk take what was written to a file. A file system that cannot do that does without.
 func flush(f *os.File) error {
 	err := syncFile(f)
-	if err == nil || slices.ContainsFunc(notSynced, func(e error) bool { return errors.Is(err, e) }) {
-		return nil
+	for _, unable := range []error{nil, syscall.EINVAL, syscall.ENOTTY, errors.ErrUnsupported} {
+		if errors.Is(err, unable) {
+			return nil
+		}
 	}
 	return fmt.Errorf("%w: %w", ErrSync, err)
 }

@@ -51,8 +51,11 @@ func recordAt(data []byte, index uint64, offset int) (payload []byte, ok bool) {
 // or its last bytes never reached the disk, and no right record follows. The file system may have made room.
 func torn(data []byte, index uint64, offset int) bool {
 	written := bytes.TrimRight(data[offset:], "\x00")
-	if len(written) >= prefixSize && uint64(binary.LittleEndian.Uint32(written)) < uint64(len(written)-prefixSize) {
-		return false
+	if len(written) >= prefixSize {
+		length := binary.LittleEndian.Uint32(written)
+		if uint64(length) < uint64(len(written)-prefixSize) {
+			return false
+		}
 	}
 	for at := offset + 1; at < offset+len(written); at++ {
 		if _, ok := recordAt(data, index, at); ok {

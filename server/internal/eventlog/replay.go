@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -13,40 +12,42 @@ import (
 
 const damagedSuffix = ".damaged"
 
-// A stored segment is one that was read.
-type stored struct {
-	path     string
-	index    uint64
-	data     []byte
-	snapshot []byte // nil if it is damaged
-	right    int    // bytes that were checked and are right
+// A damageError tells where a segment does not hold what was written: at its end.
+type damageError struct {
+	*segment
+	path string
+	data []byte
 }
-
-// A damageError tells where a segment does not hold what was written.
-type damageError struct{ segment *stored }
 
 func (e *damageError) Error() string {
 	return fmt.Sprintf("%s is damaged at byte %d: choose another folder with -state, "+
-		"or keep all up to the damage with -repair", e.segment.path, e.segment.right)
+		"or keep all up to the damage with -repair", e.path, e.end)
 }
 
-// replay gives the empty state what the folder holds: the oldest snapshot, and all groups.
+// replay gives the empty state what the folder holds: the oldest snapshot, and all groups. With Repair, if
+// that snapshot is damaged, it begins with the oldest that is not.
 func (f *file) replay() error {
 	indexes, err := f.indexes()
 	if err != nil {
 		return unusable(err)
 	}
-	indexes, err = f.restore(indexes)
-	if err != nil {
-		return err
-	}
 	for i := range indexes {
-		err := f.replaySegment(indexes[i:])
+		later := indexes[i+1:]
+		err := f.replaySegment(indexes[i], later)
 		damage := (*damageError)(nil)
-		if f.opt.Repair && errors.As(err, &damage) {
-			return f.repair(damage.segment, indexes[i+1:])
+		if !f.opt.Repair || !errors.As(err, &damage) {
+			if err != nil {
+				return err
+			}
+			continue
 		}
-		if err != nil {
+		if len(f.segments) > 0 {
+			return f.repair(damage, later)
+		}
+		if len(later) == 0 {
+			return err // no snapshot is right
+		}
+		if err := f.repair(damage, nil); err != nil {
 			return err
 		}
 	}
@@ -65,129 +66,91 @@ func (f *file) indexes() (found []uint64, err error) {
 	return found, err
 }
 
-// read reads a segment and checks all before its groups.
-func (f *file) read(index uint64) (*stored, error) {
-	s := &stored{path: f.path(index), index: index}
-	var err error
-	s.data, err = os.ReadFile(s.path)
-	if err != nil {
-		return nil, unusable(err)
-	}
-	if !bytes.HasPrefix(s.data, []byte(header)) {
-		newer := 0 // stays so if it is something else
-		fmt.Sscanf(string(s.data[:min(len(s.data), 2*len(header))]), "parley events, version %d\n", &newer)
-		if newer > version {
-			return nil, fmt.Errorf("%s is of version %d, this server knows versions up to %d: "+
-				"use a newer server, or choose another folder with -state", s.path, newer, version)
-		}
-		return s, nil
-	}
-	s.right = len(header)
-	if snapshot, ok := recordAt(s.data, index, s.right); ok {
-		s.snapshot = snapshot
-		s.right += prefixSize + len(snapshot)
-	}
-	return s, nil
-}
-
-// restore restores the oldest snapshot, and returns the segments from there on. If it is damaged, Repair lets
-// the state begin with the oldest that is not.
-func (f *file) restore(indexes []uint64) ([]uint64, error) {
-	var damage error
-	for i, index := range indexes {
-		s, err := f.read(index)
-		if err != nil {
-			return nil, err
-		}
-		if s.snapshot != nil {
-			if err := f.state.Restore(s.snapshot); err != nil {
-				return nil, fmt.Errorf("%s: %w: choose another folder with -state", s.path, err)
-			}
-			f.next = index
-			if i > 0 {
-				f.opt.Notice(fmt.Sprintf("%v: dropped it and goes on from %s", damage, s.path))
-			}
-			return indexes[i:], f.setAside(indexes[:i])
-		}
-		if damage == nil {
-			damage = &damageError{s}
-		}
-		if !f.opt.Repair {
-			break
-		}
-	}
-	return nil, damage
-}
-
-// replaySegment applies the groups of the first of these segments, up to the index where the second begins.
-func (f *file) replaySegment(indexes []uint64) error {
-	s, err := f.read(indexes[0])
-	if err != nil {
-		return err
-	}
-	newest, end := len(indexes) == 1, uint64(math.MaxUint64)
-	if !newest {
-		end = indexes[1]
-	}
-	start := s.right
-	if s.snapshot != nil {
-		err = f.applyGroups(s, end)
-	}
-	f.segments = append(f.segments, segment{s.index, int64(s.right - start)})
-	if err != nil || f.next == end {
-		return err
-	}
-	if !newest || !torn(s.data, s.index, s.right) {
-		return &damageError{s}
-	}
-	if cut := len(s.data) - s.right; cut > 0 {
-		f.opt.Notice(fmt.Sprintf("%s: cut off %d bytes of an unfinished write", s.path, cut))
-	}
-	if s.snapshot == nil {
-		return nil // Open puts a new segment in its place
-	}
-	return unusable(errors.Join(os.Truncate(s.path, int64(s.right)), f.resume(s.right)))
-}
-
-// applyGroups applies the groups of a segment as far as they are right, and up to an index.
-func (f *file) applyGroups(s *stored, end uint64) error {
-	for f.next < end {
-		group, ok := recordAt(s.data, s.index, s.right)
-		if !ok {
-			return nil
-		}
-		if f.state.Apply(group) != nil {
-			return &damageError{s}
-		}
-		s.right += prefixSize + len(group)
-		f.next++
-	}
-	return nil
-}
-
-// repair sets aside a damaged segment, but for its right part, and all later ones. Open begins a new one.
-func (f *file) repair(damaged *stored, later []uint64) error {
-	if err := f.setAside(later); err != nil {
-		return err
-	}
-	err := f.write(damaged.path+damagedSuffix, damaged.data)
-	if err == nil && f.next > damaged.index { // else the new one has its name
-		err = f.write(damaged.path, damaged.data[:damaged.right])
-	}
+// replaySegment applies the groups of a segment, up to the index where the next begins. If nothing was
+// restored yet, it restores the snapshot before.
+func (f *file) replaySegment(index uint64, later []uint64) error {
+	path := f.path(index)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return unusable(err)
 	}
-	f.opt.Notice(fmt.Sprintf("%s was damaged at byte %d: dropped %d bytes and %d later segments, kept as *%s",
-		damaged.path, damaged.right, len(damaged.data)-damaged.right, len(later), damagedSuffix))
-	return nil
+	newer := 0 // stays so if it is something else
+	fmt.Sscanf(string(data[:min(len(data), 2*len(header))]), "parley events, version %d\n", &newer)
+	if newer > version {
+		return fmt.Errorf("%s is of version %d, this server knows versions up to %d: "+
+			"use a newer server, or choose another folder with -state", path, newer, version)
+	}
+	s := &segment{index: index}
+	damage := &damageError{s, path, data}
+	snapshot, sound := s.readSnapshot(data)
+	if len(f.segments) == 0 {
+		if !sound {
+			return damage
+		}
+		if err := f.state.Restore(snapshot); err != nil {
+			return fmt.Errorf("%s: %w: choose another folder with -state", path, err)
+		}
+		f.next = index
+	}
+	f.segments = append(f.segments, s)
+	end := uint64(math.MaxUint64)
+	if len(later) > 0 {
+		end = later[0]
+	}
+	for sound && f.next < end {
+		group, ok := recordAt(data, index, s.end)
+		if !ok {
+			break
+		}
+		if f.state.Apply(group) != nil {
+			return damage
+		}
+		s.end += prefixSize + len(group)
+		f.next++
+	}
+	if f.next == end {
+		return nil
+	}
+	if len(later) > 0 || !torn(data, index, s.end) {
+		return damage
+	}
+	if cut := len(data) - s.end; cut > 0 {
+		f.opt.Notice(fmt.Sprintf("%s: cut off %d bytes of an unfinished write", path, cut))
+	}
+	if !sound {
+		return nil // Open puts a new segment in its place
+	}
+	return unusable(errors.Join(os.Truncate(path, int64(s.end)), f.resume()))
 }
 
-// setAside renames segments, the newest first, so that what stays has no gap.
-func (f *file) setAside(indexes []uint64) error {
-	for _, index := range slices.Backward(indexes) {
-		if err := os.Rename(f.path(index), f.path(index)+damagedSuffix); err != nil {
-			return unusable(err)
+// readSnapshot returns the snapshot before the groups of a segment, and whether all up to there is right.
+func (s *segment) readSnapshot(data []byte) (snapshot []byte, sound bool) {
+	if strings.HasPrefix(string(data[:min(len(data), len(header))]), header) {
+		s.end = len(header)
+		snapshot, sound = recordAt(data, s.index, s.end)
+	}
+	if sound {
+		s.end += prefixSize + len(snapshot)
+	}
+	s.start = s.end
+	return snapshot, sound
+}
+
+// repair sets aside a damaged segment, but for its right groups, and all later ones. Open begins a new one.
+func (f *file) repair(damaged *damageError, later []uint64) error {
+	var err error
+	for _, index := range slices.Backward(later) {
+		err = errors.Join(err, os.Rename(f.path(index), f.path(index)+damagedSuffix))
+	}
+	if err == nil && damaged.end == damaged.start { // no groups
+		err = os.Rename(damaged.path, damaged.path+damagedSuffix)
+	} else if err == nil {
+		err = f.write(damaged.path+damagedSuffix, damaged.data)
+		if err == nil {
+			err = f.write(damaged.path, damaged.data[:damaged.end])
 		}
 	}
-	return nil
+	f.opt.Notice(fmt.Sprintf("%s was damaged at byte %d: dropped %d bytes and %d later segments, kept as *%s",
+		damaged.path, damaged.end, len(damaged.data)-damaged.end, len(later), damagedSuffix))
+	return unusable(err)
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,7 +97,7 @@ func TestFailedWriteDoesNotCount(t *testing.T) {
 		dir, opt := t.TempDir(), options(t)
 		l, _ := open(t, dir, opt)
 		want := propose(t, l, 0, 3)
-		putPrefix(ghost, l.file.segments[0].index, l.file.size)
+		putPrefix(ghost, l.file.segments[0].index, l.file.segments[0].end)
 		if _, err := l.file.newest.Write(ghost[:left]); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +144,7 @@ func TestNoSync(t *testing.T) {
 	opt := options(t)
 	opt.Sync = true
 	fsync := syncFile
-	syncFile = func(f *os.File) error { return &os.PathError{Op: "sync", Path: f.Name(), Err: notSynced[0]} }
+	syncFile = func(f *os.File) error { return &os.PathError{Op: "sync", Path: f.Name(), Err: syscall.EINVAL} }
 	defer func() { syncFile = fsync }()
 	l, _ := open(t, t.TempDir(), opt)
 	propose(t, l, 0, 100)
