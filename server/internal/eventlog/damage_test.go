@@ -134,8 +134,8 @@ func TestTornFirst(t *testing.T) {
 	}
 }
 
-// A flipped bit anywhere is refused, or it costs the last group, where it looks like a write cut short. With
-// Repair the folder opens to the entries before it, or to all if it is in the oldest snapshot, because a later
+// A flipped bit anywhere is refused, or it costs the last group if it looks like a write cut short. With
+// Repair the folder opens to the entries before it, or to all if it is in the oldest snapshot, as a later
 // one has it, too.
 func TestFlippedBits(t *testing.T) {
 	files, entries := recorded(t)

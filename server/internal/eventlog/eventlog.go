@@ -82,8 +82,8 @@ func newLog(state State, f *file, trouble func(error)) *Log {
 }
 
 // Propose commits entries and has the state apply them, after all that were committed before. While entries
-// cannot be written, it waits. An error, [ErrClosed] or [ErrSync], says that they are not applied; whether the
-// next start finds them is not known.
+// cannot be written, it waits. An error, [ErrClosed] or [ErrSync], says that they are not applied; whether
+// the next start finds them is not known.
 func (l *Log) Propose(entries []byte) error {
 	if l.file == nil { // nothing is saved by a group
 		l.commit.Lock()
@@ -93,27 +93,21 @@ func (l *Log) Propose(entries []byte) error {
 		}
 		return l.ended
 	}
-	g, leads := l.join(entries)
+	l.mu.Lock()
+	if len(l.open.record) >= maxGroup {
+		l.open = newGroup(nil)
+	}
+	g := l.open
+	leads := !g.led
+	g.led = true
+	g.record = append(g.record, entries...)
+	l.mu.Unlock()
 	if leads {
 		l.commitGroup(g)
 	} else {
 		g.done.Wait()
 	}
 	return g.err
-}
-
-// join adds entries to the open group, and reports whether their proposer has to commit it.
-func (l *Log) join(entries []byte) (g *group, leads bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.open.record) >= maxGroup {
-		l.open = newGroup(nil)
-	}
-	g = l.open
-	leads = !g.led
-	g.led = true
-	g.record = append(g.record, entries...)
-	return g, leads
 }
 
 // commitGroup commits all that has joined the group by the time that the group before is through.
@@ -137,7 +131,7 @@ func (l *Log) commitGroup(g *group) {
 	l.spare = g.record
 }
 
-// write writes a group down, however long it takes. An error is final: the log was closed, or the disk failed.
+// write writes a group down, however long it takes. An error is final: the log was closed or the disk failed.
 func (l *Log) write(record []byte) error {
 	for waiting := false; ; waiting = true {
 		err := l.file.append(record)

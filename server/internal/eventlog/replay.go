@@ -24,30 +24,20 @@ func (e *damageError) Error() string {
 		"or keep all up to the damage with -repair", e.path, e.end)
 }
 
-// replay gives the empty state what the folder holds: the oldest snapshot, and all groups. With Repair, if
-// that snapshot is damaged, it begins with the oldest that is not.
+// replay gives the empty state what the folder holds: the oldest snapshot, and all groups.
 func (f *file) replay() error {
 	indexes, err := f.indexes()
 	if err != nil {
 		return unusable(err)
 	}
-	for i := range indexes {
+	for i, index := range indexes {
 		later := indexes[i+1:]
-		err := f.replaySegment(indexes[i], later)
+		err := f.replaySegment(index, later)
 		damage := (*damageError)(nil)
-		if !f.opt.Repair || !errors.As(err, &damage) {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if len(f.segments) > 0 {
+		if f.opt.Repair && errors.As(err, &damage) {
 			return f.repair(damage, later)
 		}
-		if len(later) == 0 {
-			return err // no snapshot is right
-		}
-		if err := f.repair(damage, nil); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -136,21 +126,32 @@ func (s *segment) readSnapshot(data []byte) (snapshot []byte, sound bool) {
 	return snapshot, sound
 }
 
-// repair sets aside a damaged segment, but for its right groups, and all later ones. Open begins a new one.
-func (f *file) repair(damaged *damageError, later []uint64) error {
-	var err error
-	for _, index := range slices.Backward(later) {
-		err = errors.Join(err, os.Rename(f.path(index), f.path(index)+damagedSuffix))
+// repair drops all from the damage on, and keeps it under other names. Open begins a new segment then. If the
+// damage is in the oldest snapshot, it goes on from the next instead.
+func (f *file) repair(damage *damageError, later []uint64) error {
+	aside := damage.path + damagedSuffix
+	if len(f.segments) == 0 {
+		if len(later) == 0 {
+			return fmt.Errorf("%s is damaged at byte %d, and no later segment can take its place: "+
+				"choose another folder with -state", damage.path, damage.end)
+		}
+		if err := os.Rename(damage.path, aside); err != nil {
+			return unusable(err)
+		}
+		f.opt.Notice(fmt.Sprintf("%s was damaged at byte %d: dropped its %d bytes, kept as %s",
+			damage.path, damage.end, len(damage.data), aside))
+		return f.replay()
 	}
-	if err == nil && damaged.end == damaged.start { // no groups
-		err = os.Rename(damaged.path, damaged.path+damagedSuffix)
-	} else if err == nil {
-		err = f.write(damaged.path+damagedSuffix, damaged.data)
-		if err == nil {
-			err = f.write(damaged.path, damaged.data[:damaged.end])
+	for _, index := range slices.Backward(later) {
+		if err := os.Rename(f.path(index), f.path(index)+damagedSuffix); err != nil {
+			return unusable(err)
 		}
 	}
+	err := f.write(aside, damage.data)
+	if err == nil {
+		err = os.Truncate(damage.path, int64(damage.end))
+	}
 	f.opt.Notice(fmt.Sprintf("%s was damaged at byte %d: dropped %d bytes and %d later segments, kept as *%s",
-		damaged.path, damaged.end, len(damaged.data)-damaged.end, len(later), damagedSuffix))
+		damage.path, damage.end, len(damage.data)-damage.end, len(later), damagedSuffix))
 	return unusable(err)
 }

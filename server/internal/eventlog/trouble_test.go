@@ -144,7 +144,9 @@ func TestNoSync(t *testing.T) {
 	opt := options(t)
 	opt.Sync = true
 	fsync := syncFile
-	syncFile = func(f *os.File) error { return &os.PathError{Op: "sync", Path: f.Name(), Err: syscall.EINVAL} }
+	syncFile = func(f *os.File) error {
+		return &os.PathError{Op: "sync", Path: f.Name(), Err: syscall.EINVAL}
+	}
 	defer func() { syncFile = fsync }()
 	l, _ := open(t, t.TempDir(), opt)
 	propose(t, l, 0, 100)
