@@ -151,3 +151,16 @@ func TestNoSync(t *testing.T) {
 	l, _ := open(t, t.TempDir(), opt)
 	propose(t, l, 0, 100)
 }
+
+// A full group takes no more proposals: the next has another.
+func TestFullGroup(t *testing.T) {
+	l, h := open(t, t.TempDir(), options(t))
+	full := l.open
+	full.record = make([]byte, maxGroup)
+	full.led = true
+	full.done.Done()
+	want := propose(t, l, 0, 3)
+	if len(full.record) > maxGroup || !slices.Equal(h.entries, want) {
+		t.Errorf("a full group grew to %d bytes; got %q, want %q", len(full.record), h.entries, want)
+	}
+}
