@@ -2,16 +2,18 @@ package wire
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/secure/precis"
 )
 
-// reserved are the names before texts that clients show of their own or as the server's, and those of
-// everyone together: what is for one must not seem to be for all.
+// reserved are the words that clients print before their own texts and the server's, and those that stand for
+// everyone: a message to one person must not seem to be for all.
 var reserved = []string{"server", "client", "you", "all", "everyone"}
 
 // MaxName is the length of a name in characters: it fits beside a message on a line of a terminal.
@@ -51,28 +53,22 @@ func NameKey(name string) string {
 	return cases.Fold().String(key)
 }
 
-// SafeElement returns s, one element of a path, changed so that Linux, macOS and Windows can all hold it as a
+// device matches the names that Windows reserves for devices, whatever follows a dot.
+var device = regexp.MustCompile(`^(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *(\.|$)`)
+
+// SafeElement returns s, one element of a path, changed so that Linux, macOS and Windows all accept it as a
 // name: what Windows reserves gets an underscore, and it has at most 255 bytes.
 func SafeElement(s string) string {
 	safe := strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || strings.ContainsRune(`<>:"/\|?*`, r) || r == utf8.RuneError {
+		if unicode.IsControl(r) || strings.ContainsRune(`<>:"/\|?*`, r) || r == utf8.RuneError {
 			return '_'
 		}
 		return r
 	}, s)
-	base, _, _ := strings.Cut(safe, ".")
-	switch device := strings.ToUpper(strings.TrimRight(base, " ")); device {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+	if device.MatchString(safe) {
 		safe = "_" + safe
-	default:
-		if r := []rune(device); len(r) == 4 && (device[:3] == "COM" || device[:3] == "LPT") && strings.ContainsRune("0123456789¹²³", r[3]) {
-			safe = "_" + safe
-		}
 	}
-	for len(safe) > 255 {
-		_, n := utf8.DecodeLastRuneInString(safe)
-		safe = safe[:len(safe)-n]
-	}
+	safe = cut(safe, 255)
 	if t := strings.TrimRight(safe, ". "); t != safe {
 		safe = t + "_"
 	}

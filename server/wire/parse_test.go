@@ -119,14 +119,14 @@ func TestLinesThatCannotBeUnderstood(t *testing.T) {
 		{"say x", wire.ProtocolError{"-", wire.CodeUnknownVerb, `unknown verb "say"`}},
 		{"SAID 1 1 bob x", wire.ProtocolError{"-", wire.CodeUnknownVerb, `unknown verb "SAID"`}},
 		{strings.Repeat("X", 4000), wire.ProtocolError{"-", wire.CodeUnknownVerb, `unknown verb "XXXXXXXXXXXXXXXXXXXX"`}},
-		{"SAY", wire.ProtocolError{wire.Say, wire.CodeArguments, "SAY takes 1 arguments, got 0"}},
+		{"SAY", wire.ProtocolError{wire.Say, wire.CodeArguments, "SAY takes 1 argument, got 0"}},
 		{"SAY ", wire.ProtocolError{wire.Say, wire.CodeArguments, "SAY got an empty argument 1"}},
 		{"TELL bob", wire.ProtocolError{wire.Tell, wire.CodeArguments, "TELL takes 2 arguments, got 1"}},
 		{"TELL bob ", wire.ProtocolError{wire.Tell, wire.CodeArguments, "TELL got an empty argument 2"}},
 		{"TELL  bob x", wire.ProtocolError{wire.Tell, wire.CodeArguments, "TELL got an empty argument 1"}},
 		{"WHO ", wire.ProtocolError{wire.Who, wire.CodeArguments, "WHO takes 0 arguments, got more"}},
 		{"WHO is", wire.ProtocolError{wire.Who, wire.CodeArguments, "WHO takes 0 arguments, got more"}},
-		{"PING 1 2", wire.ProtocolError{wire.Ping, wire.CodeArguments, "PING takes 1 arguments, got more"}},
+		{"PING 1 2", wire.ProtocolError{wire.Ping, wire.CodeArguments, "PING takes 1 argument, got more"}},
 		{"PING -1", wire.ProtocolError{wire.Ping, wire.CodeArguments, `PING got "-1" where a number belongs`}},
 		{"PING +1", wire.ProtocolError{wire.Ping, wire.CodeArguments, `PING got "+1" where a number belongs`}},
 		{"PING 1_0", wire.ProtocolError{wire.Ping, wire.CodeArguments, `PING got "1_0" where a number belongs`}},
@@ -134,8 +134,8 @@ func TestLinesThatCannotBeUnderstood(t *testing.T) {
 		{"PING 9223372036854775808", wire.ProtocolError{wire.Ping, wire.CodeArguments, `PING got "9223372036854775808" where a number belongs`}},
 		{"HELLO parley/1 bob", wire.ProtocolError{wire.Hello, wire.CodeArguments, "HELLO takes 3 arguments, got 2"}},
 		{"HELLO parley/1 bob x", wire.ProtocolError{wire.Hello, wire.CodeArguments, `HELLO got "x" where a number belongs`}},
-		{"HELLO parley/2 bob 0", wire.ProtocolError{wire.Hello, wire.CodeVersion, `protocol "parley/2" is not spoken here, parley/1 is`}},
-		{"RESUME parley 0123 0", wire.ProtocolError{wire.Resume, wire.CodeVersion, `protocol "parley" is not spoken here, parley/1 is`}},
+		{"HELLO parley/2 bob 0", wire.ProtocolError{wire.Hello, wire.CodeVersion, `unsupported protocol "parley/2": this server speaks parley/1`}},
+		{"RESUME parley 0123 0", wire.ProtocolError{wire.Resume, wire.CodeVersion, `unsupported protocol "parley": this server speaks parley/1`}},
 	}
 	for _, test := range tests {
 		_, err := wire.ParseClient(b(test.line))

@@ -8,7 +8,7 @@ import (
 const (
 	// bytes of a Reader's first buffer: most lines fit, and ten thousand quiet readers cost 1 MiB
 	minBuffer = 128
-	// times a buffer that was too small: in one step to all that a server's reader may have
+	// growth factor of the buffer: from minBuffer to MaxLine in one step
 	growth = MaxLine / minBuffer
 )
 
@@ -18,20 +18,20 @@ type Reader struct {
 	maxLine int
 	maxBuf  int
 	buf     []byte
-	r, w    int // buf[r:w] was read from src and not yet returned
-	skip    bool
+	r, w    int  // buf[r:w] was read from src and not yet returned
+	skip    bool // the rest of the current line is dropped: it was too long
 }
 
 // NewReader returns a Reader of lines of at most maxLine bytes, the end included. Its buffer grows with the
-// traffic, up to maxBuf bytes, which must be at least maxLine. Only Rest lets go of it.
+// traffic, up to maxBuf bytes, which must be at least maxLine. Only Rest frees it.
 func NewReader(src io.Reader, maxLine, maxBuf int) *Reader {
 	return &Reader{src: src, maxLine: maxLine, maxBuf: maxBuf}
 }
 
 // ReadLine returns the next line without its end. The slice is valid until the next call. A *ProtocolError
-// tells that the line is too long or no text: it comes with the line, or the beginning of it, and the next
-// call goes on after it. Any other error is from the source: [io.EOF] at its end, also when that cuts a line
-// short.
+// means that the line is too long or not text: it comes with the line, or the beginning of it, and the next
+// call continues after that line. Any other error is the source's: [io.EOF] at its end, even if that cuts a
+// line short.
 func (r *Reader) ReadLine() ([]byte, error) {
 	seen := 0
 	for {
@@ -62,11 +62,10 @@ func (r *Reader) ReadLine() ([]byte, error) {
 	}
 }
 
-// More reports whether another line can be returned without reading from the source; the one before it stays
-// valid.
+// More reports whether the next line is in the buffer already. It keeps the last line valid.
 func (r *Reader) More() bool { return bytes.IndexByte(r.buf[r.r:r.w], '\n') >= 0 }
 
-// Rest lets go of the buffer if nothing is left in it, for a reader that will not be used for a while.
+// Rest frees the buffer if it is empty, for a reader that will not be used for a while.
 func (r *Reader) Rest() {
 	if r.r == r.w {
 		r.buf, r.r, r.w = nil, 0, 0
@@ -89,18 +88,13 @@ func (r *Reader) Read(p []byte) (int, error) {
 
 // fill reads more into the buffer, after making room in it.
 func (r *Reader) fill() error {
-	switch {
-	case r.w == len(r.buf) && len(r.buf) < r.maxBuf:
-		// The last read took all that there was room for, so more is waiting; or this is the first one.
-		grown := make([]byte, min(max(growth*len(r.buf), minBuffer), r.maxBuf))
-		r.w = copy(grown, r.buf[r.r:r.w])
-		r.buf, r.r = grown, 0
-	case r.r == r.w:
-		r.r, r.w = 0, 0
-	case r.r > len(r.buf)/2 || r.w == len(r.buf):
-		r.w = copy(r.buf, r.buf[r.r:r.w])
-		r.r = 0
+	buf := r.buf
+	if r.w == len(buf) && len(buf) < r.maxBuf {
+		// The last read filled the buffer, so more is waiting; or this is the first one.
+		buf = make([]byte, min(max(growth*len(buf), minBuffer), r.maxBuf))
 	}
+	r.w = copy(buf, r.buf[r.r:r.w])
+	r.buf, r.r = buf, 0
 	n, err := r.src.Read(r.buf[r.w:])
 	r.w += n
 	if n > 0 {

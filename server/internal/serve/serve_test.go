@@ -275,7 +275,7 @@ func TestBeforeJoining(t *testing.T) {
 		{"wrong names", []string{"HELLO parley/1 con 0", "HELLO parley/1 ａｂｃ 0", "HELLO parley/2 abc 0"}, []string{
 			`ERROR HELLO bad-name "con" cannot name a folder on every system: "_con" could`,
 			`ERROR HELLO bad-name "ａｂｃ" is not in its normal form: use "abc"`,
-			`ERROR HELLO bad-version protocol "parley/2" is not spoken here, parley/1 is`,
+			`ERROR HELLO bad-version unsupported protocol "parley/2": this server speaks parley/1`,
 			"BYE too many lines that failed"}},
 		{"taken, gone", []string{"HELLO parley/1 Taken 0", "RESUME parley/1 0123 0", "FILES"}, []string{
 			"ERROR HELLO name-taken the name taken is taken: choose another",

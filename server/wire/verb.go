@@ -1,0 +1,150 @@
+package wire
+
+import "fmt"
+
+// Verb is the first word of a line.
+type Verb string
+
+// The verbs; FILES goes both ways, with different arguments.
+const (
+	Hello  Verb = "HELLO"
+	Resume Verb = "RESUME"
+	Say    Verb = "SAY"
+	Tell   Verb = "TELL"
+	Who    Verb = "WHO"
+	Files  Verb = "FILES"
+	Get    Verb = "GET"
+	Stop   Verb = "STOP"
+	Ping   Verb = "PING"
+	Quit   Verb = "QUIT"
+
+	Welcome Verb = "WELCOME"
+	Resumed Verb = "RESUMED"
+	Joined  Verb = "JOINED"
+	Left    Verb = "LEFT"
+	Said    Verb = "SAID"
+	Told    Verb = "TOLD"
+	OK      Verb = "OK"
+	Refused Verb = "REFUSED"
+	Users   Verb = "USERS"
+	User    Verb = "USER"
+	File    Verb = "FILE"
+	Sending Verb = "SENDING"
+	Data    Verb = "DATA"
+	Sent    Verb = "SENT"
+	Pong    Verb = "PONG"
+	Notice  Verb = "NOTICE"
+	Error   Verb = "ERROR"
+	Bye     Verb = "BYE"
+)
+
+// layouts has one row for each kind of line.
+var layouts = []layout{
+	{Hello, client, []field{fieldProtocol, fieldName, fieldCount}},
+	{Resume, client, []field{fieldProtocol, fieldToken, fieldSeq}},
+	{Say, client, []field{fieldText}},
+	{Tell, client, []field{fieldName, fieldText}},
+	{Who, client, nil},
+	{Files, client, nil},
+	{Get, client, []field{fieldOffset, fieldVersion, fieldName}},
+	{Stop, client, nil},
+	{Ping, client, []field{fieldSeq}},
+	{Quit, client, nil},
+
+	{Welcome, server, []field{fieldToken, fieldSeq, fieldText}},
+	{Resumed, server, []field{fieldCount, fieldText}},
+	{Joined, server, []field{fieldSeq, fieldTime, fieldName}},
+	{Left, server, []field{fieldSeq, fieldTime, fieldName, fieldReason}},
+	{Said, server, []field{fieldSeq, fieldTime, fieldName, fieldText}},
+	{Told, server, []field{fieldSeq, fieldTime, fieldName, fieldText}},
+	{OK, server, []field{fieldSeq}},
+	{Refused, server, []field{fieldSeq, fieldCode, fieldText}},
+	{Users, server, []field{fieldCount}},
+	{User, server, []field{fieldName}},
+	{Files, server, []field{fieldCount, fieldText}},
+	{File, server, []field{fieldSize, fieldTime, fieldName}},
+	{Sending, server, []field{fieldSize, fieldOffset, fieldVersion, fieldName}},
+	{Data, server, []field{fieldCount}},
+	{Sent, server, []field{fieldDigest, fieldSize, fieldName}},
+	{Pong, server, nil},
+	{Notice, server, []field{fieldText}},
+	{Error, server, []field{fieldName, fieldCode, fieldText}},
+	{Bye, server, []field{fieldText}},
+}
+
+// A layout is one kind of line: its verb, who sends it, and its arguments in order. The last argument may
+// hold spaces if it is a name or text.
+type layout struct {
+	verb   Verb
+	from   side
+	fields []field
+}
+
+// A side is one end of a connection.
+type side byte
+
+const (
+	client side = iota
+	server
+)
+
+// find returns the layout of a verb's line, which has no verb itself if that side sends no such line.
+func find[V Verb | []byte](from side, verb V) layout {
+	for i := range layouts {
+		if layouts[i].from == from && string(layouts[i].verb) == string(verb) {
+			return layouts[i]
+		}
+	}
+	return layout{}
+}
+
+// count says how many arguments the line takes.
+func (l *layout) count() string {
+	if len(l.fields) == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", len(l.fields))
+}
+
+// A field is one argument of a line.
+type field byte
+
+const (
+	fieldProtocol field = iota // the constant Version
+	fieldSeq
+	fieldCount
+	fieldSize
+	fieldOffset
+	fieldTime
+	fieldName
+	fieldToken
+	fieldVersion
+	fieldCode
+	fieldDigest
+	fieldText
+	fieldReason // text that may be absent, with the space before it
+)
+
+// A place is where a message holds a field: a number, or text. It is neither for a constant.
+type place struct {
+	number *uint64
+	text   *[]byte
+}
+
+// places returns where m holds each field.
+func (m *Message) places() [fieldReason + 1]place {
+	return [...]place{
+		fieldSeq:     {number: &m.Seq},
+		fieldCount:   {number: &m.Count},
+		fieldSize:    {number: &m.Size},
+		fieldOffset:  {number: &m.Offset},
+		fieldTime:    {number: &m.Time},
+		fieldName:    {text: &m.Name},
+		fieldToken:   {text: &m.Token},
+		fieldVersion: {text: &m.Version},
+		fieldCode:    {text: &m.Code},
+		fieldDigest:  {text: &m.Digest},
+		fieldText:    {text: &m.Text},
+		fieldReason:  {text: &m.Text},
+	}
+}
