@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"parley/server/wire/wiretest"
 )
 
 // The operator's lines do what the manual says; the end of them is not the end of the server.
@@ -19,36 +21,34 @@ func TestConsole(t *testing.T) {
 	fmt.Fprintln(p.stdin, "/who")
 	p.stdout.wait(t, `nobody is here\n`)
 	alice, bob := p.join("alice"), p.join("bob")
-	alice.expect("JOINED")
+	alice.Expect("JOINED bob")
 	fmt.Fprint(p.stdin, "\n  /who  \n/say  hear, hear\n/kick BOB\n/kick carl\nhello\n/who now\n/say\n/quit now\n")
-	for _, c := range []*client{alice, bob} {
-		c.expect("NOTICE hear, hear")
+	for _, c := range []*wiretest.Peer{alice, bob} {
+		c.Expect("NOTICE hear, hear")
 	}
-	bob.expect("BYE you were kicked")
-	bob.expectEnd()
-	bob.nc.Close()
+	bob.ExpectEnd("BYE you were kicked by the server's operator")
+	bob.Close()
 	p.stdout.wait(t, `bob has left \(kicked\)\n`)
 	p.stderr.wait(t, "/quit now")
 	fmt.Fprintln(p.stdin, "/quit")
-	alice.expect("LEFT", "NOTICE the server is shutting down", "BYE")
-	alice.expectEnd()
-	alice.nc.Close()
+	alice.ExpectEnd("LEFT bob kicked", "NOTICE the server is shutting down", "BYE ...")
+	alice.Close()
 	hint := ": use /who, /say TEXT, /kick NAME or /quit\n"
 	p.ended(0, "server: nobody here is called carl: /who shows who is\n"+
 		`server: unknown command "hello"`+hint+`server: unknown command "/who now"`+hint+`server: unknown command "/say"`+hint+`server: unknown command "/quit now"`+hint)
 	want := fmt.Sprintf("sharing %s, which was missing and has been created\nlistening on %s\nnobody is here\n"+
 		"connection from %s\nalice has joined\nconnection from %s\nbob has joined\n"+
 		"2 here: alice, bob\nbob has left (kicked)\nshutting down\n",
-		filepath.Join(p.dir, "shared"), p.addr, alice.nc.LocalAddr(), bob.nc.LocalAddr())
+		filepath.Join(p.dir, "shared"), p.addr, alice.LocalAddr(), bob.LocalAddr())
 	if diff := cmp.Diff(want, p.stdout.String()); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
 	wantLog := []string{
 		`level=INFO msg=listening addr=` + p.addr,
-		fmt.Sprintf(`level=INFO msg=connection addr=%s`, alice.nc.LocalAddr()),
-		fmt.Sprintf(`level=INFO msg=joined name=alice addr=%s`, alice.nc.LocalAddr()),
-		fmt.Sprintf(`level=INFO msg=connection addr=%s`, bob.nc.LocalAddr()),
-		fmt.Sprintf(`level=INFO msg=joined name=bob addr=%s`, bob.nc.LocalAddr()),
+		fmt.Sprintf(`level=INFO msg=connection addr=%s`, alice.LocalAddr()),
+		fmt.Sprintf(`level=INFO msg=joined name=alice addr=%s`, alice.LocalAddr()),
+		fmt.Sprintf(`level=INFO msg=connection addr=%s`, bob.LocalAddr()),
+		fmt.Sprintf(`level=INFO msg=joined name=bob addr=%s`, bob.LocalAddr()),
 		`level=INFO msg=notice text="hear, hear"`,
 		`level=INFO msg=left name=bob reason=kicked`,
 		`level=INFO msg=shutdown reason=operator`,
@@ -73,16 +73,14 @@ func TestCrash(t *testing.T) {
 	b := make(bomb)
 	p := launch(t, b)
 	alice, bob := p.join("alice"), p.join("bob")
-	fmt.Fprintln(alice.nc, "SAY last words\nPING 0")
-	alice.expect("JOINED", "OK", "PONG") // so it is logged
-	bob.expect("SAID")
+	alice.Send("SAY last words", "PING 0")
+	alice.Expect("JOINED bob", "OK", "PONG") // so it is logged
+	bob.Expect("SAID alice last words")
 	close(b)
-	bob.expect("NOTICE the server crashed", "BYE")
-	bob.expectEnd()
-	alice.expect("NOTICE the server crashed", "BYE")
-	alice.expectEnd()
-	alice.nc.Close()
-	bob.nc.Close()
+	bob.ExpectEnd("NOTICE the server crashed...", "BYE ...")
+	alice.ExpectEnd("NOTICE the server crashed...", "BYE ...")
+	alice.Close()
+	bob.Close()
 	log := p.stdout // read after the end
 	p.ended(2, "server: crashed: out of luck: the stack is in "+p.dir+"/log\n")
 	if !strings.HasSuffix(log.String(), "\nshutting down\n") {
@@ -106,8 +104,8 @@ func TestCrash(t *testing.T) {
 func TestEndDoesNotWaitForStrangers(t *testing.T) {
 	p := launch(t, nil)
 	stranger := p.dial()
-	fmt.Fprintln(stranger.nc, "WHO")
-	stranger.expect("ERROR WHO not-joined")
+	stranger.Send("WHO")
+	stranger.Expect("ERROR WHO not-joined ...")
 	began := time.Now()
 	fmt.Fprintln(p.stdin, "/quit")
 	p.ended(0, "")
@@ -167,14 +165,14 @@ func TestMaxClients(t *testing.T) {
 	alice := p.join("alice")
 	p.join("bob")
 	carl := p.dial()
-	fmt.Fprintln(carl.nc, "HELLO parley/1 carl 0")
-	carl.expect("ERROR HELLO full the server is full: 2 people are here, try again later")
-	fmt.Fprintln(alice.nc, "QUIT")
-	alice.expect("JOINED", "BYE")
-	alice.nc.Close()
-	fmt.Fprintln(carl.nc, "HELLO parley/1 carl 0")
-	carl.expect("WELCOME")
-	carl.nc.Close()
+	carl.Send("HELLO parley/1 carl 0")
+	carl.Expect("ERROR HELLO full the server is full: 2 people are here, try again later")
+	alice.Send("QUIT")
+	alice.Expect("JOINED bob", "BYE ...")
+	alice.Close()
+	carl.Send("HELLO parley/1 carl 0")
+	carl.Expect("WELCOME ...")
+	carl.Close()
 	p.stdout.wait(t, `carl has left \(connection lost\)\n`)
 	fmt.Fprintln(p.stdin, "/quit")
 }

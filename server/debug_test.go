@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley/server/internal/room"
+	"parley/server/wire/wiretest"
 )
 
 // fetch returns what HTTP has at a place of the server.
@@ -33,10 +34,10 @@ func TestDebug(t *testing.T) {
 	p := launch(t, nil, "-debug", "0")
 	addr := p.stdout.wait(t, `debugging on http://(127\.0\.0\.1:\d+)/debug/pprof/ and /debug/vars\n`)[1]
 	alice, bob, carol := p.join("alice"), p.join("bob"), p.join("carol")
-	fmt.Fprint(alice.nc, "SAY hello\nTELL bob hello\nTELL nobody hello\nPING 0\n")
-	alice.expect("JOINED", "JOINED", "OK", "OK", "REFUSED", "PONG")
-	bob.expect("JOINED", "SAID", "TOLD")
-	carol.expect("SAID")
+	alice.Send("SAY hello", "TELL bob hello", "TELL nobody hello", "PING 0")
+	alice.Expect("JOINED bob", "JOINED carol", "OK", "OK", "REFUSED no-user ...", "PONG")
+	bob.Expect("JOINED carol", "SAID alice hello", "TOLD alice hello")
+	carol.Expect("SAID alice hello")
 	var vars struct {
 		Parley   room.Stats
 		Memstats struct{ HeapAlloc uint64 }
@@ -55,8 +56,8 @@ func TestDebug(t *testing.T) {
 		t.Errorf("no flusher among the goroutines:\n%s", goroutines)
 	}
 	fmt.Fprintln(p.stdin, "/quit")
-	for _, c := range []*client{alice, bob, carol} {
-		c.nc.Close()
+	for _, c := range []*wiretest.Peer{alice, bob, carol} {
+		c.Close()
 	}
 	p.ended(0, "")
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -16,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley/server/wire"
+	"parley/server/wire/wiretest"
 )
 
 // patience is how long a test waits for what must come.
@@ -126,51 +125,22 @@ func (p *program) log() []string {
 	return lines
 }
 
-// A client is a connection to a program.
-type client struct {
-	t     *testing.T
-	nc    net.Conn
-	lines *bufio.Scanner
-}
-
-func (p *program) dial() *client {
+func (p *program) dial() *wiretest.Peer {
 	p.t.Helper()
 	nc, err := net.Dial("tcp", p.addr)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(patience))
-	return &client{p.t, nc, bufio.NewScanner(nc)}
+	return wiretest.NewClient(p.t, nc)
 }
 
 // join connects and says HELLO.
-func (p *program) join(name string) *client {
+func (p *program) join(name string) *wiretest.Peer {
 	p.t.Helper()
 	c := p.dial()
-	fmt.Fprintf(c.nc, "HELLO parley/1 %s 0\n", name)
-	c.expect("WELCOME", "JOINED")
+	c.Send("HELLO parley/1 " + name + " 0")
+	c.Expect("WELCOME ...", "JOINED "+name)
 	return c
-}
-
-// expect reads lines that begin with those wanted.
-func (c *client) expect(want ...string) {
-	c.t.Helper()
-	for _, w := range want {
-		if !c.lines.Scan() {
-			c.t.Fatalf("the connection ended, %v, where %q should come", c.lines.Err(), w)
-		}
-		if !strings.HasPrefix(c.lines.Text(), w) {
-			c.t.Fatalf("%q, want %q", c.lines.Text(), w)
-		}
-	}
-}
-
-func (c *client) expectEnd() {
-	c.t.Helper()
-	if c.lines.Scan() || c.lines.Err() != nil {
-		c.t.Fatalf("%q, %v where the connection should end", c.lines.Text(), c.lines.Err())
-	}
 }
 
 func TestWrongUsage(t *testing.T) {

@@ -22,8 +22,8 @@ func TestSignals(t *testing.T) {
 		if err := syscall.Kill(os.Getpid(), signal); err != nil {
 			t.Fatal(err)
 		}
-		alice.expect("NOTICE the server is shutting down", "BYE")
-		alice.nc.Close()
+		alice.Expect("NOTICE the server is shutting down...", "BYE ...")
+		alice.Close()
 		p.ended(0, "")
 		log := p.log()
 		if diff := cmp.Diff([]string{"level=INFO msg=shutdown reason=" + reason, "level=INFO msg=ended"}, log[len(log)-2:]); diff != "" {

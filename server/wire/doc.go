@@ -53,7 +53,7 @@
 //	FILES <count> <text>                access granted, as text says; then count lines, at most [MaxFiles]:
 //	FILE <size> <ms> <file name>        ms is when the file was written, 0 also for a time before 1970
 //	SENDING <size> <offset> <version> <file name>
-//	                                    a download begins: of a file of size bytes, from offset on
+//	                                    a download begins: the file has size bytes, DATA starts at offset
 //	DATA <n>                            n raw bytes follow the line; other lines may come between pieces
 //	SENT <sha256> <size> <file name>    it is whole; this is the digest of the whole file, in lower case hex
 //	PONG                                answer to PING

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley/server/wire"
+	"parley/server/wire/wiretest"
 )
 
 // A network has a server that the test plays itself, a line at a time. Its time is synctest's.
@@ -55,13 +55,15 @@ func use(c *Conn) *client {
 }
 
 // join joins with a HELLO that is answered.
-func (n *network) join() (*client, *peer) {
+func (n *network) join() (*client, *wiretest.Peer) {
 	n.t.Helper()
-	served := make(chan *peer)
+	served := make(chan *wiretest.Peer)
 	go func() {
 		p := n.accept()
-		p.expect("HELLO parley/1 alice 2")
-		p.send("WELCOME tok 10 hi")
+		p.Script(`
+			> HELLO parley/1 alice 2
+			< WELCOME tok 10 hi
+		`)
 		served <- p
 	}()
 	c, welcome, err := Join(n.t.Context(), n.config())
@@ -74,34 +76,8 @@ func (n *network) join() (*client, *peer) {
 	return use(c), <-served
 }
 
-// A peer is the server's end of a connection.
-type peer struct {
-	t *testing.T
-	net.Conn
-	r *bufio.Reader
-}
-
-func (n *network) accept() *peer {
-	c := <-n.conns
-	return &peer{n.t, c, bufio.NewReader(c)}
-}
-
-func (p *peer) expect(lines ...string) {
-	p.t.Helper()
-	for _, want := range lines {
-		got, err := p.r.ReadString('\n')
-		if diff := cmp.Diff(want+"\n", got); diff != "" {
-			p.t.Fatalf("the client's next line (-want +got), error %v:\n%s", err, diff)
-		}
-	}
-}
-
-func (p *peer) send(lines ...string) {
-	p.t.Helper()
-	if _, err := io.WriteString(p, strings.Join(lines, "\n")+"\n"); err != nil {
-		p.t.Fatal(err)
-	}
-}
+// accept returns the server's end of the next connection.
+func (n *network) accept() *wiretest.Peer { return wiretest.NewServer(n.t, <-n.conns) }
 
 // want checks the next lines.
 func want(t *testing.T, c *client, lines ...string) {
@@ -142,11 +118,11 @@ func TestJoin(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		c, p := n.join()
 		defer c.Close()
-		p.send("SAID 3 0 bob old", "JOINED 11 0 alice", "SOMETHING new", "TOLD 13 0 bob you")
+		p.Send("SAID 3 0 bob old", "JOINED 11 0 alice", "SOMETHING new", "TOLD 13 0 bob you")
 		want(t, c, "SAID 3 0 bob old", "JOINED 11 0 alice", "TOLD 13 0 bob you")
 		c.Send(say("hello"))
 		c.Send(wire.Message{Verb: wire.Quit})
-		p.expect("SAY hello", "QUIT")
+		p.Expect("SAY hello", "QUIT")
 	})
 }
 
@@ -175,7 +151,7 @@ func TestCannotJoin(t *testing.T) {
 				if tt.down == nil {
 					go func() {
 						p := n.accept()
-						p.expect("HELLO parley/1 alice 2")
+						p.Expect("HELLO parley/1 alice 2")
 						switch tt.answer {
 						case "": // silence
 						case "-":
@@ -209,21 +185,21 @@ func (n *network) back(cfg Config) (*Conn, string) {
 
 func TestReturn(t *testing.T) {
 	tests := []struct {
-		name  string
-		serve func(p *peer)
-		want  string
+		name   string
+		script string // after RESUME
+		want   string
 	}{
-		{"resumed", func(p *peer) { p.send("RESUMED 2 hi") }, "RESUMED 2 hi"},
-		{"gone", func(p *peer) {
-			p.send("ERROR RESUME gone no such session")
-			p.expect("HELLO parley/1 alice 1000")
-			p.send("WELCOME tok2 3 hi")
-		}, "WELCOME tok2 3 hi"},
-		{"taken", func(p *peer) {
-			p.send("ERROR RESUME gone no such session")
-			p.expect("HELLO parley/1 alice 1000")
-			p.send("ERROR HELLO name-taken alice is here already")
-		}, "the session is gone and cannot start afresh: alice is here already"},
+		{"resumed", `< RESUMED 2 hi`, "RESUMED 2 hi"},
+		{"gone", `
+			< ERROR RESUME gone no such session
+			> HELLO parley/1 alice 1000
+			< WELCOME tok2 3 hi
+		`, "WELCOME tok2 3 hi"},
+		{"taken", `
+			< ERROR RESUME gone no such session
+			> HELLO parley/1 alice 1000
+			< ERROR HELLO name-taken alice is here already
+		`, "the session is gone and cannot start afresh: alice is here already"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -231,8 +207,8 @@ func TestReturn(t *testing.T) {
 				go func() {
 					n.accept().Close() // the first attempt fails
 					p := n.accept()
-					p.expect("RESUME parley/1 tok 12")
-					tt.serve(p)
+					p.Expect("RESUME parley/1 tok 12")
+					p.Script(tt.script)
 				}()
 				c, got := n.back(n.config())
 				if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -273,9 +249,12 @@ func TestHeartbeat(t *testing.T) {
 		defer c.Close()
 		c.Seen(10)
 		start := time.Now()
-		p.expect("PING 10")
-		p.send("PONG")
-		p.expect("PING 10", "PING 10") // which nobody answers
+		p.Script(`
+			> PING 10
+			< PONG
+			> PING 10
+			> PING 10
+		`) // the last two are not answered
 		want(t, c, "PONG")
 		if err := <-c.broke; !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("a dead connection broke by: %v", err)
@@ -294,7 +273,7 @@ func TestAcknowledge(t *testing.T) {
 			c.Seen(11 + seq)
 			c.Seen(11 + seq) // as after a line that is not of the stream
 		}
-		p.expect("PING 266")
+		p.Expect("PING 266")
 	})
 }
 
@@ -303,13 +282,13 @@ func TestData(t *testing.T) {
 		c, p := n.join()
 		defer c.Close()
 		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a b")})
-		p.expect("GET 0 - a b")
+		p.Expect("GET 0 - a b")
 		go func() {
 			// byte by byte
 			for _, b := range []byte("SENDING 9 0 v1 a b\nDATA 4\n\nSA\nSAID 11 0 bob x\nDATA 5\nID 7\n") {
 				p.Write([]byte{b})
 			}
-			p.send("DATA 300000")
+			p.Send("DATA 300000")
 			p.Write(make([]byte, 10))
 			p.Close()
 		}()
@@ -331,7 +310,7 @@ func TestAhead(t *testing.T) {
 		for _, name := range []string{"a", "b", "c"} {
 			pieces = c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte(name)})
 		}
-		p.expect("GET 0 - a", "GET 0 - b", "GET 0 - c")
+		p.Expect("GET 0 - a", "GET 0 - b", "GET 0 - c")
 		go io.WriteString(p, "SENDING 1 0 v a\nDATA 1\nxSENT x 1 a\nERROR GET no-file b\n"+
 			"SENDING 0 0 v c\nSENT y 0 c\nSENT z 0 nothing\nSAID 11 0 bob x\n")
 		wantPieces(t, pieces, "SENDING 1 0 v a", `DATA 1 "x"`, "SENT x 1 a", "ERROR GET no-file b", "SENDING 0 0 v c", "SENT y 0 c")
@@ -344,11 +323,11 @@ func TestNotAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		c, p := n.join()
 		defer c.Close()
-		p.send("SENDING 2 0 v1 a", "DATA 2\nab", "SENT x 2 a", "ERROR GET no-file x", "SAID 11 0 bob x")
+		p.Send("SENDING 2 0 v1 a", "DATA 2\nab", "SENT x 2 a", "ERROR GET no-file x", "SAID 11 0 bob x")
 		want(t, c, "SAID 11 0 bob x")
 		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
-		p.expect("GET 0 - a")
-		p.send("ERROR GET no-file y", "SENT x 2 a", "SAID 12 0 bob y")
+		p.Expect("GET 0 - a")
+		p.Send("ERROR GET no-file y", "SENT x 2 a", "SAID 12 0 bob y")
 		wantPieces(t, pieces, "ERROR GET no-file y")
 		want(t, c, "SAID 12 0 bob y")
 	})
@@ -359,12 +338,12 @@ func TestCloseWhileReading(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		c, p := n.join()
 		c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
-		p.expect("GET 0 - a")
-		p.send("SENDING 2 0 v1 a")
+		p.Expect("GET 0 - a")
+		p.Send("SENDING 2 0 v1 a")
 		c.Close()
 		c, p = n.join()
 		for range queued + 1 {
-			p.send("NOTICE x")
+			p.Send("NOTICE x")
 		}
 		c.Close()
 	})
