@@ -155,7 +155,7 @@ func TestScenarios(t *testing.T) {
 	})
 }
 
-// setup gives a scenario its variables and its stage, which is cleared at the end.
+// setup prepares a scenario: its variables, and what ends its programs when it is over.
 func setup(env *testscript.Env, sharedFiles string) error {
 	t, ok := env.T().(testing.TB)
 	if !ok {
@@ -165,25 +165,25 @@ func setup(env *testscript.Env, sharedFiles string) error {
 	if onWindows() {
 		env.Setenv("/", `\`)
 	}
-	st := &stage{actors: make(map[string]*actor), cables: make(map[string]*cable)}
+	sc := &scenario{actors: make(map[string]*actor), cables: make(map[string]*cable)}
 	for _, kv := range env.Vars {
 		name, _, _ := strings.Cut(kv, "=")
-		st.env = append(st.env, name)
+		sc.env = append(sc.env, name)
 	}
-	st.env = append(st.env, "SERVER_SHARED_FILES", "NO_COLOR", "TERM")
+	sc.env = append(sc.env, "SERVER_SHARED_FILES", "NO_COLOR", "TERM")
 	if dir := os.Getenv("GOCOVERDIR"); dir == "" && testing.CoverMode() != "" {
 		env.Setenv("GOCOVERDIR", env.WorkDir) // else every program complains
-		st.env = append(st.env, "GOCOVERDIR")
+		sc.env = append(sc.env, "GOCOVERDIR")
 	}
-	env.Values[stageKey{}] = st
+	env.Values[scenarioKey{}] = sc
 	env.Defer(func() {
-		for _, a := range st.all {
+		for _, a := range sc.all {
 			a.reap()
 			if trouble := a.trouble(); trouble != "" {
 				t.Errorf("%s printed what no program may:\n%s", a.name, trouble)
 			}
 		}
-		for _, c := range st.cables {
+		for _, c := range sc.cables {
 			c.close()
 		}
 	})

@@ -134,6 +134,21 @@ func never(c *call) {
 	}
 }
 
+// barrier uses that the server answers a client's lines in order, after all that it sent the client before.
+func barrier(c *call) {
+	a := c.actor()
+	question, answer := "/who", "... here: ..."
+	if a.conn != nil {
+		question, answer = "PING 0", "PONG"
+	}
+	if a.term != nil {
+		c.fail("%s is on a terminal: use screen", a.name)
+	}
+	_, err := io.WriteString(a.in, question+"\n")
+	c.check(err)
+	c.await(a, a.out, answer)
+}
+
 func printed(c *call) {
 	a, wanted := c.actor(), pattern("...")
 	if len(c.args) > 2 {

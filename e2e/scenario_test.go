@@ -9,8 +9,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// A stage is one run of one scenario.
-type stage struct {
+// A scenario is one run of a file of ../testdata.
+type scenario struct {
 	actors map[string]*actor // by name, the latest that has it
 	all    []*actor          // every one, to be reaped
 	cables map[string]*cable // by the name of the client
@@ -19,12 +19,12 @@ type stage struct {
 	ignore []string          // signals that a program finds ignored
 }
 
-// stageKey is the key of the stage among the values of a script.
-type stageKey struct{}
+// scenarioKey is the key of the scenario among the values of a script.
+type scenarioKey struct{}
 
 // A call is one command of a scenario as it runs.
 type call struct {
-	*stage
+	*scenario
 	ts   *testscript.TestScript
 	name string   // of the command
 	args []string // at least as many as the command needs
@@ -86,7 +86,7 @@ func (c *call) onTerminal() *actor {
 	return a
 }
 
-// add gives a its place on the stage.
+// add makes a one of the scenario's actors.
 func (c *call) add(a *actor) {
 	c.actors[a.name] = a
 	c.all = append(c.all, a)
