@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// An actor is who has a part in a scenario: a program with its pipes or its terminal, or a raw connection.
+// An actor plays a part in a scenario: a program with its pipes or its terminal, or a raw connection.
 type actor struct {
 	name string
-	in   io.WriteCloser // takes what is typed or sent
-	out  *stream        // what it prints; of a terminal, nothing
-	errs *stream        // what it prints on standard error; of a connection or a terminal, nothing
+	in   io.WriteCloser // for typed text, or lines to send
+	out  *stream        // its output; on a terminal, with escape sequences
+	errs *stream        // its standard error; nil for a connection and on a terminal
 
 	cmd  *exec.Cmd // of a program
 	conn net.Conn  // of a connection
 	term *terminal // of a program on a terminal
-	// closed when the program has ended and all that it printed has been read, or the connection was closed
+	// closed when the program has ended and its output has been read, or the connection was closed
 	done chan struct{}
 
 	mu   sync.Mutex
-	data bytes.Buffer // what came after DATA lines; mu guards it
+	data bytes.Buffer // the bytes after DATA lines; mu guards it
 }
 
-// reaping is how long output may keep coming after a program has ended: a child of it may have the pipes too.
+// reaping is how long output is awaited after a program has ended: a child process may still hold the pipes.
 const reaping = 5 * time.Second
 
 // newProgram starts cmd with pipes.
@@ -52,7 +52,7 @@ func newProgram(name string, cmd *exec.Cmd) (*actor, error) {
 	return a, nil
 }
 
-// hasEnded tells whether the program has ended or the connection was closed.
+// hasEnded reports whether the program has ended or the connection was closed.
 func (a *actor) hasEnded() bool {
 	select {
 	case <-a.done:
@@ -62,7 +62,7 @@ func (a *actor) hasEnded() bool {
 	}
 }
 
-// reap ends what still runs, and waits for it.
+// reap ends the actor if it still runs, and waits for that.
 func (a *actor) reap() {
 	if a.cmd != nil && !a.hasEnded() {
 		_ = a.cmd.Process.Kill() // fails when it ends by itself at this moment
@@ -92,10 +92,10 @@ func (a *actor) describe() string {
 	return b.String()
 }
 
-// troubles are the begins of lines that no program may print, whatever a scenario does to it.
+// troubles are beginnings of lines that no program may print, whatever a scenario does to it.
 var troubles = []string{"panic:", "fatal error:", "WARNING: DATA RACE"}
 
-// trouble returns what the program printed from the first of the troubles on, or nothing.
+// trouble returns the output from the first of the troubles on, or "".
 func (a *actor) trouble() string {
 	streams := []*stream{a.out, a.errs}
 	for _, s := range streams {
@@ -114,7 +114,7 @@ func (a *actor) trouble() string {
 	return ""
 }
 
-// programEnv returns the environment of a program: the scenario's, and what a Windows program's loader needs.
+// programEnv returns the environment of a program: the scenario's, and that of the loader for Windows.
 func programEnv(getenv func(string) string, names []string) []string {
 	var env []string
 	for _, name := range names {
@@ -130,5 +130,6 @@ func programEnv(getenv func(string) string, names []string) []string {
 			env = append(env, kv)
 		}
 	}
-	return append(env, "HOME="+os.Getenv("HOME"), "LC_ALL=C.UTF-8") // else arguments lose what is not ASCII
+	// else arguments lose characters that are not ASCII
+	return append(env, "HOME="+os.Getenv("HOME"), "LC_ALL=C.UTF-8")
 }

@@ -14,16 +14,16 @@ type cable struct {
 
 	// mu guards the following fields.
 	mu      sync.Mutex
-	server  string            // where its other end is
-	conns   map[net.Conn]bool // both sides of what is connected
+	server  string            // address of its other end
+	conns   map[net.Conn]bool // both sides of each connection
 	plugged chan struct{}     // closed while the cable is plugged in
-	due     int64             // bytes to the client until then is called; below 0, never
-	then    func()            // what happens, with mu held
-	done    chan struct{}     // closed when it has
+	due     int64             // bytes to the client until then is called; negative: never
+	then    func()            // called with mu held
+	done    chan struct{}     // closed after then was called
 	closed  bool
 }
 
-// buffer is the bytes that a cable holds at a time, in each direction.
+// buffer is how many bytes a cable holds in each direction.
 const buffer = 64 << 10
 
 // newCable returns a cable to the server at the address.
@@ -32,7 +32,8 @@ func newCable(server string) (*cable, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cable{listener: l, server: server, conns: make(map[net.Conn]bool), plugged: make(chan struct{}), due: -1}
+	c := &cable{listener: l, server: server, conns: make(map[net.Conn]bool), plugged: make(chan struct{}),
+		due: -1}
 	close(c.plugged)
 	c.running.Go(c.accept)
 	return c, nil
@@ -65,8 +66,8 @@ func (c *cable) accept() {
 	}
 }
 
-// hold remembers the two sides of a connection, so that they can be broken; it closes them when the cable is
-// closed.
+// hold registers the two sides of a connection, so that they can be broken. If the cable is closed already,
+// it closes them and returns false.
 func (c *cable) hold(near, far net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +78,7 @@ func (c *cable) hold(near, far net.Conn) bool {
 	return !c.closed
 }
 
-// carry brings what comes from src to dst while the cable is plugged in.
+// carry copies from src to dst while the cable is plugged in.
 func (c *cable) carry(dst, src net.Conn, toClient bool) {
 	buf := make([]byte, buffer)
 	for {
@@ -101,7 +102,7 @@ func (c *cable) carry(dst, src net.Conn, toClient bool) {
 	}
 }
 
-// gate returns what is closed while the cable is plugged in.
+// gate returns a channel that is closed while the cable is plugged in.
 func (c *cable) gate() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,8 +137,8 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
-// after arranges for then to be called, with mu held, when n more bytes have come for the client, at once
-// when n is 0. It returns what is closed when that has happened.
+// after arranges for then to be called, with mu held, when n more bytes have come for the client; if n is 0,
+// at once. The channel that it returns is closed after that.
 func (c *cable) after(n int64, then func()) (done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,7 +151,7 @@ func (c *cable) after(n int64, then func()) (done <-chan struct{}) {
 	return c.done
 }
 
-// lead sets where new connections go.
+// lead sets the address that new connections go to.
 func (c *cable) lead(server string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,7 +178,7 @@ func (c *cable) plug() {
 	}
 }
 
-// close ends the cable and all that it carries.
+// close ends the cable and all its connections.
 func (c *cable) close() {
 	c.plug()
 	c.listener.Close()
@@ -197,7 +198,7 @@ func (c *call) cableOf() *cable {
 	return w
 }
 
-// onCable does what a command with the flag -after says, and returns when it is done.
+// onCable carries out a command that takes the flag -after, and returns when it is done.
 func (c *call) onCable(does func(*cable) func()) {
 	var after int64
 	if c.flag("-after") {

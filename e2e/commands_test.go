@@ -14,7 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// A command is what a line of a scenario can begin with.
+// A command is the first word of a scenario's line.
 type command struct {
 	least, most int // how many arguments it takes; most < 0 is any number
 	run         func(c *call)
@@ -106,7 +106,8 @@ func documented() map[string]string {
 	return usage
 }
 
-// TestCommandsDocumented holds the package comment to the commands that there are, and these to being of use.
+// TestCommandsDocumented: the package comment documents exactly the commands that exist, and scenarios use
+// each.
 func TestCommandsDocumented(t *testing.T) {
 	used := make(map[string]bool)
 	files, err := filepath.Glob(filepath.Join(scenarios, "*.txtar"))
@@ -144,7 +145,7 @@ func TestCommandsDocumented(t *testing.T) {
 	}
 }
 
-// TestScenarioNames holds the names of scenarios to their categories, so that a listing is a table of
+// TestScenarioNames: every scenario's name begins with its category, so that a listing is a table of
 // contents.
 func TestScenarioNames(t *testing.T) {
 	const categories = "start|join|leave|say|tell|mode|file|command|log|error|console|pipe|resume|term|wire"
@@ -155,7 +156,8 @@ func TestScenarioNames(t *testing.T) {
 	}
 	for _, e := range entries {
 		if !e.IsDir() && e.Name() != "README" && !good.MatchString(e.Name()) {
-			t.Errorf("%s: want category_what_happens.txtar with one of the categories %s", e.Name(), categories)
+			t.Errorf("%s: want category_what_happens.txtar with one of the categories %s", e.Name(),
+				categories)
 		}
 	}
 }

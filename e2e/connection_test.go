@@ -20,7 +20,7 @@ func connect(c *call) {
 	c.add(a)
 }
 
-// listen takes apart what comes on a connection: lines, and the bytes after DATA lines.
+// listen separates the lines that a connection brings from the bytes after DATA lines.
 func (a *actor) listen() {
 	defer close(a.done)
 	defer a.out.end()
@@ -81,7 +81,7 @@ func hangup(c *call) {
 
 func closed(c *call) { c.awaitEnd(c.connection()) }
 
-// repeat is here for the lines at the edge of what the protocol allows.
+// repeat makes texts of the length that the protocol just allows, and longer.
 func repeat(c *call) {
 	n, err := strconv.Atoi(c.args[1])
 	if err != nil || n < 0 {

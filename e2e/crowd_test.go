@@ -57,7 +57,7 @@ func newHost(t *testing.T, flags ...string) *host {
 	return h
 }
 
-// counters are what the server counts.
+// counters are the server's own.
 type counters struct {
 	Parley   struct{ Sessions, SlowCuts int }
 	Memstats struct{ HeapInuse, StackInuse int } // bytes
@@ -118,7 +118,8 @@ func (h *host) dial() *net.TCPConn {
 	return nc.(*net.TCPConn)
 }
 
-// join joins. Who is not heard before a thousand others have come has to make room for them, and tries again.
+// join joins. The server drops a connection that says nothing before a thousand others have come, so it tries
+// again.
 func (h *host) join(name string) *guest {
 	h.t.Helper()
 	for begun := time.Now(); time.Since(begun) < patience(); {
@@ -161,8 +162,8 @@ func (g *guest) expect(want string) {
 	}
 }
 
-// Ten thousand connections that never say who they are, as fast as one address can make them, keep nobody out
-// and leave nothing behind.
+// Ten thousand connections that never say HELLO, made as fast as one address can, keep nobody out and leave
+// nothing behind.
 func TestStrangers(t *testing.T) {
 	const strangers, held, dialers = 10_000, 500, 4
 	h := newHost(t)

@@ -53,8 +53,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// atOnce lets more scenarios run at a time than there are processors, unless -parallel says how many: most of
-// them wait most of the time.
+// atOnce runs more scenarios in parallel than there are processors, unless -parallel sets the number: they
+// wait most of the time.
 func atOnce() {
 	const each = 4 // scenarios for a processor
 	given := false
@@ -65,8 +65,7 @@ func atOnce() {
 	}
 }
 
-// build makes the programs, once, as the tests were made: with the race detector, or counting coverage, when
-// these are.
+// build builds the programs once, with the race detector or coverage if the tests themselves were built so.
 var build = sync.OnceValue(func() error {
 	if err := lookAtSources(); err != nil {
 		return err
@@ -90,8 +89,8 @@ var build = sync.OnceValue(func() error {
 	return nil
 })
 
-// lookAtSources looks at every file that the programs are made of, so that the cache of go test knows what
-// the result depends on.
+// lookAtSources asks for the state of each source file of the programs, so that the cache of go test knows
+// that the result depends on them.
 func lookAtSources() error {
 	if _, err := os.Stat("../go.sum"); err != nil {
 		return err
@@ -110,7 +109,7 @@ func lookAtSources() error {
 	return nil
 }
 
-// onWindows tells whether the programs are built for Windows.
+// onWindows reports whether the programs are built for Windows.
 func onWindows() bool { return *windows || runtime.GOOS == "windows" }
 
 // program returns the command line that starts one of the two programs.
@@ -126,8 +125,8 @@ func program(name string, args ...string) []string {
 	return line
 }
 
-// patience is how long to wait for what must come. It is long, for a file of 4 GiB on a busy disk: a passing
-// run never waits it out.
+// patience is how long to wait for an expected text. It is long enough for a file of 4 GiB on a busy disk; a
+// run that passes never waits so long.
 func patience() time.Duration {
 	if raceEnabled || onWindows() {
 		return 2 * time.Minute
@@ -190,7 +189,7 @@ func setup(env *testscript.Env, sharedFiles string) error {
 	return nil
 }
 
-// condition decides the conditions that are named for what the programs under test can do.
+// condition decides the conditions about what the programs under test can do.
 func condition(name string) (bool, error) {
 	switch name {
 	case "windows-programs":

@@ -26,8 +26,8 @@ var faults = []struct {
 	{"crashes", fault.Config{Talkers: 8, Visitors: 8, Cuts: 150, Shared: shared, Big: 1 << 20}},
 }
 
-// TestFaults shows that nothing is lost, doubled, put out of order or sent to the wrong one, whatever happens
-// to the connections. With -long it repeats that with one seed after the other.
+// TestFaults: no message is lost, doubled, out of order or sent to the wrong person, whatever happens to the
+// connections. With -long it repeats that with one seed after the other.
 func TestFaults(t *testing.T) {
 	if onWindows() {
 		t.Skip("a heartbeat of milliseconds needs a system whose timers are that fine")
@@ -41,7 +41,8 @@ func TestFaults(t *testing.T) {
 			if first == 0 {
 				first = fault.Seed()
 			}
-			for n, begun := uint64(0), time.Now(); n == 0 || time.Since(begun) < *long/time.Duration(len(faults)); n++ {
+			each, begun := *long/time.Duration(len(faults)), time.Now()
+			for n := uint64(0); n == 0 || time.Since(begun) < each; n++ {
 				makeFaults(t, f.cfg, first+n)
 			}
 		})
@@ -60,7 +61,8 @@ func makeFaults(t *testing.T, cfg fault.Config, seed uint64) {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
 	if !report.OK() {
-		t.Fatalf("it failed; the same faults again: go test ./e2e -run %s -seed %d\n%s", t.Name(), seed, report)
+		t.Fatalf("it failed; the same faults again: go test ./e2e -run %s -seed %d\n%s", t.Name(), seed,
+			report)
 	}
 	t.Logf("%s", report)
 }

@@ -134,7 +134,7 @@ func never(c *call) {
 	}
 }
 
-// barrier uses that the server answers a client's lines in order, after all that it sent the client before.
+// barrier relies on the order of the server's answers: they follow everything that it sent the client before.
 func barrier(c *call) {
 	a := c.actor()
 	question, answer := "/who", "... here: ..."
@@ -157,7 +157,7 @@ func printed(c *call) {
 	lines, _, _ := a.out.now()
 	var b strings.Builder
 	for _, l := range lines {
-		// how many there are is the server's business
+		// how the server splits a file is its own business
 		pieces := a.conn != nil && strings.HasPrefix(l, "DATA ")
 		if !pieces && wanted.MatchString(l) {
 			b.WriteString(l + "\n")

@@ -27,7 +27,7 @@ import (
 //	$ go run ./server FLAGS 12000, $ go run ./client ...   starts the program; clients get a terminal
 //	[all] TEXT, [to bob] TEXT                              waits for the prompt and types the text
 //	/TEXT                                                  on the server's terminal, is typed
-//	anything else                                          waits until it is shown, below what was shown before
+//	anything else                                          waits until it is shown below the lines before
 //
 // For 12000 a free port is used; PORT is any number, 14:03 any time, and ... is anything.
 var (
@@ -99,7 +99,7 @@ func readme(t *testing.T) []string {
 	return strings.Split(string(text), "\n")
 }
 
-// here puts in what is different where the test runs.
+// here replaces the parts of a line that differ from run to run.
 func (r *reader) here(line string) string {
 	if r.port != "" {
 		line = strings.ReplaceAll(line, readmePort, r.port)
@@ -107,7 +107,7 @@ func (r *reader) here(line string) string {
 	return anyTime.ReplaceAllString(strings.ReplaceAll(line, "PORT", "..."), "...")
 }
 
-// follow does what a line on the terminal of who shows.
+// follow does what a line on a person's terminal shows.
 func (r *reader) follow(who, line string) (err error) {
 	a := r.actors[who]
 	program, prompt := programLine.FindStringSubmatch(line), promptLine.FindStringSubmatch(line)
@@ -204,7 +204,7 @@ func (r *reader) showsRow(a *actor, line string) error {
 	})
 }
 
-// shows waits until the screen is as it shall be.
+// shows waits until good returns true for the screen.
 func (a *actor) shows(good func() bool) error {
 	for deadline := time.After(patience()); ; {
 		changed, ended := a.term.screen.changed(), a.hasEnded()
@@ -223,7 +223,7 @@ func (a *actor) shows(good func() bool) error {
 	}
 }
 
-// TestReadmeLists holds the README's lists of commands and flags to what the programs say of themselves.
+// TestReadmeLists: the programs have every flag that the README lists.
 func TestReadmeLists(t *testing.T) {
 	if onWindows() {
 		t.Skip("runs the programs directly")
@@ -254,7 +254,7 @@ func TestReadmeLists(t *testing.T) {
 	}
 }
 
-// TestReadmeScenario holds the scenario in the README to be one of those that are run.
+// TestReadmeScenario: the scenario in the README is one of those in testdata.
 func TestReadmeScenario(t *testing.T) {
 	_, after, _ := strings.Cut(strings.Join(readme(t), "\n"), "This is one of them:\n\n")
 	var shown strings.Builder
@@ -270,7 +270,8 @@ func TestReadmeScenario(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if text, err := os.ReadFile(file); err == nil && string(text) == strings.TrimSpace(shown.String())+"\n" {
+		if text, err := os.ReadFile(file); err == nil &&
+			string(text) == strings.TrimSpace(shown.String())+"\n" {
 			return
 		}
 	}

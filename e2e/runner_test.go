@@ -37,9 +37,11 @@ func TestPattern(t *testing.T) {
 
 func TestSteady(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"WELCOME 0f0f 12 welcome\nSAID 13 1763828400000 bob hi\n", "WELCOME TOKEN 12 welcome\nSAID 13 MS bob hi\n"},
+		{"WELCOME 0f0f 12 welcome\nSAID 13 1763828400000 bob hi\n",
+			"WELCOME TOKEN 12 welcome\nSAID 13 MS bob hi\n"},
 		{"SENDING 70000 0 18c-1f notes.txt", "SENDING 70000 0 VERSION notes.txt"},
-		{"time=2026-11-22T16:20:00.000Z level=INFO msg=joined addr=127.0.0.1:40000", "time=TIME level=INFO msg=joined addr=127.0.0.1:PORT"},
+		{"time=2026-11-22T16:20:00.000Z level=INFO msg=joined addr=127.0.0.1:40000",
+			"time=TIME level=INFO msg=joined addr=127.0.0.1:PORT"},
 		{"took=1.25ms left=2m0s n=12", "took=DURATION left=DURATION n=12"},
 	} {
 		if diff := cmp.Diff(c.want, steady(c.text)); diff != "" {
@@ -79,16 +81,20 @@ func TestScreen(t *testing.T) {
 		{name: "lines", print: "one\r\ntwo", want: []string{"one", "two", ""}, prompt: "two|"},
 		{name: "wrapped", print: "123456789012", want: []string{"1234567890", "12", ""}, prompt: "12|"},
 		{name: "scrolled", print: "1\r\n2\r\n3\r\n4", want: []string{"2", "3", "4"}, prompt: "4|"},
-		{name: "cursor in the line", print: "hello\x1b[3D", want: []string{"hello", "", ""}, prompt: "he|llo"},
+		{name: "cursor in the line", print: "hello\x1b[3D", want: []string{"hello", "", ""},
+			prompt: "he|llo"},
 		{name: "wide", print: "日本\r\n\x1b[2C", want: []string{"日本", "", ""}, prompt: "  |"},
 		{name: "wide and moved", print: "日本!\x1b[3G", want: []string{"日本!", "", ""}, prompt: "日|本!"},
 		{name: "wide without room", print: "123456789日", want: []string{"123456789", "日", ""}, prompt: "日|"},
 		{name: "accent of its own", print: "cafe\u0301!", want: []string{"cafe!", "", ""}, prompt: "cafe!|"},
 		{name: "repeated", print: "a\x1b[3bz", want: []string{"aaaaz", "", ""}, prompt: "aaaaz|"},
-		{name: "title and keyboard", print: "\x1b]0;title\x1b\\\x1b[>4;1m\x1b[=0;1u\x1b[2 qx", want: []string{"x", "", ""}, prompt: "x|"},
+		{name: "title and keyboard", print: "\x1b]0;title\x1b\\\x1b[>4;1m\x1b[=0;1u\x1b[2 qx",
+			want: []string{"x", "", ""}, prompt: "x|"},
 		{name: "line inserted", print: "a\r\nb\x1b[H\x1b[L", want: []string{"", "a", "b"}, prompt: "|"},
-		{name: "drawn cursor", print: "\x1b[?25lab\x1b[7mc\x1b[md", want: []string{"abcd", "", ""}, prompt: "ab|cd"},
-		{name: "questions", print: "ab\x1b[6n\x1b[c\x1b[?2026$p\x1b[?2027$p", want: []string{"ab", "", ""}, prompt: "ab|",
+		{name: "drawn cursor", print: "\x1b[?25lab\x1b[7mc\x1b[md", want: []string{"abcd", "", ""},
+			prompt: "ab|cd"},
+		{name: "questions", print: "ab\x1b[6n\x1b[c\x1b[?2026$p\x1b[?2027$p", want: []string{"ab", "", ""},
+			prompt:       "ab|",
 			wantAnswered: "\x1b[1;3R\x1b[?62;22c\x1b[?2026;2$y\x1b[?2027;0$y"},
 	} {
 		for _, piece := range []int{len(c.print), 1} { // at once, and byte by byte
@@ -194,7 +200,8 @@ func TestDifference(t *testing.T) {
 		want int64
 	}{
 		{"", "", -1}, {"abc", "abc", -1}, {"abc", "abd", 2}, {"abc", "ab", 2}, {"", "a", 0},
-		{long, long, -1}, {long, long + "x", 3 << 20}, {long[:2<<20], long[:2<<20], -1}, {long + "y", long + "z", 3 << 20},
+		{long, long, -1}, {long, long + "x", 3 << 20}, {long[:2<<20], long[:2<<20], -1},
+		{long + "y", long + "z", 3 << 20},
 	} {
 		got, err := difference(strings.NewReader(c.a), strings.NewReader(c.b))
 		if err != nil || got != c.want {

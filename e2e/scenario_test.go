@@ -12,11 +12,11 @@ import (
 // A scenario is one run of a file of ../testdata.
 type scenario struct {
 	actors map[string]*actor // by name, the latest that has it
-	all    []*actor          // every one, to be reaped
+	all    []*actor          // every one, to be ended with the scenario
 	cables map[string]*cable // by the name of the client
 	env    []string          // names of the variables that programs get
 	limit  int64             // bytes of the largest file that a program may write, 0 for any
-	ignore []string          // signals that a program finds ignored
+	ignore []string          // signals that are ignored when a program starts
 }
 
 // scenarioKey is the key of the scenario among the values of a script.
@@ -40,7 +40,7 @@ func (c *call) check(err error) {
 	}
 }
 
-// flag tells whether the first argument is the flag name, and takes it away.
+// flag reports whether the first argument is that flag, and removes it.
 func (c *call) flag(name string) bool {
 	if len(c.args) == 0 || c.args[0] != name {
 		return false
@@ -49,7 +49,7 @@ func (c *call) flag(name string) bool {
 	return true
 }
 
-// text returns the arguments from the i-th on as the text that they are.
+// text returns the arguments from the i-th on as one text.
 func (c *call) text(i int) string { return strings.Join(c.args[i:], " ") }
 
 // actor returns the actor that the first argument names.
@@ -61,7 +61,7 @@ func (c *call) actor() *actor {
 	return a
 }
 
-// program, connection and onTerminal return the actor that the first argument names, which must be one.
+// program, connection and onTerminal return the actor that the first argument names. It must be of that kind.
 func (c *call) program() *actor {
 	a := c.actor()
 	if a.cmd == nil {

@@ -15,15 +15,15 @@ import (
 	"golang.org/x/text/width"
 )
 
-// A screen is what a person sees of a terminal. vt10x keeps the cells; what it does not know, wide
-// characters, repetition and the questions that programs ask, is added here.
+// A screen is what a person sees of a terminal. vt10x keeps the cells; wide characters, repetition and the
+// questions that programs ask, which it does not know, are added here.
 type screen struct {
 	answer io.Writer // takes the terminal's answers
 
 	// mu guards the following fields.
 	mu    sync.Mutex
 	cells vt10x.Terminal
-	rest  []byte        // the begin of a sequence or character whose end has not come
+	rest  []byte        // an incomplete sequence or character
 	last  rune          // the latest character, for REP to repeat
 	bells int           // how often the bell rang
 	more  chan struct{} // closed, and replaced, when the screen has changed
@@ -32,7 +32,7 @@ type screen struct {
 // filler is in the second cell of a wide character; it is for private use, so no text has it.
 const filler = '\ue000'
 
-// newScreen returns a screen of that size. One of no size is of a terminal that does not tell it.
+// newScreen returns a screen of that size. Size 0 stands for a terminal that does not tell its size.
 func newScreen(cols, rows int, answer io.Writer) *screen {
 	if cols == 0 {
 		cols, rows = 80, 24
@@ -104,7 +104,7 @@ func (s *screen) stepLocked(b []byte) int {
 	return 2
 }
 
-// rawLocked gives vt10x what it understands.
+// rawLocked passes b to vt10x, which understands it.
 func (s *screen) rawLocked(b []byte) {
 	_, _ = s.cells.Write(b) // it never fails
 }
@@ -133,7 +133,8 @@ func (s *screen) controlLocked(seq []byte) {
 	switch {
 	case strings.HasPrefix(body, "?") && strings.HasSuffix(body, "$") && final == 'p':
 		s.reportLocked(strings.Trim(body, "?$"))
-	case private && (body[0] != '?' || final != 'h' && final != 'l'), strings.ContainsAny(body, " !\"$'*"), final == 't':
+	case private && (body[0] != '?' || final != 'h' && final != 'l'),
+		strings.ContainsAny(body, " !\"$'*"), final == 't':
 		// keyboard protocols, cursor shapes, window sizes: nothing that a row shows
 	case final == 'c':
 		fmt.Fprint(s.answer, "\x1b[?62;22c") // a VT220 with colours
@@ -172,8 +173,7 @@ func dimmed(params string) string {
 	return strings.Join(words, ";")
 }
 
-// reportLocked answers whether a mode is known: that for output that shall appear at once is, as in most
-// terminals.
+// reportLocked answers whether a mode is known. Only synchronized output is, as in most terminals.
 func (s *screen) reportLocked(mode string) {
 	state := 0 // not known
 	if mode == "2026" {
@@ -244,8 +244,7 @@ func (s *screen) rowLocked(y, mark int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// looks returns how each text on the screen that is like this looks: plain, or its colour or style, or
-// several of them.
+// looks returns the look of each place on the screen that holds text: plain, or its colours and styles.
 func (s *screen) looks(text string) (found []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -302,7 +301,7 @@ func (s *screen) rung() []string {
 	return []string{strconv.Itoa(s.bells)}
 }
 
-// changed returns what is closed when the screen changes.
+// changed returns a channel that is closed when the screen changes.
 func (s *screen) changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// A stream is the lines that a program or a connection prints, as they come. One goroutine writes it, the
-// scenario reads.
+// A stream holds the lines of a program or a connection, as they come. One goroutine writes it, the scenario
+// reads it.
 type stream struct {
-	next int // the first line that no expectation has passed; the scenario's
+	next int // index of the first line that no expect has passed; only the scenario uses it
 
 	// mu guards the following fields.
 	mu    sync.Mutex
 	lines []string
-	part  []byte        // the begin of a line whose end has not come
+	part  []byte        // an incomplete line
 	ended bool          // nothing more will come
 	more  chan struct{} // closed, and replaced, when any of the above changes
 }
 
 func newStream() *stream { return &stream{more: make(chan struct{})} }
 
-// Write takes what was printed apart into lines.
+// Write splits p into lines.
 func (s *stream) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end tells that nothing more will come. A last line without an end is one too.
+// end marks the end of the output. A last line without LF counts as a line.
 func (s *stream) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,14 +57,14 @@ func (s *stream) changedLocked() {
 	s.more = make(chan struct{})
 }
 
-// now returns the lines so far, whether they are all that will come, and what is closed when that changes.
+// now returns the lines so far, whether they are all, and a channel that is closed when either changes.
 func (s *stream) now() (lines []string, ended bool, more <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lines[:len(s.lines):len(s.lines)], s.ended, s.more
 }
 
-// errEnded is why there is no use in waiting on.
+// errEnded reports that no more output can come.
 var errEnded = errors.New("it has ended")
 
 // expect waits for a line after those passed that matches want, passes it, and returns the match.
@@ -89,7 +89,7 @@ func (s *stream) expect(want *regexp.Regexp, patience time.Duration) (match []st
 	}
 }
 
-// unread returns the lines that no expectation has passed, indented, the last forty of them.
+// unread returns the last forty lines that no expectation has passed, indented.
 func (s *stream) unread() string {
 	lines, _, _ := s.now()
 	return indent(lines[s.next:])

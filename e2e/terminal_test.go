@@ -26,7 +26,7 @@ func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
 		return nil, err
 	}
 	t := &terminal{pty: file, screen: newScreen(cols, rows, file)}
-	io.WriteString(t.screen, "$ client "+name+"\r\n") // what the shell left there
+	io.WriteString(t.screen, "$ client "+name+"\r\n") // the shell's line before it
 	a := &actor{name: name, cmd: cmd, in: file, out: newStream(), term: t, done: make(chan struct{})}
 	go func() {
 		// fails when the program ends, which Wait tells better
@@ -39,7 +39,7 @@ func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
 	return a, nil
 }
 
-// keys are those that letters do not name. <Ctrl-A> to <Ctrl-Z> and <Alt-A> to <Alt-Z> are known too.
+// keys are the keys that have names. <Ctrl-A> to <Ctrl-Z> and <Alt-A> to <Alt-Z> are known too.
 var keys = map[string]string{
 	"Enter": "\r", "Tab": "\t", "Backspace": "\x7f", "Esc": "\x1b", "Delete": "\x1b[3~",
 	"Up": "\x1b[A", "Down": "\x1b[B", "Right": "\x1b[C", "Left": "\x1b[D", "Home": "\x1b[H", "End": "\x1b[F",

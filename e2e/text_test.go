@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// wildcard is what does not stand for itself in the text that a command waits for.
+// wildcard matches the parts of an expected text that do not stand for themselves.
 var wildcard = regexp.MustCompile(`\.\.\.|\{[A-Za-z]\w*\}`)
 
 // pattern returns the expression that matches the lines which text describes, see the package comment. Its
@@ -31,8 +31,8 @@ func pattern(text string) *regexp.Regexp {
 	return regexp.MustCompile(b.String())
 }
 
-// variable lists what differs from run to run and the words that stand for it in what is compared. The first
-// that matches at a place wins.
+// variable lists the texts that differ from run to run, and the words that replace them before a comparison.
+// The first that matches at a place wins.
 var variable = []struct {
 	expr *regexp.Regexp
 	word string
@@ -47,7 +47,7 @@ var variable = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), `DIGEST`},
 }
 
-// steady returns text with a word in capitals in place of all that differs from run to run.
+// steady replaces the texts that differ from run to run by words in capitals.
 func steady(text string) string {
 	for _, v := range variable {
 		text = v.expr.ReplaceAllString(text, v.word)

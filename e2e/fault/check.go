@@ -8,12 +8,12 @@ import (
 // A Record is what one session did and saw.
 type Record struct {
 	ID    int32
-	Whole bool // it stayed to the end: it must have all that came after its joining
-	// all that it sent was answered; else it ended before, and the last may not have arrived
+	Whole bool // it stayed to the end, so it must have everything after its joining
+	// all its messages were answered; if not, it ended before, and its last ones may not have arrived
 	Sure    bool
-	Sent    []int32       // the recipient of each message, which has its place here as its number
+	Sent    []int32       // recipients of its messages; the index is the number of the message
 	Refused map[int32]int // unicasts that the server did not take, by recipient
-	Got     []Event       // what it printed of the conversation, in order
+	Got     []Event       // the conversation as it was printed, in order
 }
 
 // A Verdict is what is wrong with a run.
@@ -21,14 +21,14 @@ type Verdict struct {
 	Lost        int // messages that a session should have seen and has not
 	Doubled     int // messages that a session saw again
 	Misordered  int // messages that a session saw after one that comes later
-	Misdirected int // messages that a session should not have seen, or not as what it saw
+	Misdirected int // messages that a session should not have seen, or not in that form
 	Examples    []string
 }
 
-// OK tells whether nothing is wrong.
+// OK reports whether nothing is wrong.
 func (v *Verdict) OK() bool { return v.Lost+v.Doubled+v.Misordered+v.Misdirected == 0 }
 
-// maxExamples is how many findings are told in words.
+// maxExamples is how many findings are described.
 const maxExamples = 10
 
 func (v *Verdict) add(count *int, n int, format string, args ...any) {
@@ -47,7 +47,7 @@ type checker struct {
 	place    map[int32][]int  // of each broadcast in order, by sender and number; -1 for none
 	joined   map[int32]int    // place of a session's first joining in order
 	newest   map[int32]int32  // number of the newest broadcast of a sender that anyone saw
-	unicasts map[[2]int32]int // that arrived, by sender and recipient
+	unicasts map[[2]int32]int // numbers of those that arrived, by sender and recipient
 }
 
 // Check returns what is wrong with the records of a run. The first one is the witness's.
@@ -57,7 +57,8 @@ type checker struct {
 // last that it saw. Of what a session sent that ended before it had its answers, the others must have seen
 // the first part, without a gap.
 func Check(records []*Record) *Verdict {
-	c := &checker{sessions: make(map[int32]*Record), place: make(map[int32][]int), joined: make(map[int32]int),
+	c := &checker{sessions: make(map[int32]*Record), place: make(map[int32][]int),
+		joined: make(map[int32]int),
 		newest: make(map[int32]int32), unicasts: make(map[[2]int32]int)}
 	for _, r := range records {
 		c.sessions[r.ID] = r
@@ -91,13 +92,13 @@ func (c *checker) witness(w *Record) {
 	}
 }
 
-// A reading is how far a session's record was followed.
+// A reading is the state of following a session's record.
 type reading struct {
 	*checker
 	r     *Record
 	seen  map[int32][]bool // messages, by sender and number
 	last  map[int32]int32  // the newest number of each sender
-	here  map[int32]Kind   // whether a session joined or left last
+	here  map[int32]Kind   // Joined or Left: which of them came last
 	place int              // of the newest broadcast
 }
 
@@ -148,7 +149,8 @@ func (f *reading) message(e Event) {
 	case e.N < f.last[e.From]:
 		f.add(&f.Misordered, 1, "%s saw %s after number %d", name(me), describe(e), f.last[e.From])
 	case place >= 0 && place < f.place:
-		f.add(&f.Misordered, 1, "%s saw %s after %s, the witness before it", name(me), describe(e), describe(f.order[f.place]))
+		f.add(&f.Misordered, 1, "%s saw %s after %s, the witness before it", name(me), describe(e),
+			describe(f.order[f.place]))
 	}
 	f.last[e.From] = max(f.last[e.From], e.N)
 	f.place = max(f.place, place)
@@ -168,7 +170,7 @@ func (f *reading) gaps() {
 	}
 }
 
-// answers compares the unicasts of a session that arrived with those that were taken.
+// answers compares the arrived unicasts of a session with those that the server took.
 func (c *checker) answers(r *Record) {
 	sent := make(map[int32]int)
 	for _, to := range r.Sent {
@@ -181,9 +183,11 @@ func (c *checker) answers(r *Record) {
 		peer := c.sessions[to]
 		switch {
 		case arrived > taken:
-			c.add(&c.Misdirected, arrived-taken, "%s saw %d messages of %s, which had but %d taken", name(to), arrived, name(r.ID), taken)
+			c.add(&c.Misdirected, arrived-taken, "%s saw %d messages of %s, which had but %d taken", name(to),
+				arrived, name(r.ID), taken)
 		case arrived < taken && r.Sure && peer != nil && peer.Whole:
-			c.add(&c.Lost, taken-arrived, "%s saw %d messages of %s, which had %d taken", name(to), arrived, name(r.ID), taken)
+			c.add(&c.Lost, taken-arrived, "%s saw %d messages of %s, which had %d taken", name(to), arrived,
+				name(r.ID), taken)
 		}
 	}
 }
@@ -198,7 +202,8 @@ func (c *checker) taken(w, r *Record) {
 	}
 	for n, to := range r.Sent[:end] {
 		if to == everyone && c.place[r.ID][n] < 0 {
-			c.add(&c.Lost, 1, "%s, the witness, has not seen %s", name(w.ID), describe(Event{Said, r.ID, to, int32(n)}))
+			c.add(&c.Lost, 1, "%s, the witness, has not seen %s", name(w.ID),
+				describe(Event{Said, r.ID, to, int32(n)}))
 		}
 	}
 }

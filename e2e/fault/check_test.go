@@ -34,10 +34,10 @@ func newPlay(seed uint64) *play {
 	for _, r := range p.here {
 		r.Sure = true
 	}
-	for _, r := range p.here[1:] { // so that everyone has seen something of everyone
+	for _, r := range p.here[1:] { // so that everyone has seen a message of everyone
 		p.broadcast(r)
 	}
-	p.broadcast(p.here[1]) // what comes last is for all
+	p.broadcast(p.here[1]) // the last message is for all
 	p.broadcast(p.here[2])
 	return p
 }
@@ -51,7 +51,7 @@ func (p *play) join() *Record {
 	return r
 }
 
-// leave ends a session, in one half of the cases before what it said last has arrived.
+// leave ends a session; in half of the cases its last messages have not arrived.
 func (p *play) leave(r *Record) {
 	p.here = slices.DeleteFunc(p.here, func(o *Record) bool { return o == r })
 	r.Sure = p.rand.IntN(2) == 0
@@ -106,7 +106,8 @@ func (p *play) pick(ok func(r *Record, i int) bool) (*Record, int) {
 
 func isMessage(r *Record, i int) bool { return r.Got[i].Kind == Said || r.Got[i].Kind == Told }
 
-// lossy loses a message: any of those who stay, or a broadcast that is not the last of those who left.
+// lossy loses a message: any message to a session that stays, or to one that left a broadcast that was not
+// its last.
 func lossy(p *play) {
 	r, i := p.pick(func(r *Record, i int) bool {
 		later := slices.ContainsFunc(r.Got[i+1:], func(e Event) bool { return e.Kind == Said })
@@ -116,7 +117,7 @@ func lossy(p *play) {
 	r.Got = slices.Delete(r.Got, i, i+1)
 }
 
-// doubling says a message again, at once or later.
+// doubling delivers a message twice, at once or later.
 func doubling(p *play) {
 	r, i := p.pick(isMessage)
 	r.Got = slices.Insert(r.Got, i+1+p.rand.IntN(len(r.Got)-i), r.Got[i])
@@ -174,13 +175,17 @@ func garbling(p *play) {
 
 // leaking delivers a unicast that its sender was told is refused.
 func leaking(p *play) {
-	r, i := p.pick(func(r *Record, i int) bool { return r.Got[i].Kind == Told && p.records[r.Got[i].From].Sure })
+	r, i := p.pick(func(r *Record, i int) bool {
+		return r.Got[i].Kind == Told && p.records[r.Got[i].From].Sure
+	})
 	p.records[r.Got[i].From].Refused[r.ID]++
 }
 
 // silent loses a broadcast for everyone.
 func silent(p *play) {
-	r, i := p.pick(func(r *Record, i int) bool { return r.Got[i].Kind == Said && p.records[r.Got[i].From].Sure })
+	r, i := p.pick(func(r *Record, i int) bool {
+		return r.Got[i].Kind == Said && p.records[r.Got[i].From].Sure
+	})
 	lost := r.Got[i]
 	for _, r := range p.records {
 		r.Got = slices.DeleteFunc(r.Got, func(e Event) bool { return e == lost })
@@ -193,7 +198,7 @@ func repeating(p *play) {
 	r.Got = slices.Insert(r.Got, i, r.Got[i])
 }
 
-// TestCheckFindsNothing holds that a run that went well is found to have.
+// TestCheckFindsNothing: a run that went well passes.
 func TestCheckFindsNothing(t *testing.T) {
 	for seed := range uint64(300) {
 		if v := Check(newPlay(seed).records); !v.OK() {
@@ -202,8 +207,7 @@ func TestCheckFindsNothing(t *testing.T) {
 	}
 }
 
-// TestCheckFinds holds that one thing wrong among hundreds of messages is found each time, and called what it
-// is.
+// TestCheckFinds: a single fault among hundreds of messages is found every time, and named correctly.
 func TestCheckFinds(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// A sample is what the server takes at one time.
+// A sample is what the server uses at one moment.
 type sample struct {
 	rss     int // bytes of memory
 	threads int
 	files   int // open descriptors, sockets among them
 }
 
-// What the server may take more in the last third of a run than in the first: a part of it, and what the
-// garbage collector may have left by chance.
+// How much more the server may use in the last third of a run than in the first: a fraction, and memory that
+// the garbage collector may not have freed yet.
 const (
 	slackPart = 0.15
 	slackRSS  = 8 << 20 // bytes
 )
 
-// sample notes what the server takes, where the system tells that in /proc.
+// sample records what the server uses, on systems with /proc.
 func (r *run) sample() {
 	proc := fmt.Sprintf("/proc/%d/", r.server.cmd.Process.Pid)
 	status, err := os.ReadFile(proc + "status")
@@ -33,21 +33,22 @@ func (r *run) sample() {
 	if err != nil {
 		return
 	}
-	r.samples = append(r.samples, sample{field(status, "VmRSS:") << 10, field(status, "Threads:"), len(files)})
+	r.samples = append(r.samples, sample{field(status, "VmRSS:") << 10, field(status, "Threads:"),
+		len(files)})
 }
 
 // field returns the number in a line of a status file.
 func field(status []byte, key string) int {
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, key); ok {
-			n, _ := strconv.Atoi(strings.Fields(rest + " 0")[0]) // 0 when it is none
+			n, _ := strconv.Atoi(strings.Fields(rest + " 0")[0]) // 0 if it is not a number
 			return n
 		}
 	}
 	return 0
 }
 
-// thirds returns the medians of the first and the last third of the samples, and the most.
+// thirds returns the medians of the first and the last third of the samples, and the maximum.
 func thirds(samples []sample, of func(sample) int) (first, last, most int) {
 	var all []int
 	for _, s := range samples {
@@ -61,14 +62,14 @@ func thirds(samples []sample, of func(sample) int) (first, last, most int) {
 	return median(all[:third]), median(all[len(all)-third:]), slices.Max(all)
 }
 
-// enough is how many samples say something.
+// enough is the number of samples that a verdict needs.
 const enough = 9
 
 func rss(s sample) int     { return s.rss }
 func threads(s sample) int { return s.threads }
 func files(s sample) int   { return s.files }
 
-// grew tells whether the server took more at the end than at the start.
+// grew reports whether the server used more at the end than at the start.
 func grew(samples []sample) bool {
 	if len(samples) < enough {
 		return false
@@ -77,7 +78,7 @@ func grew(samples []sample) bool {
 	return float64(last) > float64(first)*(1+slackPart)+slackRSS
 }
 
-// judge says what the server took, or nothing without samples.
+// judge describes what the server used; without samples, "".
 func judge(samples []sample) string {
 	if len(samples) < enough {
 		return ""

@@ -19,22 +19,22 @@ func idOf(name string) (int32, bool) {
 	return int32(n), ok && err == nil && n >= 0 && strconv.FormatInt(n, 10) == digits
 }
 
-// filler is what messages are filled up with: characters of one to four bytes, so that cuts fall into them,
-// too.
+// filler fills messages up with characters of one to four bytes, so that cuts also fall within characters.
 var filler = []rune(strings.Repeat("the quick brown fox jümps över 12 läzy dogs, 敏捷的狐狸 🦊 ", 80))
 
-// text returns the text of message n of a session: who sent it, to whom, its number, and so many characters
-// to fill it up, which depend on these. So whoever reads it knows whether it is whole.
+// text returns the text of message n of a session: sender, recipient, number, and fill characters, which
+// depend on these: so a reader knows whether the message is whole.
 func text(from, to, n int32, fill int) string {
 	recipient := "all"
 	if to != everyone {
 		recipient = name(to)
 	}
 	start := (int(n)*7 + int(from)) % 64
-	return fmt.Sprintf("%s>%s#%d/%d %s", name(from), recipient, n, fill, strings.TrimSpace(string(filler[start:start+fill]))+".")
+	return fmt.Sprintf("%s>%s#%d/%d %s", name(from), recipient, n, fill,
+		strings.TrimSpace(string(filler[start:start+fill]))+".")
 }
 
-// parseText returns what a text says, and whether it is one that text makes.
+// parseText returns the fields of a text, and whether text could have made it.
 func parseText(s string) (from, to, n int32, ok bool) {
 	head, _, _ := strings.Cut(s, " ")
 	sender, rest, ok1 := strings.Cut(head, ">")
@@ -53,16 +53,16 @@ func parseText(s string) (from, to, n int32, ok bool) {
 	return from, to, n, ok && int(length) <= maxFill && s == text(from, to, n, int(length))
 }
 
-// maxFill is the most characters that fill a message: with four bytes each it still fits a line of the
+// maxFill is the maximum of fill characters: with four bytes each, the message still fits a line of the
 // protocol.
 const maxFill = 900
 
-// A Kind tells what a client printed.
+// A Kind says what kind of line a client printed.
 type Kind uint8
 
 // The kinds of lines.
 const (
-	Other   Kind = iota // something else than the conversation
+	Other   Kind = iota // not part of the conversation
 	Said                // a broadcast
 	Told                // a unicast
 	Joined              // someone came
@@ -76,7 +76,7 @@ type Event struct {
 	From, To, N int32 // of a message; From alone of Joined and Left
 }
 
-// parseLine takes apart a line that a client printed.
+// parseLine parses a line that a client printed.
 func parseLine(line string) Event {
 	end := strings.IndexAny(line, " :")
 	if end < 0 {

@@ -10,30 +10,30 @@ import (
 type way int
 
 const (
-	reset     way = iota // both sides get an RST: what is under way is lost
-	finish               // both sides get a FIN after what came before it
+	reset     way = iota // both sides get an RST: bytes on their way are lost
+	finish               // both sides get a FIN after the bytes before it
 	halfDown             // the client gets a FIN, the server hears nothing of it
 	halfUp               // the server gets a FIN, the client hears nothing of it
 	countWays            // how many ways there are
 )
 
-// A step is what happens in one direction of a connection when so many bytes have gone that way.
+// A step is a fault in one direction of a connection, at a number of bytes.
 type step struct {
 	at    int64         // bytes
-	pause time.Duration // nothing is carried for so long; what comes meanwhile goes on in one piece
-	shred int           // so many of the next writes carry a few bytes each
+	pause time.Duration // nothing is carried for so long; bytes that come meanwhile go on in one piece
+	shred int           // number of writes after it that carry a few bytes each
 	cut   bool          // the connection is cut, in the plan's way
 }
 
-// A plan is all that happens to one connection. Times count from when faults begin for it.
+// A plan holds all faults of one connection. Times count from the start of its faults.
 type plan struct {
-	life     time.Duration // after which it is cut, at whatever byte it is, if it was not before
+	life     time.Duration // after which it is cut at any byte, if it was not cut before
 	way      way
 	up, down []step // to the server, and to the client, in the order of at
 }
 
-// The bounds of what a plan draws. All are drawn so that each order of magnitude is as likely as any other:
-// lines are cut inside as often as files are.
+// The bounds of the random numbers in a plan. Each order of magnitude is equally likely, so lines are cut as
+// often as files.
 const (
 	minLife, maxLife = 10 * time.Millisecond, 1500 * time.Millisecond
 	maxDown          = 512 << 10 // bytes to the client before a cut or between two steps: within files, too
@@ -47,7 +47,8 @@ const (
 // newPlan draws the plan for a client's connection number conn. It depends on nothing but its arguments.
 func newPlan(seed uint64, client, conn int, idle time.Duration) plan {
 	r := rand.New(rand.NewPCG(seed, uint64(client)<<32|uint64(conn)))
-	p := plan{life: time.Duration(spread(r, int64(minLife), int64(maxLife))), way: way(r.IntN(int(countWays)))}
+	p := plan{life: time.Duration(spread(r, int64(minLife), int64(maxLife))),
+		way: way(r.IntN(int(countWays)))}
 	p.up, p.down = steps(r, maxUp, idle), steps(r, maxDown, idle)
 	switch r.IntN(3) {
 	case 0:

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// patience is how long to wait for what must come: several times a client's longest pause between two
-// attempts to come back. A run in which all is well never waits it out.
+// patience is how long to wait for an expected line: several times a client's longest pause between two
+// attempts to reconnect. A run that passes never waits so long.
 const patience = time.Minute
 
-// reaping is how long a program's output is waited for after its end.
+// reaping is how long output is awaited after a program has ended.
 const reaping = 5 * time.Second
 
 // A program is one of the two programs with its pipes.
 type program struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
-	done chan struct{} // closed when it has ended and all that it printed was handed on
+	done chan struct{} // closed when it has ended and all its output was handled
 	shot atomic.Bool   // it was killed
 
 	mu   sync.Mutex    // guards the following field
-	more chan struct{} // closed when something is printed or it ends; nil when nobody waits for that
+	more chan struct{} // closed when a line is printed or it ends; nil when nobody waits
 }
 
 // startProgram starts a command line in a folder. Out and errs are called with each line that it prints, from
@@ -59,7 +59,7 @@ func (p *program) kill() {
 	<-p.done
 }
 
-// hasEnded tells whether the program has ended.
+// hasEnded reports whether the program has ended.
 func (p *program) hasEnded() bool {
 	select {
 	case <-p.done:
@@ -87,8 +87,8 @@ func (p *program) change() <-chan struct{} {
 	return p.more
 }
 
-// await waits until f says yes, which it may when something is printed, and tells whether it did: not when
-// the program ends before, or patience is over.
+// await calls f after every printed line until it returns true. It reports false if the program ends before,
+// or patience is over.
 func (p *program) await(f func() bool) bool {
 	over := time.NewTimer(patience)
 	defer over.Stop()
@@ -108,17 +108,17 @@ func (p *program) await(f func() bool) bool {
 	}
 }
 
-// awaitEnd waits until the program ends, and tells whether it did.
+// awaitEnd waits until the program ends, and reports whether it did.
 func (p *program) awaitEnd() bool {
 	p.await(func() bool { return false })
 	return p.hasEnded()
 }
 
-// lines takes what a program prints apart. One goroutine writes to it.
+// lines splits a program's output into lines. One goroutine writes to it.
 type lines struct {
 	f    func(line string)
 	p    *program
-	part []byte // the begin of a line whose end has not come
+	part []byte // an incomplete line
 }
 
 func (l *lines) Write(b []byte) (int, error) {
@@ -137,7 +137,7 @@ func (l *lines) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// end hands on a last line without an end, unless the program was killed while it wrote it.
+// end handles a last line without LF, unless the program was killed while it wrote it.
 func (l *lines) end() {
 	if len(l.part) > 0 && !l.p.shot.Load() {
 		l.f(string(l.part))

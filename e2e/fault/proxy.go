@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Faults are what a run does to its connections, and the count of it. All proxies of a run share one.
+// Faults are the faults of a run, with their counts. All proxies of a run share one.
 type Faults struct {
 	// set at construction, never changed
 	seed uint64
@@ -16,13 +16,13 @@ type Faults struct {
 
 	over sync.Once
 
-	cuts        atomic.Int64 // of live connections: bytes had gone both ways, and neither side had ended it
-	early       atomic.Int64 // of connections that nothing had come over yet, so before RESUMED
+	cuts        atomic.Int64 // of live connections: bytes had gone both ways, and neither side had closed it
+	early       atomic.Int64 // of connections that had not carried anything to the client, so before RESUMED
 	stalls      atomic.Int64 // pauses longer than the heartbeat limit
 	connections atomic.Int64
 }
 
-// NewFaults returns the faults that seed stands for. Idle is the heartbeat limit of the programs.
+// NewFaults returns the faults of a seed. Idle is the heartbeat limit of the programs.
 func NewFaults(seed uint64, idle time.Duration) *Faults {
 	return &Faults{seed: seed, idle: idle, calm: make(chan struct{})}
 }
@@ -30,10 +30,10 @@ func NewFaults(seed uint64, idle time.Duration) *Faults {
 // Cuts returns how many live connections have been cut.
 func (f *Faults) Cuts() int64 { return f.cuts.Load() }
 
-// Stop ends the faults of all proxies, at once and for good: from then on they carry everything as it comes.
+// Stop ends the faults of all proxies, at once and for good: from then on they pass everything on unchanged.
 func (f *Faults) Stop() { f.over.Do(func() { close(f.calm) }) }
 
-// A Proxy lies between one client and the server. Until Begin it carries everything as it comes, from then on
+// A Proxy lies between one client and the server. Until Begin it passes everything on unchanged; from then on
 // each connection has its own plan of faults.
 type Proxy struct {
 	// set at construction, never changed
@@ -57,7 +57,8 @@ func NewProxy(f *Faults, client int, server string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{faults: f, client: client, server: server, listener: l, begun: make(chan struct{}), open: make(map[*tunnel]bool)}
+	p := &Proxy{faults: f, client: client, server: server, listener: l, begun: make(chan struct{}),
+		open: make(map[*tunnel]bool)}
 	p.running.Go(p.accept)
 	return p, nil
 }
@@ -65,10 +66,10 @@ func NewProxy(f *Faults, client int, server string) (*Proxy, error) {
 // Addr returns where the client finds the proxy.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Begin lets the faults begin.
+// Begin starts the faults.
 func (p *Proxy) Begin() { p.once.Do(func() { close(p.begun) }) }
 
-// Close ends the proxy and all that it carries, and waits for that.
+// Close ends the proxy and its connections, and waits for that.
 func (p *Proxy) Close() {
 	p.listener.Close()
 	p.mu.Lock()
@@ -92,7 +93,8 @@ func (p *Proxy) accept() {
 			continue
 		}
 		p.faults.connections.Add(1)
-		t := newTunnel(p, near.(*net.TCPConn), far.(*net.TCPConn), newPlan(p.faults.seed, p.client, number, p.faults.idle))
+		t := newTunnel(p, near.(*net.TCPConn), far.(*net.TCPConn),
+			newPlan(p.faults.seed, p.client, number, p.faults.idle))
 		p.mu.Lock()
 		p.open[t] = true
 		if p.closed {
@@ -108,7 +110,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// quiet tells whether there are no faults at this time.
+// quiet reports whether faults are off.
 func (p *Proxy) quiet() bool {
 	select {
 	case <-p.faults.calm:

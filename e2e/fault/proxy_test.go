@@ -102,7 +102,8 @@ func TestCutEarly(t *testing.T) {
 
 // Pauses and torn writes change no byte, and half-closing goes through.
 func TestTornButWhole(t *testing.T) {
-	steps := []step{{at: 1, shred: 30}, {at: 50, pause: time.Millisecond}, {at: 1000, shred: 10}, {at: 5000, pause: 2 * testIdle}}
+	steps := []step{{at: 1, shred: 30}, {at: 50, pause: time.Millisecond}, {at: 1000, shred: 10},
+		{at: 5000, pause: 2 * testIdle}}
 	client, server, f := through(t, plan{life: time.Hour, up: steps, down: steps})
 	for _, way := range []struct{ from, to *net.TCPConn }{{client, server}, {server, client}} {
 		go func() {
@@ -186,7 +187,8 @@ func TestPlans(t *testing.T) {
 	var stalls, shreds, upCuts, downCuts, early int
 	for conn := range 2000 {
 		p := newPlan(5, 3, conn, testIdle)
-		if diff := cmp.Diff(p, newPlan(5, 3, conn, testIdle), cmp.AllowUnexported(plan{}, step{})); diff != "" {
+		again := newPlan(5, 3, conn, testIdle)
+		if diff := cmp.Diff(p, again, cmp.AllowUnexported(plan{}, step{})); diff != "" {
 			t.Fatalf("the same seed gives another plan (-first +second):\n%s", diff)
 		}
 		ways[p.way]++
@@ -208,8 +210,10 @@ func TestPlans(t *testing.T) {
 			}
 		}
 	}
-	for what, n := range map[string]int{"RST": ways[reset], "FIN": ways[finish], "FIN to the client": ways[halfDown], "FIN to the server": ways[halfUp],
-		"stalls": stalls, "torn writes": shreds, "cuts of the way up": upCuts, "cuts of the way down": downCuts, "cuts of the first line": early} {
+	for what, n := range map[string]int{"RST": ways[reset], "FIN": ways[finish],
+		"FIN to the client": ways[halfDown], "FIN to the server": ways[halfUp],
+		"stalls": stalls, "torn writes": shreds, "cuts of the way up": upCuts,
+		"cuts of the way down": downCuts, "cuts of the first line": early} {
 		if n < 50 {
 			t.Errorf("only %d %s in 2000 plans", n, what)
 		}

@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// A Report says what happened in a run, and what was wrong.
+// A Report counts what happened in a run, and says what was wrong.
 type Report struct {
 	Verdict
-	// what else was wrong: a program that ended, complained or hung, a file that is not the same
+	// other failures: a program that ended, complained or hung, a file that differs
 	Troubles []string
 
 	Seed        uint64
 	Took        time.Duration
 	Cuts        int64 // of live connections
-	Early       int64 // of connections that nothing had come over yet
+	Early       int64 // of connections that had not carried anything to the client
 	Stalls      int64 // pauses longer than the heartbeat limit
 	Connections int64 // through the proxies
 	Sessions    int
-	Killed      int64 // clients that were
+	Killed      int64 // clients that were killed
 	Quit        int64 // clients that left without waiting for answers
 	Sent        int64 // messages
-	Refused     int64 // of them, by the server: the recipient was away
+	Refused     int64 // messages that the server refused, as the recipient was away
 	Deliveries  int64
-	Files       int64  // that were downloaded, and are the same byte for byte
-	Bytes       int64  // of these
-	Memory      string // what the server took, when that was sampled
+	Files       int64  // downloaded, and the same byte for byte
+	Bytes       int64  // of the files
+	Memory      string // what the server used, if that was sampled
 }
 
-// OK tells whether nothing was wrong.
+// OK reports whether nothing was wrong.
 func (r *Report) OK() bool { return r.Verdict.OK() && len(r.Troubles) == 0 }
 
 // Add adds the figures of another run.
@@ -63,15 +63,17 @@ func (r *Report) String() string {
 	}
 	fmt.Fprintf(&b, "lost %d, doubled %d, misordered %d, misdirected %d, other trouble %d\n",
 		r.Lost, r.Doubled, r.Misordered, r.Misdirected, len(r.Troubles))
-	for _, line := range append(r.Examples[:len(r.Examples):len(r.Examples)], r.Troubles[:min(len(r.Troubles), maxExamples)]...) {
+	for _, line := range append(r.Examples[:len(r.Examples):len(r.Examples)],
+		r.Troubles[:min(len(r.Troubles), maxExamples)]...) {
 		fmt.Fprintf(&b, "\t%s\n", line)
 	}
 	return b.String()
 }
 
-// Progress returns what was done so far in one line.
+// Progress returns the figures so far in one line.
 func (r *Report) Progress() string {
-	return fmt.Sprintf("%d cuts, %d messages, %d of them refused, %d deliveries, %d sessions, %d files of %d MB in all",
+	return fmt.Sprintf("%d cuts, %d messages, %d of them refused, %d deliveries, "+
+		"%d sessions, %d files of %d MB in all",
 		r.Cuts, r.Sent, r.Refused, r.Deliveries, r.Sessions, r.Files, r.Bytes>>20)
 }
 
@@ -82,7 +84,8 @@ func (r *run) report() *Report {
 	return &Report{
 		Troubles: slices.Clone(r.troubles), Seed: r.cfg.Seed, Took: time.Since(r.began),
 		Cuts: r.faults.cuts.Load(), Early: r.faults.early.Load(), Stalls: r.faults.stalls.Load(),
-		Connections: r.faults.connections.Load(), Sessions: len(r.sessions), Killed: r.killed.Load(), Quit: r.quit.Load(),
+		Connections: r.faults.connections.Load(), Sessions: len(r.sessions),
+		Killed: r.killed.Load(), Quit: r.quit.Load(),
 		Sent: r.sent.Load(), Refused: r.refused.Load(), Deliveries: r.deliveries.Load(),
 		Files: r.files.Load(), Bytes: r.bytes.Load(),
 	}

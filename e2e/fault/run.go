@@ -15,21 +15,21 @@ import (
 // reconnect is how long clients try to come back, and grace how long the server lets them.
 const reconnect, grace = 5 * time.Minute, 5 * time.Minute
 
-// Config says what a run is. Its faults and what is said follow from the seed.
+// Config describes a run. Its faults and messages follow from the seed.
 type Config struct {
-	Server, Client []string // how the programs are started, without arguments
-	Dir            string   // an empty folder for all that is written
+	Server, Client []string // the command lines of the programs, without arguments
+	Dir            string   // an empty folder for all files of the run
 	Seed           uint64
 	Idle           time.Duration // the heartbeat limit of the programs
-	Pace           time.Duration // from one thing that a client says to its next
+	Pace           time.Duration // time between two messages of a client
 
 	Talkers  int           // clients that stay
 	Visitors int           // clients, at a time, that come and go
-	Cuts     int           // the run goes on until so many live connections were cut,
-	Time     time.Duration // and at least for so long
+	Cuts     int           // the run ends after so many cuts of live connections,
+	Time     time.Duration // but not before this time
 	Shared   string        // a folder of files to download, or empty for no downloads
-	Big      int           // bytes of a file that is shared, too
-	// fill the server's memory first, go on with downloads, and sample what the server takes
+	Big      int           // bytes of one more shared file
+	// fill the server's memory first, keep downloading, and sample what the server uses
 	Soak bool
 
 	// Progress, if there is one, is called every few seconds.
@@ -38,7 +38,7 @@ type Config struct {
 	again bool // downloads go on
 }
 
-// A run is one run. Its fields are set by the goroutine of Run before others start, but for those that say
+// A run is one run. The goroutine of Run sets the fields before it starts others, unless a comment says
 // otherwise.
 type run struct {
 	cfg     Config
@@ -60,7 +60,7 @@ type run struct {
 	troubles []string
 }
 
-// Run makes one run and returns its report. An error says that it could not be made at all.
+// Run makes one run and returns its report. It returns an error if the run could not start.
 func Run(cfg Config) (*Report, error) {
 	cfg.again = cfg.Soak
 	r := &run{cfg: cfg, began: time.Now(), faults: NewFaults(cfg.Seed, cfg.Idle)}
@@ -92,7 +92,7 @@ func Run(cfg Config) (*Report, error) {
 	return report, nil
 }
 
-// add notes a session, so that it is checked and ended whatever happens.
+// add registers a session, so that it is checked and ended whatever happens.
 func (r *run) add(s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,7 +110,7 @@ func (r *run) staying() []*session {
 	return append(r.talkers[:len(r.talkers):len(r.talkers)], r.witness)
 }
 
-// records returns what all sessions did and saw, the witness first.
+// records returns the records of all sessions, the witness first.
 func (r *run) records() []*Record {
 	list := []*Record{&r.witness.record}
 	for _, s := range r.all() {
@@ -121,7 +121,7 @@ func (r *run) records() []*Record {
 	return list
 }
 
-// trouble notes what must not happen and is no matter of messages.
+// trouble records a failure that is not about messages.
 func (r *run) trouble(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,8 +172,9 @@ func (r *run) anyone(random *rand.Rand, but int32) int32 {
 // serve starts the server and waits until it listens.
 func (r *run) serve() error {
 	listening := make(chan string, 1)
-	line := append(r.cfg.Server[:len(r.cfg.Server):len(r.cfg.Server)], "-rate", "0", "-idle", r.cfg.Idle.String(),
-		"-grace", grace.String(), "-files", r.shared, "-log", filepath.Join(r.cfg.Dir, "server.log"), "-log-text=false", "127.0.0.1:0")
+	line := append(r.cfg.Server[:len(r.cfg.Server):len(r.cfg.Server)], "-rate", "0",
+		"-idle", r.cfg.Idle.String(), "-grace", grace.String(), "-files", r.shared,
+		"-log", filepath.Join(r.cfg.Dir, "server.log"), "-log-text=false", "127.0.0.1:0")
 	var err error
 	r.server, err = startProgram(line, r.cfg.Dir, func(line string) {
 		if addr, ok := strings.CutPrefix(line, "listening on "); ok {
@@ -192,7 +193,7 @@ func (r *run) serve() error {
 	return fmt.Errorf("the server does not listen: %s", strings.Join(r.troubles, "; "))
 }
 
-// gather has the clients join that stay.
+// gather starts the clients that stay.
 func (r *run) gather() error {
 	for range r.cfg.Talkers {
 		s, err := r.join(true)
@@ -213,7 +214,7 @@ func (r *run) gather() error {
 	return nil
 }
 
-// reap ends what is left of a run that failed.
+// reap ends the programs of a run that failed.
 func (r *run) reap() {
 	r.faults.Stop()
 	for _, s := range r.all() {

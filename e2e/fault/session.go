@@ -21,7 +21,7 @@ type session struct {
 	id    int32
 	dir   string // where its downloads go
 	prog  *program
-	proxy *Proxy // nil of the witness
+	proxy *Proxy // nil for the witness
 
 	// owned by the goroutine that talks
 	rand   *rand.Rand
@@ -31,9 +31,9 @@ type session struct {
 	record     Record
 	newest     map[int32]int32 // number of the newest broadcast seen, by sender
 	here       bool            // it saw itself join
-	getting    int             // files that were asked for and have not come
-	saved      []string        // paths of files that came and were not looked at yet
-	complaints []string        // lines on standard error that are no refusals
+	getting    int             // number of files requested and not received
+	saved      []string        // paths of received files that were not compared yet
+	complaints []string        // lines on standard error other than refusals
 }
 
 // attempts is how often a client may fail to join: a busy machine may not answer within the heartbeat limit.
@@ -51,8 +51,9 @@ func (r *run) join(proxied bool) (s *session, err error) {
 }
 
 func (r *run) attempt(id int32, proxied bool) (*session, error) {
-	s := &session{run: r, id: id, dir: filepath.Join(r.cfg.Dir, "downloads", name(id)), newest: make(map[int32]int32),
-		rand: rand.New(rand.NewPCG(r.cfg.Seed, 1<<63|uint64(id)))}
+	s := &session{run: r, id: id, dir: filepath.Join(r.cfg.Dir, "downloads", name(id)),
+		newest: make(map[int32]int32),
+		rand:   rand.New(rand.NewPCG(r.cfg.Seed, 1<<63|uint64(id)))}
 	s.record = Record{ID: id, Refused: make(map[int32]int)}
 	addr := r.address
 	if proxied {
@@ -83,7 +84,7 @@ func (r *run) attempt(id int32, proxied bool) (*session, error) {
 	return s, nil
 }
 
-// printed takes a line from standard output.
+// printed handles a line of standard output.
 func (s *session) printed(line string) {
 	e := parseLine(line)
 	s.mu.Lock()
@@ -107,10 +108,12 @@ func (s *session) printed(line string) {
 
 var savedLine = regexp.MustCompile(`^(?:saved|have) .* as (.*): \d+ bytes, SHA-256 [0-9a-f]{64}$`)
 
-// expected are the begins of lines that clients print and that say nothing about the conversation.
-var expected = []string{"welcome to ", "connection lost, reconnecting", "back, nothing missed", "unfinished downloads in "}
+// expected are beginnings of lines that clients print and that say nothing about the conversation.
+var expected = []string{"welcome to ", "connection lost, reconnecting", "back, nothing missed",
+	"unfinished downloads in "}
 
-var downloading = regexp.MustCompile(`^(downloading .*: \d+ bytes|continuing .*: at \d+ of \d+ bytes|have \d+ files, .*)$`)
+var downloading = regexp.MustCompile(
+	`^(downloading .*: \d+ bytes|continuing .*: at \d+ of \d+ bytes|have \d+ files, .*)$`)
 
 func (s *session) otherLocked(line string) {
 	if m := savedLine.FindStringSubmatch(line); m != nil {
@@ -128,14 +131,15 @@ func (s *session) otherLocked(line string) {
 	}
 }
 
-// refusal is the answer to a message to someone who is not there.
-var refusal = regexp.MustCompile(`^client: not sent: (?:nobody here is called (c\d+);|(c\d+) has lost the connection)`)
+// refusal matches the answer to a message to someone who is not there.
+var refusal = regexp.MustCompile(
+	`^client: not sent: (?:nobody here is called (c\d+);|(c\d+) has lost the connection)`)
 
-// unfinished is what a client says that leaves with something undone.
+// unfinished matches what a client prints if it leaves before all is done.
 var unfinished = regexp.MustCompile(`^client: (?:(?:not sent|not known whether sent)(?: to c\d+)?: c\d+>` +
 	`|.*not finished: /get goes on with it$)`)
 
-// complained takes a line from standard error.
+// complained handles a line of standard error.
 func (s *session) complained(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +170,7 @@ func (s *session) say(fill func() int, recipients ...int32) error {
 	return err
 }
 
-// get types /get, for a pattern that so many files match.
+// get types /get with a pattern that matches so many files.
 func (s *session) get(pattern string, files int) error {
 	s.mu.Lock()
 	s.getting += files
@@ -175,15 +179,15 @@ func (s *session) get(pattern string, files int) error {
 	return err
 }
 
-// downloads tells how many files are still to come.
+// downloads returns the number of files still to come.
 func (s *session) downloads() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.getting
 }
 
-// compare looks at the files that came: each must be there, and be the one that is shared byte for byte. They
-// are removed then, so that they can be got again.
+// compare compares the received files with the shared ones, byte for byte. Then it removes them, so that they
+// can be downloaded again.
 func (s *session) compare() {
 	s.mu.Lock()
 	saved := s.saved
@@ -200,7 +204,8 @@ func (s *session) compare() {
 			var got []byte
 			got, err = os.ReadFile(path)
 			if err == nil && !bytes.Equal(got, want) {
-				err = fmt.Errorf("%d bytes came, which are not the %d bytes that are shared", len(got), len(want))
+				err = fmt.Errorf("%d bytes came, which are not the %d bytes that are shared", len(got),
+					len(want))
 			}
 		}
 		if err != nil {
@@ -213,8 +218,8 @@ func (s *session) compare() {
 	}
 }
 
-// talk says things at random times until stop is closed or the program ends. Rounds, unless 0, is when to
-// stop, too.
+// talk sends messages at random times until stop is closed or the program ends, and at most so many rounds,
+// unless rounds is 0.
 func (s *session) talk(stop <-chan struct{}, rounds int) {
 	tick := time.NewTicker(s.run.cfg.Pace)
 	defer tick.Stop()
@@ -235,12 +240,12 @@ func (s *session) talk(stop <-chan struct{}, rounds int) {
 			err = s.get(s.run.anyFile(s.rand), 1)
 		}
 		if err != nil {
-			return // it has ended, which its end tells
+			return // it has ended: status says how
 		}
 	}
 }
 
-// recipient draws whom to say something: mostly everyone.
+// recipient draws the recipient of a message: mostly everyone.
 func (s *session) recipient() int32 {
 	if s.rand.IntN(4) > 0 {
 		return everyone
@@ -248,7 +253,7 @@ func (s *session) recipient() int32 {
 	return s.run.anyone(s.rand, s.id)
 }
 
-// fill draws how much text a message has: mostly little.
+// fill draws the length of a message: mostly short.
 func (s *session) fill() int { return int(spread(s.rand, 1, maxFill)) }
 
 // status checks how the client ended: with 0, or 1 when it had messages refused, unless it was killed.
@@ -264,7 +269,7 @@ func (s *session) status() {
 	}
 	for _, c := range s.complaints {
 		if !s.record.Sure && unfinished.MatchString(c) {
-			continue // it was told to leave before it had the answers
+			continue // it was asked to leave before it had the answers
 		}
 		s.run.trouble("%s complained: %s", name(s.id), c)
 	}
@@ -273,7 +278,7 @@ func (s *session) status() {
 	}
 }
 
-// leave has the client end at the end of its input, and checks how it did. What it sent is answered then.
+// leave ends the client's input, and checks how the client ends. All that it sent has been answered then.
 func (s *session) leave() {
 	s.prog.in.Close()
 	if !s.prog.awaitEnd() {
@@ -284,7 +289,7 @@ func (s *session) leave() {
 	s.settle(!s.killed)
 }
 
-// settle closes what belongs to a client that has ended.
+// settle completes the record of a client that has ended. If sure, all its messages were answered.
 func (s *session) settle(sure bool) {
 	s.mu.Lock()
 	s.record.Sure = sure

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	look   = 20 * time.Millisecond // how often a run looks whether it is done
+	look   = 20 * time.Millisecond // how often a run checks whether it is done
 	report = 5 * time.Second       // how often it reports its progress
-	weigh  = time.Second           // how often it samples what the server takes
+	weigh  = time.Second           // how often it samples what the server uses
 
 	retained = 16 << 20 // bytes of the conversation that the server keeps in memory
 )
 
-// fill has so much said that the server has all in its memory that it will ever keep: from then on it should
+// fill sends enough messages that the server keeps as much in memory as it ever will: from then on it should
 // not grow.
 func (r *run) fill() {
 	each := retained / maxFill / len(r.talkers)
@@ -27,7 +27,7 @@ func (r *run) fill() {
 		})
 	}
 	talking.Wait()
-	r.barrier() // what is wrong with it ends the run
+	r.barrier() // the run notices if it fails
 }
 
 // storm lets everyone talk, and faults happen, until there were enough of them.
@@ -64,7 +64,7 @@ func (r *run) storm() {
 	talking.Wait()
 }
 
-// over tells whether one of those who shall stay has ended, and notes it.
+// over reports whether a session that should stay has ended, and records that.
 func (r *run) over() bool {
 	over := r.server.hasEnded()
 	if over {
@@ -79,7 +79,7 @@ func (r *run) over() bool {
 	return over
 }
 
-// receive has one visitor after the other until stop is closed.
+// receive starts one visitor after another until stop is closed.
 func (r *run) receive(stop <-chan struct{}) {
 	for {
 		select {
@@ -93,7 +93,7 @@ func (r *run) receive(stop <-chan struct{}) {
 			return
 		}
 		if len(r.names) > 0 && s.rand.IntN(2) == 0 {
-			_ = s.get(r.anyFile(s.rand), 1) // it fails when the program has ended, which its status tells
+			_ = s.get(r.anyFile(s.rand), 1) // fails if the program has ended: its status says how
 		}
 		s.proxy.Begin()
 		s.talk(stop, 1+s.rand.IntN(60))
@@ -111,7 +111,7 @@ func (r *run) dismiss(s *session) {
 		s.settle(false)
 	case 1:
 		r.quit.Add(1)
-		// it fails when the program has ended, which its status tells
+		// fails if the program has ended: its status says how
 		_, _ = io.WriteString(s.prog.in, "/quit\n")
 		if !s.prog.awaitEnd() {
 			r.trouble("%s does not end on /quit", name(s.id))
@@ -126,7 +126,7 @@ func (r *run) dismiss(s *session) {
 // drain waits until everything has arrived, then ends the clients and the server.
 func (r *run) drain() {
 	if !r.barrier() {
-		return // those who still wait for something may never end
+		return // clients that still wait for an answer may never end
 	}
 	var leaving sync.WaitGroup
 	for _, s := range r.talkers {
@@ -139,7 +139,7 @@ func (r *run) drain() {
 		}
 	}
 	r.witness.leave()
-	// it fails when the server has ended, which its status tells
+	// fails if the server has ended: its status says how
 	_, _ = io.WriteString(r.server.in, "/quit\n")
 	if !r.server.awaitEnd() {
 		r.trouble("the server does not end on /quit")
@@ -148,13 +148,13 @@ func (r *run) drain() {
 	}
 }
 
-// barrier has everyone who stays say a last broadcast, and waits until all others have seen it: so everything
-// before it has arrived, or never will. It tells whether all is well so far.
+// barrier sends a last broadcast from every session that stays, and waits until all others have seen it: then
+// everything before it has arrived, or never will. It reports whether all is well so far.
 func (r *run) barrier() bool {
 	last := make(map[int32]int32)
 	for _, s := range r.talkers {
 		last[s.id] = int32(len(s.record.Sent))
-		// it fails when the program has ended, which its status tells
+		// fails if the program has ended: its status says how
 		_ = s.say(func() int { return 1 }, everyone)
 	}
 	var waiting sync.WaitGroup
@@ -169,7 +169,7 @@ func (r *run) barrier() bool {
 	return !r.troubled()
 }
 
-// saw tells whether the session has seen the broadcasts with these numbers.
+// saw reports whether the session has seen the broadcasts with these numbers.
 func (s *session) saw(last map[int32]int32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,14 +27,14 @@ type tunnel struct {
 	once  sync.Once
 }
 
-// A direction is one of the two ways through a tunnel. What does not say otherwise belongs to the goroutine
-// that carries.
+// A direction is one of the two ways through a tunnel. Fields without a comment about it belong to the
+// goroutine of carry.
 type direction struct {
 	src, dst *net.TCPConn
-	steps    []step       // that are still to come
-	shred    int          // writes that are still to be torn
-	bytes    atomic.Int64 // that were carried
-	dropping atomic.Bool  // what comes is lost: the way is closed
+	steps    []step       // not reached yet
+	shred    int          // number of writes still to be torn
+	bytes    atomic.Int64 // carried so far
+	dropping atomic.Bool  // bytes are dropped: this way is closed
 }
 
 func newTunnel(p *Proxy, near, far *net.TCPConn, plan plan) *tunnel {
@@ -56,7 +56,7 @@ func (t *tunnel) run() {
 	timer.Wait()
 }
 
-// end closes everything.
+// end closes both connections.
 func (t *tunnel) end() {
 	t.once.Do(func() { close(t.gone) })
 	t.near.Close()
@@ -75,7 +75,7 @@ func (t *tunnel) expire() {
 	}
 }
 
-// sleep waits, and tells whether it did to the end: neither the faults nor the tunnel are over.
+// sleep waits, and reports whether it waited to the end: not if the faults or the tunnel ended before.
 func (t *tunnel) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -88,7 +88,7 @@ func (t *tunnel) sleep(d time.Duration) bool {
 	return false
 }
 
-// carry brings what comes from one side to the other, with the faults of the plan.
+// carry copies from one side to the other, with the faults of the plan.
 func (t *tunnel) carry(d *direction) {
 	buf := make([]byte, carried)
 	for {
@@ -110,7 +110,7 @@ func (t *tunnel) carry(d *direction) {
 	}
 }
 
-// pass writes b, and takes the steps that fall into it at their very byte.
+// pass writes b, and takes the steps that fall into it at their exact byte.
 func (t *tunnel) pass(d *direction, b []byte) bool {
 	for {
 		done := d.bytes.Load()
@@ -140,7 +140,7 @@ func (t *tunnel) pass(d *direction, b []byte) bool {
 	}
 }
 
-// take does what a step says.
+// take carries out a step.
 func (t *tunnel) take(d *direction, s step) {
 	switch {
 	case t.proxy.quiet():

@@ -31,7 +31,8 @@ func TestMeasure(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
 	figures, drawing := filepath.Join(files, "json"), filepath.Join(files, "svg")
 	var out, errs strings.Builder
-	args := []string{"-rounds", "1", "-time", "500ms", "-among", "parley bare", "-json", figures, "-svg", drawing}
+	args := []string{"-rounds", "1", "-time", "500ms", "-among", "parley bare", "-json", figures, "-svg",
+		drawing}
 	if status := run(append(args, "-only", "paced"), &out, &errs); status != 0 {
 		t.Fatalf("status %d:\n%s%s", status, out.String(), errs.String())
 	}
@@ -55,7 +56,8 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("no %s in the table:\n%s", row.Unit, out.String())
 		}
 	}
-	if diff := cmp.Diff([]string{"server CPU, µs/delivery", "latency p50, ms", "latency p99, ms", "latency p99.9, ms"}, units); diff != "" {
+	if diff := cmp.Diff([]string{"server CPU, µs/delivery", "latency p50, ms", "latency p99, ms",
+		"latency p99.9, ms"}, units); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
 	}
 	f, err := os.Open(drawing)
@@ -73,9 +75,11 @@ func TestMeasure(t *testing.T) {
 
 // Wrong usage is told with the usage.
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-rounds", "0"}, {"-time", "0s"}, {"-soak", "-1s"}, {"more"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-time", "0s"}, {"-soak", "-1s"}, {"more"},
+		{"-nonsense"}} {
 		var out, errs strings.Builder
-		if status := run(args, &out, &errs); status != 2 || !strings.HasPrefix(errs.String(), "load: ") || !strings.Contains(errs.String(), usage) {
+		if status := run(args, &out, &errs); status != 2 || !strings.HasPrefix(errs.String(), "load: ") ||
+			!strings.Contains(errs.String(), usage) {
 			t.Errorf("%q: status %d, %q", args, status, errs.String())
 		}
 	}

@@ -32,7 +32,8 @@ func soak(o options, dir string, out io.Writer) error {
 	}
 	begun := time.Now()
 	report, err := fault.Run(fault.Config{
-		Server: append([]string{program(dir, "server")}, strings.Fields(o.measure.Flags)...), Client: []string{program(dir, "client")}, Dir: work,
+		Server: append([]string{program(dir, "server")}, strings.Fields(o.measure.Flags)...),
+		Client: []string{program(dir, "client")}, Dir: work,
 		Seed: o.seed, Idle: idle, Pace: pace, Talkers: talkers, Visitors: visitors, Time: o.soak,
 		Shared: filepath.Join("testdata", "shared"), Big: big, Soak: true,
 		Progress: func(r *fault.Report) {

@@ -47,7 +47,8 @@ func FuzzMessage(f *testing.F) {
 		for _, side := range sides {
 			for _, e := range side.examples {
 				m := wire.Message{Verb: e.want.Verb, Seq: one, Count: two, Size: two, Offset: one, Time: one,
-					Name: b(name), Token: b(word), Version: b(word), Code: b(word), Digest: b(word), Text: b(text)}
+					Name: b(name), Token: b(word), Version: b(word), Code: b(word), Digest: b(word),
+					Text: b(text)}
 				line := side.append(&m, nil)
 				limit := wire.MaxServerLine
 				if side.name == "client" {
@@ -76,17 +77,20 @@ func FuzzMessage(f *testing.F) {
 func checkKept(t *testing.T, m, got wire.Message) {
 	t.Helper()
 	numbers := [][2]uint64{
-		{m.Seq, got.Seq}, {m.Count, got.Count}, {m.Size, got.Size}, {m.Offset, got.Offset}, {m.Time, got.Time},
+		{m.Seq, got.Seq}, {m.Count, got.Count}, {m.Size, got.Size}, {m.Offset, got.Offset},
+		{m.Time, got.Time},
 	}
 	for _, n := range numbers {
 		if n[1] != 0 && n[0] != n[1] && n[0] < 1<<63 {
 			t.Errorf("%s: %d became %d", m.Verb, n[0], n[1])
 		}
 	}
-	words := [][2][]byte{{m.Name, got.Name}, {m.Token, got.Token}, {m.Version, got.Version}, {m.Code, got.Code},
+	words := [][2][]byte{{m.Name, got.Name}, {m.Token, got.Token}, {m.Version, got.Version},
+		{m.Code, got.Code},
 		{m.Digest, got.Digest}, {m.Text, got.Text}}
 	for _, w := range words {
-		fits := len(w[0]) > 0 && len(w[0]) <= 256 && wire.CheckText(w[0]) == nil && !bytes.ContainsRune(w[0], ' ')
+		fits := len(w[0]) > 0 && len(w[0]) <= 256 && wire.CheckText(w[0]) == nil &&
+			!bytes.ContainsRune(w[0], ' ')
 		if fits && w[1] != nil && string(w[0]) != string(w[1]) {
 			t.Errorf("%s: %q became %q", m.Verb, w[0], w[1])
 		}

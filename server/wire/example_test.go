@@ -9,6 +9,7 @@ import (
 // A server reads two lines from alice. It delivers the first to bob and tells alice so; it refuses the
 // second.
 func Example() {
+	alice := []byte("alice")
 	for _, line := range []string{"TELL bob how are you?", "TELL"} {
 		m, err := wire.ParseClient([]byte(line))
 		if refusal, ok := err.(*wire.ProtocolError); ok {
@@ -16,7 +17,7 @@ func Example() {
 			fmt.Printf("to alice: %s", answer.AppendServer(nil))
 			continue
 		}
-		told := wire.Message{Verb: wire.Told, Seq: 8, Time: 1700000000000, Name: []byte("alice"), Text: m.Text}
+		told := wire.Message{Verb: wire.Told, Seq: 8, Time: 1700000000000, Name: alice, Text: m.Text}
 		fmt.Printf("to %s: %s", m.Name, told.AppendServer(nil))
 		receipt := wire.Message{Verb: wire.OK, Seq: 8}
 		fmt.Printf("to alice: %s", receipt.AppendServer(nil))

@@ -134,7 +134,8 @@ func safe(name string) bool {
 // FuzzName: a name that is accepted is safe, its own normal form, and has a key of its own kind; a safe
 // element is safe.
 func FuzzName(f *testing.F) {
-	for _, s := range []string{"alice", "Zoe\u0308", "ａｂｃ", "con", "a.", "..", "", "\xff", "a b", "COM¹.x", "ǅ", "ΑΣ", "İ", "ß", "ﷺ"} {
+	for _, s := range []string{"alice", "Zoe\u0308", "ａｂｃ", "con", "a.", "..", "", "\xff", "a b", "COM¹.x",
+		"ǅ", "ΑΣ", "İ", "ß", "ﷺ"} {
 		f.Add(s)
 	}
 	f.Add(strings.Repeat("x", 254) + ".y")
@@ -150,7 +151,8 @@ func FuzzName(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !safe(n) || n == "" || strings.Contains(n, " ") || wire.CheckText([]byte(n)) != nil || utf8.RuneCountInString(n) > wire.MaxName {
+		if !safe(n) || n == "" || strings.Contains(n, " ") || wire.CheckText([]byte(n)) != nil ||
+			utf8.RuneCountInString(n) > wire.MaxName {
 			t.Errorf("%q was accepted as the name %q", s, n)
 		}
 		if again, err := wire.CheckName(n); again != n || err != nil {

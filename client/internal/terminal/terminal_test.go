@@ -62,7 +62,7 @@ func TestPrompt(t *testing.T) {
 		{"cut and put back", []string{"'one two three", "ctrl+w", "home", "ctrl+y", "enter"}, []string{"threeone two "}, "", false},
 		{"cut the last letter", []string{"a", "home", "alt+d", "ctrl+y", "ctrl+y"}, nil, "aa", false},
 		{"cut to the end", []string{"'ab", "left", "ctrl+k", "ctrl+k", "home", "ctrl+y"}, nil, "ba", false},
-		{"cut to the begin", []string{"'ab", "left", "ctrl+u"}, nil, "b", false},
+		{"cut to the beginning", []string{"'ab", "left", "ctrl+u"}, nil, "b", false},
 
 		{"pasted words", []string{"a", "'b c\n", "d"}, nil, "ab cd", false},
 		{"pasted with Shift", []string{"'\x00B\x00b"}, nil, "Bb", false},

@@ -26,12 +26,14 @@ func Bare(port int) error {
 		err = unix.Listen(listener, 4096)
 	}
 	if err == nil {
-		err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, listener, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(listener)})
+		err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, listener,
+			&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(listener)})
 	}
 	if err != nil {
 		return err
 	}
-	b := &bare{epoll: epoll, listener: listener, waiting: make(map[int][]byte), begun: make(map[int][]byte), buf: make([]byte, 256<<10)}
+	b := &bare{epoll: epoll, listener: listener, waiting: make(map[int][]byte), begun: make(map[int][]byte),
+		buf: make([]byte, 256<<10)}
 	events := make([]unix.EpollEvent, 512)
 	for {
 		n, err := unix.EpollWait(epoll, events, -1)
@@ -59,14 +61,16 @@ func (b *bare) event(e unix.EpollEvent) {
 	case fd == b.listener:
 		if nc, _, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC); err == nil {
 			unix.SetsockoptInt(nc, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-			unix.EpollCtl(b.epoll, unix.EPOLL_CTL_ADD, nc, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(nc)})
+			unix.EpollCtl(b.epoll, unix.EPOLL_CTL_ADD, nc,
+				&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(nc)})
 			b.all = append(b.all, nc)
 		}
 	case e.Events&unix.EPOLLOUT != 0:
 		rest := b.waiting[fd]
 		delete(b.waiting, fd)
 		if b.write(fd, rest); b.waiting[fd] == nil {
-			unix.EpollCtl(b.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+			unix.EpollCtl(b.epoll, unix.EPOLL_CTL_MOD, fd,
+				&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
 		}
 	default:
 		held := copy(b.buf, b.begun[fd])
@@ -105,6 +109,7 @@ func (b *bare) write(fd int, p []byte) {
 	n = max(n, 0)
 	if n < len(p) && (err == nil || err == unix.EAGAIN) {
 		b.waiting[fd] = append([]byte(nil), p[n:]...)
-		unix.EpollCtl(b.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: int32(fd)})
+		unix.EpollCtl(b.epoll, unix.EPOLL_CTL_MOD, fd,
+			&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: int32(fd)})
 	}
 }

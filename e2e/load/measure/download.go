@@ -105,7 +105,8 @@ func (r *run) fetchParley(proc *process, to string) error {
 
 // client has parley's client get the big file into a folder.
 func (r *run) client(proc *process, dir string) error {
-	cmd := exec.Command(r.Client, "-dir", dir, "fetcher", proc.addr.Addr().String(), fmt.Sprint(proc.addr.Port()))
+	cmd := exec.Command(r.Client, "-dir", dir, "fetcher", proc.addr.Addr().String(),
+		fmt.Sprint(proc.addr.Port()))
 	cmd.Stdin = strings.NewReader("/get " + bigName + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)

@@ -158,7 +158,8 @@ func (r *run) fanout(p *peer, n int) error {
 		}
 		deliveries := float64(messages) * float64(n-1)
 		r.add(p, fmt.Sprintf("fan-out, %d clients", n), "deliveries/s", deliveries/took.Seconds())
-		r.add(p, fmt.Sprintf("fan-out, %d clients", n), "server CPU, ns/delivery", float64(end-cpu)/deliveries)
+		r.add(p, fmt.Sprintf("fan-out, %d clients", n), "server CPU, ns/delivery",
+			float64(end-cpu)/deliveries)
 		return f.drain()
 	})
 }

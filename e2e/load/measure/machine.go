@@ -23,5 +23,6 @@ func machine() string {
 	}
 	var u unix.Utsname
 	unix.Uname(&u)
-	return fmt.Sprintf("%d CPUs, %s, Linux %s, %s", runtime.NumCPU(), model, unix.ByteSliceToString(u.Release[:]), runtime.Version())
+	return fmt.Sprintf("%d CPUs, %s, Linux %s, %s", runtime.NumCPU(), model,
+		unix.ByteSliceToString(u.Release[:]), runtime.Version())
 }

@@ -41,7 +41,8 @@ type peer struct {
 // peers returns parley, the bare loop, and the servers of other projects that are installed.
 func (r *run) peers() []*peer {
 	all := []*peer{
-		r.parleyPeer(), barePeer(r.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(), bunWithPresence(), nginxPeer(),
+		r.parleyPeer(), barePeer(r.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(),
+		bunWithPresence(), nginxPeer(),
 	}
 	var found []*peer
 	for _, p := range all {
@@ -74,9 +75,11 @@ func nick(i int) string { return fmt.Sprintf("u%05d", i) }
 func (r *run) parleyPeer() *peer {
 	return &peer{
 		name: "parley", program: r.Server, window: 16384, backlog: 256, presence: true,
-		lifted: "-rate 0 -max-clients 20000; it writes its log, with every text; clients acknowledge as its own does",
+		lifted: "-rate 0 -max-clients 20000; it writes its log, with every text; " +
+			"clients acknowledge as its own does",
 		config: func(_ string, port int, share string) ([]string, error) {
-			flags := append([]string{"-rate", "0", "-max-clients", "20000", "-files", share}, strings.Fields(r.Flags)...)
+			flags := append([]string{"-rate", "0", "-max-clients", "20000", "-files", share},
+				strings.Fields(r.Flags)...)
 			return append(flags, fmt.Sprintf("127.0.0.1:%d", port)), nil
 		},
 		first: func(i int) []byte { return fmt.Appendf(nil, "HELLO parley/1 %s 0\n", nick(i)) },
@@ -107,10 +110,12 @@ func barePeer(self string) *peer {
 	return &peer{
 		name: bareName, program: self, window: 16384, backlog: 256,
 		lifted: "no protocol: it writes what comes to all others, with one thread",
-		config: func(_ string, port int, _ string) ([]string, error) { return []string{"-bare", fmt.Sprint(port)}, nil },
-		first:  func(int) []byte { return []byte("\n") },
-		in:     "\n",
-		say:    func(b, text []byte) []byte { return append(append(b, text...), '\n') },
+		config: func(_ string, port int, _ string) ([]string, error) {
+			return []string{"-bare", fmt.Sprint(port)}, nil
+		},
+		first: func(int) []byte { return []byte("\n") },
+		in:    "\n",
+		say:   func(b, text []byte) []byte { return append(append(b, text...), '\n') },
 	}
 }
 
@@ -119,10 +124,13 @@ func natsPeer() *peer {
 		name: "nats-server", program: "nats-server", version: []string{"-v"}, window: 16384, backlog: 256,
 		lifted: "max_connections 20000, write_deadline 60s, max_pending 256 MB",
 		config: func(dir string, port int, _ string) ([]string, error) {
-			return withConfig(dir, "nats.conf", fmt.Sprintf("listen: 127.0.0.1:%d\nmax_connections: 20000\nmax_pending: 268435456\nwrite_deadline: \"60s\"\nping_interval: \"1h\"\n", port), "-c")
+			return withConfig(dir, "nats.conf",
+				fmt.Sprintf("listen: 127.0.0.1:%d\nmax_connections: 20000\nmax_pending: 268435456\n"+
+					"write_deadline: \"60s\"\nping_interval: \"1h\"\n", port), "-c")
 		},
 		first: func(i int) []byte {
-			return fmt.Appendf(nil, "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\nSUB room 1\r\nSUB u.%s 2\r\nPING\r\n", nick(i))
+			return fmt.Appendf(nil, "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\n"+
+				"SUB room 1\r\nSUB u.%s 2\r\nPING\r\n", nick(i))
 		},
 		in:  "PONG\r\n",
 		say: func(b, text []byte) []byte { return crlf(fmt.Appendf(b, "PUB room %d\r\n", len(text)), text) },
@@ -134,8 +142,10 @@ func natsPeer() *peer {
 
 func ngircdPeer() *peer {
 	return &peer{
-		name: "ngircd", program: "ngircd", version: []string{"--version"}, window: 160, backlog: 8, presence: true,
-		lifted: "MaxConnections 0, MaxConnectionsIP 0, MaxPenaltyTime 0; it cuts who lags 32 KiB, so fewer messages are on their way",
+		name: "ngircd", program: "ngircd", version: []string{"--version"},
+		window: 160, backlog: 8, presence: true,
+		lifted: "MaxConnections 0, MaxConnectionsIP 0, MaxPenaltyTime 0; it cuts clients that lag 32 KiB, " +
+			"so fewer messages are on their way",
 		config: func(dir string, port int, _ string) ([]string, error) {
 			return withConfig(dir, "ngircd.conf", fmt.Sprintf(`[Global]
 Name = irc.example.net
@@ -156,9 +166,11 @@ Ident = no
 PAM = no
 `, port), "-n", "-f")
 		},
-		first: func(i int) []byte { return fmt.Appendf(nil, "NICK %s\r\nUSER u 0 * :u\r\nJOIN #room\r\n", nick(i)) },
-		in:    " 366 ",
-		say:   func(b, text []byte) []byte { return crlf(append(b, "PRIVMSG #room :"...), text) },
+		first: func(i int) []byte {
+			return fmt.Appendf(nil, "NICK %s\r\nUSER u 0 * :u\r\nJOIN #room\r\n", nick(i))
+		},
+		in:  " 366 ",
+		say: func(b, text []byte) []byte { return crlf(append(b, "PRIVMSG #room :"...), text) },
 		tell: func(b []byte, to int, text []byte) []byte {
 			return crlf(fmt.Appendf(b, "PRIVMSG %s :", nick(to)), text)
 		},
@@ -167,7 +179,9 @@ PAM = no
 
 func mosquittoPeer() *peer {
 	// MQTT 5.0, sections 3.1 CONNECT, 3.8 SUBSCRIBE (options: 4 is no local), 3.3 PUBLISH at QoS 0.
-	str := func(b []byte, s string) []byte { return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...) }
+	str := func(b []byte, s string) []byte {
+		return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
+	}
 	packet := func(b []byte, kind byte, body []byte) []byte {
 		return append(append(b, kind, byte(len(body))), body...)
 	}
@@ -180,8 +194,10 @@ func mosquittoPeer() *peer {
 		name: "mosquitto", program: "mosquitto", version: []string{"-h"}, window: 1024, backlog: 64,
 		lifted: "max_queued_messages 0, set_tcp_nodelay; QoS 0",
 		config: func(dir string, port int, _ string) ([]string, error) {
-			return withConfig(dir, "mosquitto.conf", fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_connections -1\n"+
-				"max_queued_messages 0\nmax_queued_bytes 0\nset_tcp_nodelay true\nuser root\nlog_type error\n", port), "-c")
+			return withConfig(dir, "mosquitto.conf",
+				fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_connections -1\n"+
+					"max_queued_messages 0\nmax_queued_bytes 0\nset_tcp_nodelay true\n"+
+					"user root\nlog_type error\n", port), "-c")
 		},
 		first: func(i int) []byte {
 			connect := append(str(nil, "MQTT"), 5, 2, 0, 0, 0)
@@ -215,7 +231,8 @@ Bun.serve({
 func bunWithPresence() *peer {
 	p := bunPeer()
 	p.name, p.lifted, p.presence, p.say, p.tell = "Bun with presence", "the same", true, nil, nil
-	p.config = bunConfig(strings.Replace(bunScript, `ws.send("welcome");`, `ws.send("welcome"); ws.publish("room", "joined " + ws.data);`, 1))
+	p.config = bunConfig(strings.Replace(bunScript, `ws.send("welcome");`,
+		`ws.send("welcome"); ws.publish("room", "joined " + ws.data);`, 1))
 	return p
 }
 
@@ -240,7 +257,8 @@ func bunPeer() *peer {
 		lifted: "backpressureLimit 256 MB, no compression, no pings",
 		config: bunConfig(bunScript),
 		first: func(i int) []byte {
-			return fmt.Appendf(nil, "GET /?%s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			return fmt.Appendf(nil, "GET /?%s HTTP/1.1\r\nHost: localhost\r\n"+
+				"Upgrade: websocket\r\nConnection: Upgrade\r\n"+
 				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", nick(i))
 		},
 		in:  "welcome",
@@ -253,7 +271,8 @@ func bunPeer() *peer {
 
 func nginxPeer() *peer {
 	return &peer{
-		name: "nginx + curl", program: "nginx", version: []string{"-v"}, lifted: "sendfile on, no log; curl, then fsync",
+		name: "nginx + curl", program: "nginx", version: []string{"-v"},
+		lifted: "sendfile on, no log; curl, then fsync",
 		config: func(dir string, port int, share string) ([]string, error) {
 			return withConfig(dir, "nginx.conf", fmt.Sprintf(`daemon off;
 user root;

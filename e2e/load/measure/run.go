@@ -28,7 +28,8 @@ func Run(o Options) (*Report, error) {
 	all := r.peers()
 	if o.Among != "" {
 		all = slices.DeleteFunc(all, func(p *peer) bool {
-			return !slices.ContainsFunc(strings.Fields(o.Among), func(word string) bool { return strings.Contains(p.name, word) })
+			return !slices.ContainsFunc(strings.Fields(o.Among),
+				func(word string) bool { return strings.Contains(p.name, word) })
 		})
 	}
 	for _, p := range all {
@@ -42,11 +43,13 @@ func Run(o Options) (*Report, error) {
 		return func(p *peer) error { return do(p, n) }
 	}
 	list := []measurement{
-		{"fan-out 100", of(r.fanout, 100)}, {"fan-out 1000", of(r.fanout, 1000)}, {"fan-out 9900", of(r.fanout, 9900)},
+		{"fan-out 100", of(r.fanout, 100)}, {"fan-out 1000", of(r.fanout, 1000)},
+		{"fan-out 9900", of(r.fanout, 9900)},
 		{"paced 1000", of(r.paced, 1000)},
 		{"unicast 1000", of(r.unicast, 1000)}, {"unicast 5000", of(r.unicast, 5000)},
 		{"idle 9900", of(r.idle, 9900)},
-		{"download", r.download}, {"chat and download 1000", of(r.chatAndDownload, 1000)}, {"loopback", r.loopback},
+		{"download", r.download}, {"chat and download 1000", of(r.chatAndDownload, 1000)},
+		{"loopback", r.loopback},
 	}
 	failed := make(map[string]bool)
 	for round := range o.Rounds {

@@ -65,7 +65,8 @@ func (s *swarm) connect(addr netip.AddrPort) error {
 		unix.SetNonblock(fd, true),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
-		unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(s.members) - 1)}),
+		unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd,
+			&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(s.members) - 1)}),
 	)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
@@ -211,9 +212,10 @@ func (s *swarm) join(addr netip.AddrPort, n, window int, first func(i int) []byt
 // settle discards what comes until nothing has come for a while, and returns when the last of it came.
 func (s *swarm) settle() (last time.Time, err error) {
 	last = time.Now()
-	err = s.until("settling", time.Minute, func() bool { return time.Since(last) > settled }, func(i int) error {
-		last = time.Now()
-		return s.discard(i)
-	})
+	err = s.until("settling", time.Minute, func() bool { return time.Since(last) > settled },
+		func(i int) error {
+			last = time.Now()
+			return s.discard(i)
+		})
 	return last, err
 }

@@ -95,7 +95,8 @@ func (c *checker) check(h head) error {
 	case sender >= len(c.next):
 		return fmt.Errorf("connection %d received a message of %d, who does not send", c.self, sender)
 	case count != c.next[sender]:
-		return fmt.Errorf("connection %d received message %d of %d where %d belongs", c.self, count, sender, c.next[sender])
+		return fmt.Errorf("connection %d received message %d of %d where %d belongs", c.self, count, sender,
+			c.next[sender])
 	}
 	c.next[sender]++
 	c.seen++

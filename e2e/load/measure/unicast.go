@@ -71,13 +71,15 @@ func (r *run) unicast(p *peer, n int) error {
 		if err := forTime(r.Time); err != nil {
 			return err
 		}
-		r.add(p, fmt.Sprintf("unicast, %d clients", n), "messages/s", float64(total-before)/time.Since(begun).Seconds())
+		r.add(p, fmt.Sprintf("unicast, %d clients", n), "messages/s",
+			float64(total-before)/time.Since(begun).Seconds())
 		stop = true
 		all := 0
 		for _, n := range sent {
 			all += n
 		}
-		if err := s.until("the last messages", patience, func() bool { return total == all }, ready); err != nil {
+		if err := s.until("the last messages", patience, func() bool { return total == all },
+			ready); err != nil {
 			return fmt.Errorf("%w: %d of %d arrived", err, total, all)
 		}
 		return nil

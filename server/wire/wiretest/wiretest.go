@@ -1,5 +1,5 @@
-// Package wiretest plays one end of a connection in tests: a client of the server under test, or the server of
-// the client under test.
+// Package wiretest plays one end of a connection in tests: a client of the server under test, or the server
+// of the client under test.
 package wiretest
 
 import (
@@ -52,8 +52,8 @@ func newPeer(t testing.TB, conn net.Conn, sends, reads string) *Peer {
 	return p
 }
 
-// ReadAhead starts to read up to 4,096 lines as they come, so that the other end of a [net.Pipe] need not wait
-// for the test. After BYE it closes the connection, as clients do. It returns p.
+// ReadAhead starts to read up to 4,096 lines as they come, so that the other end of a [net.Pipe] need not
+// wait for the test. After BYE it closes the connection, as clients do. It returns p.
 func (p *Peer) ReadAhead() *Peer {
 	lines := make(chan string, 1<<12)
 	var ended error // set before lines is closed
