@@ -131,6 +131,7 @@ func (p *program) dial() *wiretest.Peer {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.t.Cleanup(func() { nc.Close() })
 	return wiretest.NewClient(p.t, nc)
 }
 

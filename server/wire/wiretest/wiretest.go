@@ -35,14 +35,13 @@ type Peer struct {
 	next         func() (line string, err error)
 }
 
-// NewClient returns a Peer that plays a client over conn, which is closed with the test.
+// NewClient returns a Peer that plays a client over conn, which the caller must close.
 func NewClient(t testing.TB, conn net.Conn) *Peer { return newPeer(t, conn, ">", "<") }
 
-// NewServer returns a Peer that plays the server over conn, which is closed with the test.
+// NewServer returns a Peer that plays the server over conn, which the caller must close.
 func NewServer(t testing.TB, conn net.Conn) *Peer { return newPeer(t, conn, "<", ">") }
 
 func newPeer(t testing.TB, conn net.Conn, sends, reads string) *Peer {
-	t.Cleanup(func() { conn.Close() })
 	p := &Peer{Conn: conn, t: t, sends: sends, reads: reads}
 	p.lines = bufio.NewReaderSize(conn, wire.MaxServerLine)
 	p.next = func() (string, error) {
@@ -163,6 +162,20 @@ func (p *Peer) Read() (string, error) {
 		}
 	}
 	return line, err
+}
+
+// Next returns the server's next line as a message. It must come, and not be DATA.
+func (p *Peer) Next() wire.Message {
+	p.t.Helper()
+	line, err := p.Read()
+	if err != nil {
+		p.t.Fatalf("the connection ended after seq %d: %v", p.Seq, err)
+	}
+	m, err := wire.ParseServer([]byte(line))
+	if err != nil {
+		p.t.Fatalf("%.100q: %v", line, err)
+	}
+	return m
 }
 
 func (p *Peer) receive() (string, error) {
