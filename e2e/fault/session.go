@@ -135,9 +135,9 @@ func (s *session) otherLocked(line string) {
 var refusal = regexp.MustCompile(
 	`^client: not sent: (?:nobody here is called (c\d+);|(c\d+) has lost the connection)`)
 
-// unfinished matches what a client prints if it leaves before all is done.
-var unfinished = regexp.MustCompile(`^client: (?:(?:not sent|not known whether sent)(?: to c\d+)?: c\d+>` +
-	`|.*not finished: /get goes on with it$)`)
+// unfinished is what a client says that leaves with something undone.
+var unfinished = regexp.MustCompile(`^client: (?:(?:not sent|may not have been sent)(?: to c\d+)?: c\d+>` +
+	`|.*not finished: /get continues$)`)
 
 // complained handles a line of standard error.
 func (s *session) complained(line string) {

@@ -33,14 +33,14 @@ func TestJoinedAfresh(t *testing.T) {
 			< OK 17`, `
 			alice has joined
 			bob: zero
-			connection lost, reconnecting…
+			connection lost, reconnecting for up to 1m…
 			[all, away]
 			the session is gone: joined afresh, some messages may be missing
-			! client: not known whether sent: one
+			! client: may not have been sent: one
 			[all]
 			bob: two
 			alice: one
-			connection lost, reconnecting…
+			connection lost, reconnecting for up to 1m…
 			[all, away]
 			back, some messages may be missing
 			[all]
@@ -68,13 +68,13 @@ func TestJoinedAfresh(t *testing.T) {
 			< SAID 4 10 bob meanwhile
 			< JOINED 5 11 alice`, `
 			alice has joined
-			connection lost, reconnecting…
+			connection lost, reconnecting for up to 1m…
 			[all, away]
 			the session is gone: joined afresh, some messages may be missing
 			[all]
 			bob: its clock is behind
 			alice has joined
-			connection lost, reconnecting…
+			connection lost, reconnecting for up to 1m…
 			[all, away]
 			the session is gone: joined afresh, some messages may be missing
 			[all]

@@ -10,70 +10,88 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/unicode/norm"
-
 	"parley/client/internal/download"
 	"parley/server/wire"
 )
 
-// showEarlier is the messages that /history shows without a number: a screen of them.
-const showEarlier = "20"
+// defaultHistory is the number of messages that /history shows: a screenful.
+const defaultHistory = "20"
 
-// maxOffered is the words to choose from: more than a row shows.
-const maxOffered = 100
-
-// A command is one that the user may type.
+// A command is what the user may type to have something done.
 type command struct {
-	// the first is its own, the others are what people know it as from elsewhere
-	names                   []string
+	names                   []string // the primary one first, then what other programs call it
 	argument, help, example string
+	run                     func(c *Chat, argument string) error
 }
 
-// commands is the list that /help shows: what to type, and what it does.
-var commands = []command{
-	{[]string{"/all"}, "", "talk to everyone, as at the start", "/all"},
-	{[]string{"/to"}, "NAME", "talk to NAME alone", "/to bob"},
-	{[]string{"/tell", "/msg", "/w"}, "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w",
-		"/tell bob nice to see you"},
-	{[]string{"/who"}, "", "show who is here", "/who"},
-	{[]string{"/files", "/list"}, "", "show what the shared folder holds; also /list", "/files"},
-	{[]string{"/get"}, "FILE", "download FILE, a folder, or all that match: /get *.png", "/get old photos/pier 1.png"},
-	{[]string{"/cancel"}, "", "stop the downloads", "/cancel"},
-	{[]string{"/history"}, "[N]", "show the newest N messages again (20)", "/history 50"},
-	{[]string{"/ignore"}, "[NAME]", "show nothing that NAME says, or show it again; alone: who is ignored", "/ignore bob"},
-	{[]string{"/quiet"}, "", "do not show who comes and goes, or show it again", "/quiet"},
-	{[]string{"/help"}, "[COMMAND]", "show this, or an example of COMMAND", "/help get"},
-	{[]string{"/quit", "/q", "/exit"}, "", "leave; also /q and /exit", "/quit"},
+// commands is the list that /help shows. It is set by init because /help is part of it.
+var commands []command
+
+func init() {
+	commands = []command{
+		{[]string{"/all"}, "", "talk to everyone, as at the start", "/all", (*Chat).talkToAll},
+		{[]string{"/to"}, "NAME", "talk to NAME alone", "/to bob", (*Chat).talkTo},
+		{[]string{"/tell", "/msg", "/w"}, "NAME TEXT", "send TEXT to NAME alone, once; also /msg and /w",
+			"/tell bob nice to see you", (*Chat).tell},
+		{[]string{"/who"}, "", "show who is here", "/who", (*Chat).who},
+		{[]string{"/files", "/list"}, "", "list the shared folder; also /list", "/files", (*Chat).listFiles},
+		{[]string{"/get"}, "FILE", "download FILE, a folder, or all that match: /get *.png",
+			"/get old photos/pier 1.png", (*Chat).get},
+		{[]string{"/cancel"}, "", "stop the downloads", "/cancel", (*Chat).cancel},
+		{[]string{"/history"}, "[N]", "show the newest N messages again (20)", "/history 50", (*Chat).history},
+		{[]string{"/ignore"}, "[NAME]", "hide what NAME says, or stop hiding it; alone: who is ignored",
+			"/ignore bob", (*Chat).toggleIgnore},
+		{[]string{"/quiet"}, "", "hide joins and leaves, or show them again", "/quiet", (*Chat).toggleQuiet},
+		{[]string{"/help"}, "[COMMAND]", "show this list, or an example of COMMAND", "/help get", (*Chat).help},
+		{[]string{"/quit", "/q", "/exit"}, "", "leave; also /q and /exit", "/quit",
+			func(c *Chat, _ string) error { c.quit(); return nil }},
+	}
 }
 
-// namesOf returns the own names of commands.
-func namesOf(some []command) (names []string) {
-	for _, h := range some {
-		names = append(names, h.names[0])
+// directs reports whether a command decides who gets the lines that follow.
+func (cmd command) directs() bool { return cmd.names[0] == "/to" || cmd.names[0] == "/all" }
+
+// primaryNames returns each command's first name.
+func primaryNames(some []command) (names []string) {
+	for _, cmd := range some {
+		names = append(names, cmd.names[0])
 	}
 	return names
 }
 
-// resolve returns the commands that typed may stand for: the one that has this name, or all that have one
-// that begins so.
+// resolve returns the commands that typed may stand for: the one with this name, or all with a name that
+// begins so.
 func resolve(typed string) (found []command) {
 	typed = strings.ToLower(typed)
-	for _, h := range commands {
-		if slices.Contains(h.names, typed) {
-			return []command{h}
+	for _, cmd := range commands {
+		if slices.Contains(cmd.names, typed) {
+			return []command{cmd}
 		}
-		if slices.ContainsFunc(h.names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
-			found = append(found, h)
+		if slices.ContainsFunc(cmd.names, func(name string) bool { return strings.HasPrefix(name, typed) }) {
+			found = append(found, cmd)
 		}
 	}
 	return found
 }
 
-// enter does what input says.
+// nearest returns the commands that begin most like typed, a word that is none, and the error that suggests
+// one.
+func nearest(typed string) (found []command, err error) {
+	hint := "/help lists all"
+	for n := len(typed); n > len("/") && found == nil; n-- {
+		found = resolve(typed[:n])
+	}
+	if len(found) > 0 {
+		hint = "did you mean " + found[0].names[0] + "?"
+	}
+	return found, fmt.Errorf("unknown command %.40s: %s", typed, hint)
+}
+
+// enter carries out a line of input.
 func (c *Chat) enter(in Input) {
 	text := strings.ReplaceAll(strings.TrimSuffix(in.Text, "\r"), "\t", " ")
 	err := wire.CheckText([]byte(text))
-	command, ok := Command(text)
+	line, isCommand := Command(text)
 	switch {
 	case in.Complete != nil:
 		c.complete(in)
@@ -82,288 +100,210 @@ func (c *Chat) enter(in Input) {
 	case err != nil:
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
-	case in.Pasted:
-		c.send(c.now.To, text)
-	case ok:
-		typed, argument := cut(command)
-		c.do(typed, argument)
-	case strings.HasPrefix(text, "//"):
-		c.send(c.now.To, text[1:])
+	case isCommand && !in.Pasted:
+		c.execute(firstWord(line))
 	default:
-		c.send(c.now.To, text)
+		if !in.Pasted && strings.HasPrefix(text, "//") {
+			text = text[1:]
+		}
+		if err := c.send(c.status.To, text); err != nil {
+			c.fail("%v", err)
+		}
 	}
 }
 
-// find returns the commands that typed may stand for, or says that there is none.
-func (c *Chat) find(typed string) []command {
+// execute runs the command that typed stands for. A script ends if a command fails that directs the lines
+// after it, or may have been meant to: these lines must not reach anybody else.
+func (c *Chat) execute(typed, argument string) {
 	found := resolve(typed)
-	if len(found) == 0 {
-		c.fail("unknown command %.40s: %s", typed, nearest(typed))
+	var err error
+	switch len(found) {
+	case 0:
+		found, err = nearest(typed)
+	case 1:
+		err = c.run(found[0], typed, argument)
+	default:
+		err = fmt.Errorf("%s could be %s: type more of it", typed, strings.Join(primaryNames(found), " or "))
 	}
-	return found
-}
-
-// do carries out the command that typed stands for.
-func (c *Chat) do(typed, argument string) {
-	found := c.find(typed)
-	if len(found) > 1 {
-		c.fail("%s could be %s: type more of it", typed, strings.Join(namesOf(found), " or "))
+	if err != nil {
+		c.fail("%v", err)
 	}
-	if len(found) != 1 {
-		return
-	}
-	exact := argument // names of files may begin and end with blanks
-	argument = strings.TrimSpace(argument)
-	switch command := found[0].names[0]; command {
-	case "/all":
-		c.now.To = ""
-		c.show("talking to all")
-	case "/to":
-		if name, ok := c.name(command, argument); ok {
-			c.talkTo(name)
-		} else if argument != "" && !c.cfg.Person { // without a prompt to see whom the next lines go to
-			c.quit()
-		}
-	case "/tell":
-		name, text := cut(argument)
-		if name, ok := c.name(command, name); ok {
-			c.send(name, text)
-		}
-	case "/who":
-		c.with(wire.Who, 0, func(users *list) {
-			names := users.names()
-			most, more := c.shown(len(names))
-			c.show("%d here: %s", len(names), strings.Join(append(names[:most:most], more...), ", "))
-		})
-	case "/files":
-		c.with(wire.Files, 0, c.showFiles)
-	case "/get":
-		c.want(exact)
-	case "/cancel":
-		c.cancel()
-	case "/history":
-		c.showKnown(argument)
-	case "/ignore":
-		c.toggleIgnore(argument)
-	case "/quiet":
-		c.quiet = !c.quiet
-		c.show("who comes and goes is %s", again(!c.quiet))
-	case "/help":
-		c.help(argument)
-	case "/quit":
-		if slices.Contains(found[0].names, strings.ToLower(typed)) {
-			c.quit()
-		} else {
-			c.fail("%s is not enough to leave: type /quit", typed)
-		}
+	if err != nil && !c.cfg.Person && slices.ContainsFunc(found, command.directs) {
+		c.quit()
 	}
 }
 
-// help shows all commands, or those that are meant, with an example.
-func (c *Chat) help(typed string) {
-	meant := commands
-	if typed != "" {
-		meant = c.find("/" + strings.TrimLeft(typed, "/"))
+func (c *Chat) run(cmd command, typed, argument string) error {
+	if cmd.argument != "FILE" { // names of files may begin and end with blanks
+		argument = strings.TrimSpace(argument)
 	}
-	for _, h := range meant {
-		c.show("%-16s %s", strings.TrimSpace(h.names[0]+" "+h.argument), h.help)
-		if typed != "" {
-			c.show("for example:     %s", h.example)
-		}
+	name := cmd.names[0]
+	if name == "/quit" && !slices.Contains(cmd.names, strings.ToLower(typed)) {
+		return errors.New("type /quit in full to leave")
 	}
-	if typed == "" {
-		c.show("%-16s %s", "//TEXT", "send /TEXT: a line that begins with /")
+	if cmd.argument == "" && argument != "" {
+		return fmt.Errorf("%s takes nothing after it, got %.40q", name, argument)
 	}
+	return cmd.run(c, argument)
 }
 
-// talkTo has plain lines go to one. Who is not here may come back, so that changes nothing.
-func (c *Chat) talkTo(name string) {
-	c.now.To = name
-	c.with(wire.Who, 0, func(users *list) {
+func (c *Chat) talkToAll(string) error {
+	c.status.To = ""
+	c.show("talking to all")
+	return nil
+}
+
+// talkTo sends plain lines to one person. Someone who is not here may come back, so the server's answer
+// changes nothing.
+func (c *Chat) talkTo(argument string) error {
+	name, err := c.otherName("/to", argument)
+	if err != nil {
+		return err
+	}
+	c.status.To = name
+	c.query(wire.Who, 0, func() {
 		note := ""
-		if !slices.ContainsFunc(users.names(), func(here string) bool { return wire.NameKey(here) == wire.NameKey(name) }) {
+		same := func(other string) bool { return wire.NameKey(other) == wire.NameKey(name) }
+		if !slices.ContainsFunc(c.lists[wire.Who].names(), same) {
 			note = ", who is not here"
 		}
 		c.show("talking to %s%s", name, note)
 	})
+	return nil
 }
 
-// toggleIgnore shows what someone says no more, or again; without a name it says whose messages are not
-// shown.
-func (c *Chat) toggleIgnore(argument string) {
-	if argument == "" {
-		c.show("ignoring %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignore)), ", "), "nobody"))
-	} else if name, ok := c.name("/ignore", argument); ok {
-		key := wire.NameKey(name)
-		ignored := c.ignore[key] != ""
-		if ignored {
-			delete(c.ignore, key)
-		} else {
-			c.ignore[key] = name
-		}
-		c.show("what %s says is %s", name, again(ignored))
-	}
-}
-
-// again says whether something is shown after that changed.
-func again(shown bool) string {
-	if shown {
-		return "shown again"
-	}
-	return "not shown any more"
-}
-
-// name returns the name of another user that a command was given. To tell oneself something is for the server
-// to refuse.
-func (c *Chat) name(command, s string) (string, bool) {
-	name, err := wire.CheckName(s)
-	if err == nil && command != "/tell" && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
-		err = errors.New("that is you: choose someone else")
-	}
+func (c *Chat) tell(argument string) error {
+	to, text := firstWord(argument)
+	name, err := wire.CheckName(to)
 	if err != nil {
-		c.fail("%s: %v", command, err)
+		return fmt.Errorf("/tell: %w", err)
 	}
-	return name, err == nil
+	return c.send(name, text)
 }
 
-// send sends text to one, or to everyone when to is empty.
-func (c *Chat) send(to, text string) {
-	m := wire.Message{Verb: wire.Say, Text: []byte(text)}
-	if to != "" {
-		m.Verb, m.Name = wire.Tell, []byte(to)
-	}
-	over := len(m.AppendClient(nil)) - wire.MaxLine
-	switch {
-	case text == "":
-		c.fail("not sent: there is no text after the name")
-	case over > 0:
-		c.fail("not sent: %d bytes of text, at most %d fit in a message", len(text), len(text)-over)
-	case len(c.session.Pending) >= maxWaiting:
-		c.fail("not sent: %d messages wait for the server already", maxWaiting)
-	default:
-		c.session.Add(m, !c.now.Away)
-		c.conn.Send(m)
-	}
+func (c *Chat) who(string) error {
+	c.query(wire.Who, 0, func() {
+		names := c.lists[wire.Who].names()
+		c.show("%d here: %s", len(names), strings.Join(names, ", "))
+	})
+	return nil
 }
 
-// showFiles shows a row for each file, as soon as the disk tells which are here. The name, which may be long
-// and may hold spaces, is last.
-func (c *Chat) showFiles(files *list) {
-	c.show("%s", files.head.Text)
-	most, more := c.shown(len(files.rows))
-	rows := files.rows[:most]
-	c.busy++
-	c.background(func() {
-		var texts []string
+// listFiles shows a row for each file. Its name is last: it may be long and hold spaces.
+func (c *Chat) listFiles(string) error {
+	c.query(wire.Files, 0, func() {
+		files := c.lists[wire.Files]
+		c.show("%s", files.head.Text)
 		digits := 1
-		for _, f := range rows {
+		for _, f := range files.rows {
 			digits = max(digits, len(fmt.Sprint(f.Size)))
 		}
-		for _, f := range rows {
+		for _, f := range files.rows {
 			here := ""
 			if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
 				here = "here"
 			}
 			date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
-			texts = append(texts, fmt.Sprintf("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name))
+			c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
 		}
-		c.post(func() {
-			c.busy--
-			for _, text := range append(texts, more...) {
-				c.show("%s", text)
-			}
-		})
 	})
+	return nil
 }
 
-func (c *Chat) showKnown(argument string) {
-	n, err := strconv.Atoi(cmp.Or(argument, showEarlier))
-	if err != nil || n < 1 || n > maxKnown {
-		c.fail("/history takes a number from 1 to %d, not %q", maxKnown, argument)
-		return
+func (c *Chat) history(argument string) error {
+	recent := c.backlog.recent
+	n, err := strconv.Atoi(cmp.Or(argument, defaultHistory))
+	if err != nil || n < 1 || n > maxRecent {
+		return fmt.Errorf("/history takes a number from 1 to %d, not %q", maxRecent, argument)
 	}
-	if len(c.known) == 0 {
+	if len(recent) == 0 {
 		c.show("nothing was said yet")
 	}
-	for _, l := range c.known[max(0, len(c.known)-n):] {
+	for _, l := range recent[max(0, len(recent)-n):] {
 		l.Kind = Earlier
-		c.face.Show(l)
+		c.ui.Show(l)
 	}
+	return nil
 }
 
-// nearest says what may have been meant: the command that begins most like what was typed.
-func nearest(typed string) string {
-	for n := len(typed); n > len("/"); n-- {
-		if found := resolve(typed[:n]); len(found) > 0 {
-			return "did you mean " + found[0].names[0] + "?"
+func (c *Chat) toggleIgnore(argument string) error {
+	if argument == "" {
+		c.show("ignoring %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignored)), ", "), "nobody"))
+		return nil
+	}
+	name, err := c.otherName("/ignore", argument)
+	if err != nil {
+		return err
+	}
+	key := wire.NameKey(name)
+	if c.ignored[key] == "" {
+		c.ignored[key] = name
+		c.show("ignoring %s", name)
+	} else {
+		delete(c.ignored, key)
+		c.show("no longer ignoring %s", name)
+	}
+	return nil
+}
+
+func (c *Chat) toggleQuiet(string) error {
+	c.quiet = !c.quiet
+	now := map[bool]string{true: "hidden", false: "shown"}[c.quiet]
+	c.show("joins and leaves are %s", now)
+	return nil
+}
+
+// help shows all commands, or those that argument may stand for, with an example of each.
+func (c *Chat) help(argument string) error {
+	found := commands
+	typed := "/" + strings.TrimLeft(argument, "/")
+	if argument != "" {
+		found = resolve(typed)
+	}
+	for _, cmd := range found {
+		c.show("%-16s %s", strings.TrimSpace(cmd.names[0]+" "+cmd.argument), cmd.help)
+		if argument != "" {
+			c.show("for example:     %s", cmd.example)
 		}
 	}
-	return "/help shows all"
-}
-
-// begins reports whether text begins with start, in upper or lower case and any normal form.
-func begins(text, start string) bool {
-	return strings.HasPrefix(strings.ToLower(norm.NFC.String(text)), strings.ToLower(norm.NFC.String(start)))
-}
-
-// A Completion says how a line may go on.
-type Completion struct {
-	Line   string   // as it was asked about
-	Longer string   // the line with all that is certain; unescaped, as others may have chosen it
-	Words  []string // what its last word may become
-}
-
-// complete says how a line may go on, as soon as that is known.
-func (c *Chat) complete(in Input) {
-	line := in.Text
-	if command, ok := Command(line); ok {
-		line = command
+	if argument == "" {
+		c.show("%-16s %s", "//TEXT", "send /TEXT: a line that begins with /")
 	}
-	first, rest, more := strings.Cut(line, " ")
-	argument := "NAME" // which may stand anywhere in a message
-	if found := resolve(first); len(found) == 1 {
-		argument = found[0].argument
+	if found == nil {
+		_, err := nearest(typed)
+		return err
 	}
+	return nil
+}
+
+// otherName returns the name of another user that a command was given.
+func (c *Chat) otherName(cmd, argument string) (string, error) {
+	name, err := wire.CheckName(argument)
+	if err == nil && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
+		err = errors.New("that is you: choose someone else")
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", cmd, err)
+	}
+	return name, err
+}
+
+// send sends text to one person, or to everyone if to is empty.
+func (c *Chat) send(to, text string) error {
+	m := wire.Message{Verb: wire.Say, Text: []byte(text)}
+	if to != "" {
+		m.Verb, m.Name = wire.Tell, []byte(to)
+	}
+	excess := len(m.AppendClient(nil)) - wire.MaxLine
 	switch {
-	case strings.HasPrefix(line, "/") && !more:
-		offer(in, "", line, " ", namesOf(commands))
-	case argument == "[COMMAND]":
-		offer(in, first+" ", "/"+strings.TrimPrefix(rest, "/"), "", namesOf(commands))
-	case argument == "FILE":
-		c.with(wire.Files, fresh, func(files *list) { c.offerFiles(in, first+" ", rest, files) })
-	case strings.Contains(argument, "NAME"):
-		before, after := line[:strings.LastIndex(line, " ")+1], " "
-		if before == "" {
-			after = ": "
-		}
-		c.with(wire.Who, fresh, func(users *list) {
-			own := func(name string) bool { return name == c.cfg.Name }
-			offer(in, before, line[len(before):], after, slices.DeleteFunc(users.names(), own))
-		})
-	default:
-		in.Complete(Completion{Line: in.Text, Longer: in.Text})
+	case text == "":
+		return errors.New("not sent: there is no text after the name")
+	case excess > 0:
+		return fmt.Errorf("not sent: %d bytes of text, at most %d fit in a message", len(text), len(text)-excess)
+	case len(c.session.Pending) >= maxPending:
+		return fmt.Errorf("not sent: %d messages are waiting for the server already", maxPending)
 	}
-}
-
-// offer answers with those of the words that begin like what is typed after before; after them goes after,
-// when there is only one.
-func offer(in Input, before, typed, after string, words []string) {
-	words = slices.DeleteFunc(words, func(w string) bool { return !begins(w, typed) })
-	answer := Completion{Line: in.Text, Longer: in.Text}
-	if len(words) > 0 {
-		same := words[0]
-		for _, w := range words {
-			for !begins(w, same) {
-				same = same[:len(same)-1]
-			}
-		}
-		answer.Longer = before + same
-	}
-	if len(words) == 1 {
-		answer.Longer += after
-	}
-	for _, w := range words[:min(len(words), maxOffered)] {
-		answer.Words = append(answer.Words, Escape(w))
-	}
-	in.Complete(answer)
+	c.session.Add(m, c.phase != away)
+	c.conn.Send(m)
+	return nil
 }

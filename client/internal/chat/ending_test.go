@@ -22,8 +22,8 @@ func TestUnsent(t *testing.T) {
 			interrupt
 			> QUIT
 			ends 5.1s`, `
-			! client: not known whether sent: one
-			! client: not known whether sent to bob: two`, 1},
+			! client: may not have been sent: one
+			! client: may not have been sent to bob: two`, 1},
 		{"interrupted, then an answer", false, `
 			. one
 			> SAY one
@@ -33,7 +33,7 @@ func TestUnsent(t *testing.T) {
 			> QUIT
 			< OK 11
 			ends 5.1s`, `
-			! client: not known whether sent: two`, 1},
+			! client: may not have been sent: two`, 1},
 		{"removed", false, `
 			< BYE kicked
 			. one
@@ -51,11 +51,12 @@ func TestUnsent(t *testing.T) {
 			. /tell bob three
 			interrupt
 			ends 0s`, `
-			connection lost, reconnecting…
+			connection lost, reconnecting for up to 1m…
 			[all, away]
-			! client: not known whether sent: one
+			! client: may not have been sent: one
 			! client: not sent: two
-			! client: not sent to bob: three`, 0},
+			! client: not sent to bob: three
+			[all]`, 0},
 		{"the name taken meanwhile", true, `
 			cut
 			. /tell bob one
@@ -64,17 +65,18 @@ func TestUnsent(t *testing.T) {
 			> HELLO parley/1 alice 1000
 			< ERROR HELLO name-taken alice is here
 			ends 0s`, `
-			connection lost, reconnecting…
+			connection lost, reconnecting for up to 1m…
 			[all, away]
 			! client: the session is gone and cannot start afresh: alice is here
-			! client: not sent to bob: one`, 1},
+			! client: not sent to bob: one
+			[all]`, 1},
 		{"protocol error", true, `
 			. one
 			> SAY one
 			< SAID what bob hello
 			ends 0s`, `
-			! client: the server does not follow parley/1: SAID got "what" where a number belongs
-			! client: not known whether sent: one`, 1},
+			! client: protocol error: SAID got "what" where a number belongs
+			! client: may not have been sent: one`, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,14 +88,14 @@ func TestUnsent(t *testing.T) {
 
 // Of a script that does not end, some of what was not sent is shown, and that there is more.
 func TestUnsentMuch(t *testing.T) {
-	input := make(chan Input, maxWaiting+1)
+	input := make(chan Input, maxPending+1)
 	for range cap(input) {
 		input <- Input{Text: "yes"}
 	}
 	face := new(record)
-	c := &Chat{face: face}
+	c := newChat(t.Context(), Config{}, face)
 	c.showUnfinished(input)
-	if n := len(face.lines); n != maxWaiting+1 || face.lines[n-1] != "! client: more of the input was not read" {
+	if n := len(face.lines); n != maxPending+1 || face.lines[n-1] != "! client: more lines of input were not read" {
 		t.Errorf("%d lines, the last is %q", n, face.lines[n-1])
 	}
 }

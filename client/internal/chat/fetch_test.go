@@ -6,12 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"parley/client/internal/download"
-	"parley/server/wire"
 )
 
 // small is a list of n files of a byte each, f00 and so on, as steps.
@@ -65,48 +61,10 @@ func playIn(t *testing.T, cfg Config, files map[string]string, steps string) (
 	return lines, left
 }
 
-// Small files are asked for before those before them have come; large ones, and those of unknown size, one by
-// one.
-func TestAhead(t *testing.T) {
-	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(18)+
-		asked(0, 16)+". only so many\n> SAY only so many\n< OK 11\n"+sent("f00", "x")+asked(16, 17)+
-		"< ERROR GET file-failed f01 cannot be read\n"+asked(17, 18)+sent("f02", "y"))
-	compare(t, `hi
-		you: only so many
-		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
-		! client: f01 cannot be read
-		saved f02 as DIR/f02: 1 bytes, SHA-256 `+sum("y")[:12]+`
-		! client: 15 downloads not finished: /get goes on with it`, got, 0, 0)
-
-	playIn(t, Config{}, nil, `
-		. /get *
-		> FILES
-		< FILES 4 yes
-		< FILE 500000 0 a
-		< FILE 500000 0 b
-		< FILE 500000 0 c
-		< FILE 9000000000 0 d
-		> GET 0 - a
-		> GET 0 - b
-		. only so much
-		> SAY only so much
-		< OK 11
-		< ERROR GET changed a changed
-		> GET 0 - c
-		< ERROR GET changed b changed
-		. /get d
-		. /get e
-		< ERROR GET changed c changed
-		> GET 0 - d
-		< ERROR GET changed d changed
-		> GET 0 - e
-		< ERROR GET file-failed no`)
-}
-
 // A pattern whose files are all queued says so, not that there are none.
 func TestQueuedAlready(t *testing.T) {
-	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(2)+asked(0, 2)+
-		". /get f*\n> FILES\n"+small(2)+sent("f00", "x")+sent("f01", "y"))
+	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(2)+asked(0, 1)+
+		". /get f*\n> FILES\n"+small(2)+sent("f00", "x")+asked(1, 2)+sent("f01", "y"))
 	compare(t, `hi
 		getting f* already
 		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
@@ -114,11 +72,11 @@ func TestQueuedAlready(t *testing.T) {
 		have 2 files, 2 B`, got, 0, 0)
 }
 
-// Those that were asked for ahead go on over another connection.
-func TestAheadBroken(t *testing.T) {
-	got, left := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 3)+sent("f00", "x")+
+// The files of a pattern go on over another connection.
+func TestPatternBroken(t *testing.T) {
+	got, left := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 1)+sent("f00", "x")+asked(1, 2)+
 		"< SENDING 1 0 v f01\ncut\n> RESUME parley/1 tok 10\n< RESUMED 0 hi\n"+
-		asked(1, 3)+sent("f01", "y")+sent("f02", "z"))
+		asked(1, 2)+sent("f01", "y")+asked(2, 3)+sent("f02", "z"))
 	if diff := cmp.Diff("have 3 files, 3 B", got[len(got)-1]); diff != "" {
 		t.Errorf("last line (-want +got):\n%s", diff)
 	}
@@ -127,32 +85,13 @@ func TestAheadBroken(t *testing.T) {
 	}
 }
 
-// One that cannot be saved is stopped, and those after it are asked for once more.
-func TestAheadNotSaved(t *testing.T) {
-	got, left := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 3)+
-		"< SENDING 1 1 v f00\n> STOP\n< ERROR GET stopped s\n"+sent("f01", "y")+
-		"< ERROR GET stopped s\n"+asked(1, 3)+sent("f01", "y")+sent("f02", "z"))
-	compare(t, `hi
-		! client: f00: the server goes on at byte 1, but 0 bytes are here
-		downloading f01: 1 bytes
-		saved f01 as DIR/f01: 1 bytes, SHA-256 `+sum("y")+`
-		downloading f02: 1 bytes
-		saved f02 as DIR/f02: 1 bytes, SHA-256 `+sum("z")+`
-		have 2 of 3 files, 2 B`, got, 0, 0)
-	if diff := cmp.Diff(map[string]string{"f01": "y", "f02": "z"}, left); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
-	}
-}
-
-// /cancel stops all, those that were asked for ahead too, and leaves no part; what is typed then waits until
-// they are stopped.
-func TestAheadCancelled(t *testing.T) {
+// /cancel stops all files and leaves no part; what is asked for then waits until the server has stopped.
+func TestCancelled(t *testing.T) {
 	got, left := playIn(t, Config{}, map[string]string{"f02.part": "old"}, ". /get f*\n> FILES\n"+small(3)+
-		asked(0, 2)+"> GET 3 "+word("old")+" f02\n< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n"+
-		"< DATA 1\n< xERROR GET stopped s\n< ERROR GET stopped s\n< ERROR GET stopped s\n"+
+		asked(0, 1)+"< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n< DATA 1\n< xERROR GET stopped s\n"+
 		"> GET 0 - b\n"+sent("b", "b"))
 	compare(t, `hi
-		unfinished downloads in DIR: f02: /get goes on with one, until its .part is removed
+		unfinished downloads in DIR: f02: /get continues one, until its .part is removed
 		downloading f00: 1 bytes
 		stopped f00 and 2 more
 		downloading b: 1 bytes
@@ -207,24 +146,7 @@ func TestOtherFileSent(t *testing.T) {
 	}
 }
 
-// A disk that does not answer keeps nobody from leaving.
-func TestHungDisk(t *testing.T) {
-	openPart = func(folder, name string) (*download.Part, error) {
-		if name == "f01" {
-			time.Sleep(time.Minute)
-		}
-		return download.Open(folder, name)
-	}
-	t.Cleanup(func() { openPart = download.Open })
-	for _, leave := range []string{". /quit", "interrupt", ". /cancel\n. /quit"} {
-		t.Run(leave, func(t *testing.T) {
-			playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 1)+
-				"< SENDING 1 0 v f00\n"+leave+"\nends 1.6s\nwait")
-		})
-	}
-}
-
-func TestMeant(t *testing.T) {
+func TestMatch(t *testing.T) {
 	names := []string{"a", "a b", "b*", "bc", "café.txt", "cafe\u0301.md", "p/x.png", "p/q/y.png", "p q/z",
 		" s ", " d /e ", "[z]"}
 	tests := []struct{ typed, want string }{
@@ -236,21 +158,8 @@ func TestMeant(t *testing.T) {
 		{"caf?.*", "café.txt|cafe\u0301.md"}, {"z", ""},
 	}
 	for _, tt := range tests {
-		if diff := cmp.Diff(tt.want, strings.Join(meant(tt.typed, names), "|")); diff != "" {
+		if diff := cmp.Diff(tt.want, strings.Join(match(tt.typed, names), "|")); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", tt.typed, diff)
 		}
 	}
-}
-
-// A list that is cut is said to be so; what is not on it can be had all the same.
-func TestListCut(t *testing.T) {
-	steps := fmt.Sprintf("< FILES %d yes\n", wire.MaxFiles) + strings.Repeat("< FILE 1 0 a\n", wire.MaxFiles)
-	got, _ := playIn(t, Config{}, nil, ". /get b?\n> FILES\n"+steps+
-		"> GET 0 - b?\n"+sent("b?", "x")+"? /get c\n? /get a\n")
-	compare(t, `hi
-		only 10000 files are listed: any other can be had by its exact name
-		downloading b?: 1 bytes
-		saved b? as DIR/b_ (under a name that every system can hold): 1 bytes, SHA-256 `+sum("x")+`
-		? /get c| nothing begins like this (only 10000 files are listed)
-		? /get a| `+strings.Repeat("a ", maxOffered)+`(only 10000 files are listed)`, got, 0, 0)
 }

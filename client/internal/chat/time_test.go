@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,8 +25,8 @@ func TestServerTime(t *testing.T) {
 	for _, ahead := range []time.Duration{time.Hour, -time.Hour, 0} {
 		synctest.Test(t, func(t *testing.T) {
 			face := new(stamps)
-			c := &Chat{cfg: Config{Person: true}, face: face, conn: new(link.Conn), ahead: math.MinInt64}
-			c.lists = map[wire.Verb]*list{wire.Who: {}}
+			c := newChat(t.Context(), Config{Person: true}, face)
+			c.conn = new(link.Conn)
 			noon := time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC) // by the server's clock
 			time.Sleep(time.Until(noon.Add(-ahead)))
 			seq := uint64(0)
@@ -38,7 +37,7 @@ func TestServerTime(t *testing.T) {
 				if verb != wire.OK {
 					m.Time = uint64(noon.Add(sent).UnixMilli())
 				}
-				c.line(m)
+				c.receive(m)
 			}
 			come(wire.Joined, "alice", 0)
 			c.session.Add(wire.Message{Verb: wire.Say, Text: []byte("one")}, true)
@@ -51,7 +50,7 @@ func TestServerTime(t *testing.T) {
 			time.Sleep(20 * time.Second)
 			come(wire.Said, "bob", time.Minute)
 			c.session.Add(wire.Message{Verb: wire.Say, Text: []byte("three")}, true)
-			c.ahead -= time.Minute // as when our clock is set back
+			c.backlog.skew -= time.Minute // as when our clock is set back
 			come(wire.OK, "", 0)
 			want := []string{"12:00:00 alice has joined", "12:00:10 you: one", "12:00:20 bob: hi", "12:00:40 you: two",
 				"12:01:00 bob: hi", "12:01:00 you: three"}
