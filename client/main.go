@@ -70,6 +70,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	defer func() { // the terminal is given back whatever happens
 		unsent, err := face.Close()
 		for _, line := range unsent {
+			status = 1
 			if _, err := fmt.Fprintln(ttyOut, line); err != nil { // the terminal is gone
 				fmt.Fprintln(errs, line)
 			}

@@ -7,16 +7,17 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
 const (
-	escWait     = 250 * time.Millisecond // then Esc is a key, not the beginning of a sequence
-	stalled     = 100 * time.Millisecond // a Ctrl-C that comes alone after such a pause was not pasted
+	escWait     = 250 * time.Millisecond // after it, Esc is a key, not the beginning of a sequence
+	stalled     = 100 * time.Millisecond // after such a pause, a Ctrl-C that comes alone was not pasted
 	maxSequence = 256                    // bytes: no key and no answer of a terminal is longer
-	maxRead     = 256                    // bytes: with those held, they become less than 4 KiB of sequences
+	maxRead     = 256                    // bytes: with those held they become less than 4 KiB of sequences
 
 	ctrlC      = "\x03"
 	escKey     = "\x1b[27u"   // the Esc key, of which no sequence is the beginning
@@ -38,17 +39,27 @@ var (
 	either = regexp.MustCompile(`^\x1b[\x1bP\]X^_]?$`)
 )
 
-// An input is the terminal as Bubble Tea reads it. Bubble Tea gets only whole characters and sequences,
-// whatever the pieces in which they arrive and the pauses between them. On Windows it reads the console's
-// records, not the input.
+// An input is the terminal as Bubble Tea reads it. Bubble Tea v2.0.10 takes a sequence or character that
+// arrives in pieces for several keys (https://github.com/charmbracelet/bubbletea); so it gets only whole
+// ones. On Windows it reads the console's records, not the input. Delete input when Bubble Tea waits for the
+// rest by itself.
 type input struct {
 	*os.File
-	decoder
 	last time.Time // when something was read
+
+	mu      sync.Mutex // guards decoder
+	decoder decoder
 }
 
-// Read returns 0 and no error when only a part of a sequence has arrived. It keeps nothing back that is
-// whole, because Bubble Tea waits for the terminal before it calls Read again. So p needs room for all that
+// unfinished returns what has arrived of a text that is not whole. Nothing may read any more.
+func (in *input) unfinished() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.decoder.unfinished()
+}
+
+// Read returns 0 and no error if only a part of a sequence has arrived. It keeps nothing back that is whole,
+// because Bubble Tea waits for the terminal before it calls Read again. So p needs room for everything that
 // one read can become.
 func (in *input) Read(p []byte) (int, error) {
 	var raw [maxRead]byte
@@ -58,24 +69,38 @@ func (in *input) Read(p []byte) (int, error) {
 	}
 	paused := time.Since(in.last) > stalled
 	in.last = time.Now()
-	out := in.decode(raw[:n], paused)
-	if err == nil && in.doubtful() && !comes(in.File, escWait) {
-		out = append(out, in.settle()...)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	out := in.decoder.decode(raw[:n], paused)
+	if err == nil && in.decoder.doubtful() && !arrives(in.File, escWait) {
+		out = append(out, in.decoder.settle()...)
 	}
 	return copy(p, out), err
 }
 
-// A decoder joins the bytes that a terminal sends to whole characters and sequences. Its zero value is ready
-// to use.
+// A decoder joins the bytes from a terminal to whole characters and sequences. Its zero value is ready to
+// use.
 type decoder struct {
 	held    []byte // the beginning of a character or sequence
 	pasting bool   // inside a paste
+	pasted  []byte // its text so far
 	settled bool   // the last byte was an Esc that was taken for the key
 }
 
-// decode returns all that is whole after b has arrived. It reads bytes that are not UTF-8 as Latin-1. A paste
-// whose end is lost would swallow every key, so a Ctrl-C that comes alone after a pause ends it, as its last
-// character.
+// unfinished returns the text of a paste that has not ended, and the bytes of a character that is not whole.
+func (d *decoder) unfinished() string {
+	text := string(d.pasted)
+	if len(d.held) > 0 && d.held[0] != '\x1b' {
+		for _, b := range d.held {
+			text += latin1(b)
+		}
+	}
+	return text
+}
+
+// decode returns everything that is whole after b has arrived. It reads bytes that are not UTF-8 as Latin-1.
+// A paste whose end is lost would swallow every key, so a Ctrl-C that comes alone after a pause ends it, as
+// its last character.
 func (d *decoder) decode(b []byte, paused bool) (out []byte) {
 	if d.pasting && paused && string(b) == ctrlC {
 		*d = decoder{}
@@ -99,21 +124,33 @@ func (d *decoder) decode(b []byte, paused bool) (out []byte) {
 	return out
 }
 
-// next returns the length of the first character or sequence and what to pass on for it. The length is 0 when
-// a part has not arrived.
+// next returns the length of the first character or sequence and what to pass on for it. The length is 0 if a
+// part has not arrived.
 func (d *decoder) next(s string) (n int, token string) {
 	switch {
 	case d.pasting && strings.HasPrefix(s, pasteEnd):
-		d.pasting = false
+		d.pasting, d.pasted = false, nil
 		return len(pasteEnd), pasteEnd
 	case d.pasting && strings.HasPrefix(pasteEnd, s):
 		return 0, ""
-	case s[0] != '\x1b' || d.pasting:
-		return character(s, d.pasting)
+	case d.pasting:
+		n, token = character(s, true)
+		d.pasted = append(d.pasted, token...)
+		return n, token
+	case s[0] != '\x1b':
+		return character(s, false)
 	}
 	n, token = sequence(s)
 	d.pasting = token == pasteStart
 	return n, token
+}
+
+// latin1 returns the character that b is if it is not UTF-8.
+func latin1(b byte) string {
+	if b >= 0xa0 {
+		return string(rune(b))
+	}
+	return noText
 }
 
 // character is next for a character. Of the control characters, a paste keeps only white space.
@@ -122,9 +159,9 @@ func character(s string, pasted bool) (n int, token string) {
 	switch {
 	case !utf8.FullRuneInString(s):
 		return 0, ""
-	case n == 1 && s[0] >= 0xa0:
-		return 1, string(rune(s[0]))
-	case n == 1 && r == utf8.RuneError, n > 1 && unicode.IsControl(r),
+	case n == 1 && r == utf8.RuneError:
+		return 1, latin1(s[0])
+	case n > 1 && unicode.IsControl(r),
 		pasted && unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r):
 		return n, noText
 	}
@@ -147,10 +184,10 @@ func sequence(s string) (n int, token string) {
 	return 1 + n, fmt.Sprintf(altKey, r)
 }
 
-// doubtful reports whether what is held may be keys, with nothing to follow.
+// doubtful reports whether the held bytes may be keys, with nothing to follow.
 func (d *decoder) doubtful() bool { return !d.pasting && either.Match(d.held) }
 
-// settle takes it for keys.
+// settle takes the held bytes for keys.
 func (d *decoder) settle() (out []byte) {
 	last := d.held[len(d.held)-1]
 	d.settled = last == '\x1b'

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,25 +16,26 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
+	"golang.org/x/text/unicode/norm"
 
 	"parley/client/internal/chat"
 	"parley/server/wire"
 )
 
-// shades are colours for names, of the 256 that terminals have: far enough from black and from white to be
-// read on either. A terminal that has fewer gets the nearest that it has, and none with NO_COLOR.
-var shades = []string{
+// palette are colours for names, of the 256 that terminals have: far enough from black and from white to be
+// read on either. A terminal with fewer gets the nearest, and with NO_COLOR none.
+var palette = []string{
 	"27", "28", "30", "32", "63", "64", "94", "97", "99", "100", "128", "130", "133", "161", "163", "166",
 }
 
 var (
-	dim    = lipgloss.NewStyle().Faint(true)
-	bold   = lipgloss.NewStyle().Bold(true)
-	called = lipgloss.NewStyle().Bold(true).Reverse(true) // the user's own name in what others say
-	wrong  = lipgloss.NewStyle().Foreground(lipgloss.Color("160"))
+	dimStyle     = lipgloss.NewStyle().Faint(true)
+	ownStyle     = lipgloss.NewStyle().Bold(true)
+	mentionStyle = lipgloss.NewStyle().Bold(true).Reverse(true) // the user's name in what others say
+	errorStyle   = lipgloss.NewStyle().Foreground(lipgloss.Color("160"))
 )
 
-// profile returns which colours there are: none where NO_COLOR has any value, not only one that means yes.
+// profile returns the colours of the terminal: none if NO_COLOR has any value, not only one that means yes.
 func profile() colorprofile.Profile {
 	if os.Getenv("NO_COLOR") != "" {
 		return min(lipgloss.Writer.Profile, colorprofile.ASCII)
@@ -41,77 +43,95 @@ func profile() colorprofile.Profile {
 	return lipgloss.Writer.Profile
 }
 
-// paint returns a line as rows that have room in so many columns, broken between words, and whether it calls
-// the user, whose name own finds. It adds nothing to its texts but sequences for their look.
-func paint(l chat.Line, own *mention, room int, today time.Time) (rows []string, calls bool) {
-	text := l.Text
-	if l.Kind == chat.Message {
-		for _, at := range slices.Backward(own.find(text)) {
-			text, calls = text[:at[0]]+called.Render(text[at[0]:at[1]])+text[at[1]:], true
+// paintAll returns the rows of all lines that are to be printed, and whether one mentions the user.
+func (p *prompt) paintAll() (rows []string, mentioned bool) {
+	if p.skipped > 0 {
+		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: "... " + chat.Count(p.skipped, "message") + " not shown"})
+	}
+	now := time.Now()
+	for _, l := range p.lines {
+		for _, l := range append(p.newDay(l, now), l) {
+			painted, calls := paint(l, p.own, p.size.Width-1, p.today)
+			rows, mentioned = append(rows, painted...), mentioned || calls
 		}
 	}
-	text = l.Head(look) + text
+	p.lines, p.skipped = nil, 0
+	return rows, mentioned
+}
+
+// paint returns a line as rows of at most width columns, broken between words, and whether it mentions the
+// user, whose name is own. It adds only sequences for the style.
+func paint(l chat.Line, own *regexp.Regexp, width int, today time.Time) (rows []string, mentioned bool) {
+	text := l.Text
+	if l.Kind == chat.Message {
+		text = norm.NFC.String(text)
+		for _, at := range slices.Backward(mentions(own, text)) {
+			text, mentioned = text[:at[0]]+mentionStyle.Render(text[at[0]:at[1]])+text[at[1]:], true
+		}
+	}
+	text = l.Head(styleName) + text
 	switch l.Kind {
 	case chat.Presence, chat.Earlier:
-		text = dim.Render(ansi.Strip(text))
+		text = dimStyle.Render(ansi.Strip(text))
 	case chat.Failure:
-		text = wrong.Render(text)
+		text = errorStyle.Render(text)
 	}
 	stamp := ""
 	if !l.At.IsZero() {
-		stamp = dim.Render(clock(l.At.Local(), today) + " ")
+		stamp = dimStyle.Render(clock(l.At.Local(), today) + " ")
 	}
 	indent := ansi.StringWidth(stamp)
-	if indent == 0 || indent > room/3 {
-		text, stamp, indent = stamp+text, "", max(0, min(2, room-2)) // a wide character has room
+	if indent == 0 || indent > width/3 {
+		text, stamp, indent = stamp+text, "", max(0, min(2, width-2)) // room for a wide character
 	}
 	var b strings.Builder
-	w := lipgloss.NewWrapWriter(&b) // keeps a look over the end of a row
-	io.WriteString(w, wrap(text, room-indent))
+	w := lipgloss.NewWrapWriter(&b) // continues the style on the next row
+	io.WriteString(w, wrap(text, width-indent))
 	w.Close()
-	text = strings.ReplaceAll(b.String(), "\n", "\n"+dim.Render(continued(indent)))
-	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), calls
+	text = strings.ReplaceAll(b.String(), "\n", "\n"+dimStyle.Render(continuation(indent)))
+	return strings.Split(lipgloss.Sprint(stamp+text), "\n"), mentioned
 }
 
-// continued returns what stands in so many columns before each row of a line but the first: a mark, as a text
-// may be padded so that one of its rows looks like a line of its own.
-func continued(columns int) string {
+// continuation returns what stands before each row of a line but the first, in so many columns: a mark,
+// because a text may be padded so that one of its rows looks like another line.
+func continuation(columns int) string {
 	mark := "│ "
 	return strings.Repeat(" ", max(0, columns-utf8.RuneCountInString(mark))) + ansi.TruncateWc(mark, columns, "")
 }
 
 // wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which
-// have no spaces between them, begins where it is and is broken there.
-func wrap(text string, room int) string {
+// have no spaces between them, is broken where the row ends.
+func wrap(text string, width int) string {
 	var b strings.Builder
-	at := 0 // the column
+	column := 0
 	for i, word := range strings.Split(text, " ") {
-		width := extent(word)
-		breaks := width > room || width > utf8.RuneCountInString(ansi.Strip(word))
-		if i > 0 && (at+1+width <= room || breaks && at+2 < room) {
+		columns := maxWidth(word)
+		breaks := columns > width || columns > utf8.RuneCountInString(ansi.Strip(word))
+		if i > 0 && (column+1+columns <= width || breaks && column+2 < width) {
 			b.WriteByte(' ')
-			at++
+			column++
 		} else if i > 0 {
 			b.WriteByte('\n')
-			at = 0
+			column = 0
 		}
-		if at+width > room {
-			word = ansi.Hardwrap(ansi.HardwrapWc(strings.Repeat(" ", at)+word, room, true), room, true)[at:]
-			width, at = extent(word[strings.LastIndexByte(word, '\n')+1:]), 0
+		if column+columns > width {
+			padded := strings.Repeat(" ", column) + word
+			word = ansi.Hardwrap(ansi.HardwrapWc(padded, width, true), width, true)[column:]
+			columns, column = maxWidth(word[strings.LastIndexByte(word, '\n')+1:]), 0
 		}
 		b.WriteString(word)
-		at += width
+		column += columns
 	}
 	return b.String()
 }
 
-// extent returns how many columns text takes at most, in any terminal. A row that is longer than Bubble Tea
-// or the terminal count would push the prompt away.
-func extent(text string) int { return max(ansi.StringWidth(text), ansi.StringWidthWc(text)) }
+// maxWidth returns the columns that text takes in the worst case: terminals differ. A row that is longer than
+// Bubble Tea or the terminal assumes would push the prompt away.
+func maxWidth(text string) int { return max(ansi.StringWidth(text), ansi.StringWidthWc(text)) }
 
-// newDay returns what is to be shown before l: the day, when it has changed since the line before.
-func (p *prompt) newDay(l chat.Line, now time.Time) (says []chat.Line) {
-	if l.At.After(now) { // by the server's clock, which shows
+// newDay returns what is to be shown before l: the date, if it is not that of the line before.
+func (p *prompt) newDay(l chat.Line, now time.Time) (lines []chat.Line) {
+	if l.At.After(now) { // the server's clock counts
 		now = l.At
 	}
 	y, m, d := now.Local().Date()
@@ -120,13 +140,13 @@ func (p *prompt) newDay(l chat.Line, now time.Time) (says []chat.Line) {
 		return nil
 	}
 	if !p.today.IsZero() {
-		says = append(says, chat.Line{Kind: chat.Presence, Text: day.Format("--- Monday, January 2, 2006")})
+		lines = append(lines, chat.Line{Kind: chat.Presence, Text: day.Format("--- Monday, January 2, 2006")})
 	}
 	p.today = day
-	return says
+	return lines
 }
 
-// clock returns the time of day, and the day when it is before today, which is the beginning of a day.
+// clock returns the time of day, with the date if it is before today, the beginning of a day.
 func clock(at, today time.Time) string {
 	if at.Before(today) {
 		return at.Format("Jan _2 15:04")
@@ -134,45 +154,43 @@ func clock(at, today time.Time) string {
 	return at.Format("15:04")
 }
 
-// look returns a name in its own colour, and the user in bold.
-func look(name string) string {
+// styleName returns a name in its own colour, which is the same on every screen, and the user in bold.
+func styleName(name string) string {
 	if name == chat.User {
-		return bold.Render(name)
+		return ownStyle.Render(name)
 	}
-	return lipgloss.NewStyle().Foreground(lipgloss.Color(shade(name))).Render(name)
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(nameColor(name))).Render(name)
 }
 
-// shade returns the colour of a name, which is the same on every screen.
-func shade(name string) string {
+func nameColor(name string) string {
 	h := fnv.New32a()
 	io.WriteString(h, wire.NameKey(name))
-	return shades[h.Sum32()%uint32(len(shades))]
+	return palette[h.Sum32()%uint32(len(palette))]
 }
 
-// patience is how long the server may take for a message before the prompt counts it; most take less than a
-// frame.
+// patience is the time that the server may take to confirm a message before the prompt counts it; most take
+// less than a frame.
 const patience = 300 * time.Millisecond
 
-// View is part of tea.Model: the line, with what belongs below it. The cursor is the terminal's own, so that
-// what an input method composes appears there.
+// View is part of tea.Model: the line, and the rows below it. The cursor is the terminal's own, because an
+// input method composes there.
 func (p *prompt) View() tea.View {
 	if p.last && !p.ticking {
 		return tea.NewView("")
 	}
 	var before, after string
 	if p.pasted == nil {
-		before, after = p.split()
-		before, after = chat.Escape(before), chat.Escape(after)
+		before, after = chat.Escape(p.line.before), chat.Escape(p.line.after)
 	}
 	head := p.head(time.Now())
-	room := p.size.Width - 1 - p.columns.StringWidth(head)
-	if over := p.columns.StringWidth(before) - room; over > 0 { // scroll by half of what fits
-		half := max(room/2, 1)
+	width := p.size.Width - 1 - p.columns.StringWidth(head)
+	if over := p.columns.StringWidth(before) - width; over > 0 { // scroll by half of what fits
+		half := max(width/2, 1)
 		before = p.columns.TruncateLeft(before, (over/half+1)*half, "")
 	}
 	rows := []string{p.columns.Truncate(head+before+after, p.size.Width-1, "")}
 	for _, row := range p.below() {
-		rows = append(rows, dim.Render(p.columns.Truncate(row, p.size.Width-1, "…")))
+		rows = append(rows, dimStyle.Render(p.columns.Truncate(row, p.size.Width-1, "…")))
 	}
 	p.drawn = head + before
 	view := tea.NewView(strings.Join(rows, "\n") + p.different())
@@ -182,7 +200,7 @@ func (p *prompt) View() tea.View {
 	return view
 }
 
-// head returns what stands before the line: whom it goes to and how things are, or a question.
+// head returns what stands before the line: its receiver and the status, or a question.
 func (p *prompt) head(now time.Time) string {
 	to := "all"
 	if p.status.To != "" {
@@ -204,14 +222,14 @@ func (p *prompt) head(now time.Time) string {
 	if waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d waiting", waiting))
 	}
-	most := p.size.Width*2/3 - 3
-	if most < 2 { // not even a letter and a … have room beside the line
+	width := p.size.Width*2/3 - 3
+	if width < 2 { // too narrow for a letter and a …
 		return ""
 	}
-	return p.columns.Truncate("["+strings.Join(parts, ", "), most, "…") + "] "
+	return p.columns.Truncate("["+strings.Join(parts, ", "), width, "…") + "] "
 }
 
-// below returns the rows under the line: how far the download is, and the hint.
+// below returns the rows below the line: the progress of a download, and the hint.
 func (p *prompt) below() (rows []string) {
 	if g := p.status.Getting; g.Name != "" {
 		rows = append(rows, progress(g, time.Now()))
@@ -222,7 +240,7 @@ func (p *prompt) below() (rows []string) {
 	return rows[:min(len(rows), p.size.Height-1)]
 }
 
-// progress says how far a download is: the numbers first, as a long name may be cut off.
+// progress describes a download, numbers first: a long name may be cut off.
 func progress(g chat.Progress, now time.Time) string {
 	percent := 100.0
 	if g.Size > 0 {

@@ -32,7 +32,7 @@ var (
 // marked returns painted rows with words in place of sequences.
 func marked(rows []string) []string {
 	return strings.Split(strings.NewReplacer("\x1b[m", "}", "\x1b[2m", "dim{", "\x1b[1m", "bold{", "\x1b[1;7m", "called{",
-		"\x1b[38;5;"+shade("bob")+"m", "bob{", "\x1b[38;5;160m", "wrong{").Replace(strings.Join(rows, "\n")), "\n")
+		"\x1b[38;5;"+nameColor("bob")+"m", "bob{", "\x1b[38;5;160m", "wrong{").Replace(strings.Join(rows, "\n")), "\n")
 }
 
 func TestPaint(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPaint(t *testing.T) {
 		{"own", chat.Line{Kind: chat.Answer, At: fresh, From: "you", To: "bob", Text: "al"}, 40, []string{"dim{11:00 }bold{you} → bob{bob}: al"}, false},
 		{"calls", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "AL, al!"}, 40, []string{"dim{11:00 }bob{bob}: called{AL}, called{al}!"}, true},
 		{"calls again", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "al al al2 al"}, 40, []string{"dim{11:00 }bob{bob}: called{al} called{al} al2 called{al}"}, true},
-		{"does not call", chat.Line{Kind: chat.Message, At: fresh, From: "al", Text: "also all pal al2"}, 40, []string{"dim{11:00 }\x1b[38;5;" + shade("al") + "mal}: also all pal al2"}, false},
+		{"does not call", chat.Line{Kind: chat.Message, At: fresh, From: "al", Text: "also all pal al2"}, 40, []string{"dim{11:00 }\x1b[38;5;" + nameColor("al") + "mal}: also all pal al2"}, false},
 		{"joined", chat.Line{Kind: chat.Presence, At: fresh, Text: "al has joined"}, 40, []string{"dim{11:00 }dim{al has joined}"}, false},
 		{"history", chat.Line{Kind: chat.Earlier, At: fresh, From: "bob", Text: "hi al"}, 40, []string{"dim{11:00 }dim{bob: hi al}"}, false},
 		{"answer", chat.Line{Text: "you may read this"}, 12, []string{"you may", "dim{│ }read this"}, false},
@@ -67,7 +67,7 @@ func TestPaint(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rows, calls := paint(tt.line, newMention("al"), tt.room, today)
+			rows, calls := paint(tt.line, mentionOf("al"), tt.room, today)
 			if diff := cmp.Diff(tt.want, marked(rows)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -81,7 +81,7 @@ func TestPaint(t *testing.T) {
 func TestNoColor(t *testing.T) {
 	lipgloss.Writer.Profile = colorprofile.ASCII // as it is with NO_COLOR
 	defer func() { lipgloss.Writer.Profile = colorprofile.ANSI256 }()
-	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, newMention("al"), 40, today)
+	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, mentionOf("al"), 40, today)
 	if diff := cmp.Diff([]string{"dim{11:00 }bob: hi called{al}"}, marked([]string{strings.ReplaceAll(rows[0], "\x1b[mbob\x1b[m", "bob")})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -89,14 +89,14 @@ func TestNoColor(t *testing.T) {
 
 // A name has one colour, however it is written, and names have many; each can be read on black and on white.
 func TestShades(t *testing.T) {
-	if a, b := shade("Bob"), shade("bob"); a != b {
+	if a, b := nameColor("Bob"), nameColor("bob"); a != b {
 		t.Errorf("Bob has the colour %s, and bob %s", a, b)
 	}
 	seen := make(map[string]bool)
 	for n := range 1000 {
-		seen[shade("user"+strconv.Itoa(n))] = true
+		seen[nameColor("user"+strconv.Itoa(n))] = true
 	}
-	for _, s := range shades {
+	for _, s := range palette {
 		if !seen[s] {
 			t.Errorf("of 1000 names none has the colour %s", s)
 		}
@@ -158,14 +158,14 @@ func FuzzPaint(f *testing.F) {
 		width = min(max(width, 2), 200)
 		kind = kind & 7 % 5
 		l := chat.Line{Kind: chat.Kind(kind), At: fresh, From: chat.Escape(from), To: chat.Escape(to), Text: chat.Escape(text)}
-		rows, _ := paint(l, newMention("al"), width-1, noon)
+		rows, _ := paint(l, mentionOf("al"), width-1, noon)
 		for _, row := range rows {
-			check(t, row, extent, width-1)
+			check(t, row, maxWidth, width-1)
 		}
 		p := newPrompt("al", nil)
 		p.resize(tea.WindowSizeMsg{Width: width, Height: 9})
-		p.Update(news{status: chat.Status{To: chat.Escape(to)}})
-		p.set(text)
+		p.Update(update{status: chat.Status{To: chat.Escape(to)}})
+		p.line.set(text)
 		p.hint = chat.Escape(from)
 		view := p.View()
 		for row := range strings.SplitSeq(view.Content, "\n") {
@@ -182,7 +182,7 @@ func TestNewDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPrompt("alice", nil)
 		show := func(lines ...chat.Line) (rows []string) {
-			p.add(news{lines: lines})
+			p.add(update{lines: lines})
 			rows, _ = p.paintAll()
 			return marked(rows)
 		}

@@ -1,11 +1,12 @@
 package terminal
 
 import (
+	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
@@ -13,101 +14,69 @@ import (
 )
 
 const (
-	frame    = 50 * time.Millisecond // from one print to the next
-	readable = 100                   // messages printed in a frame, the newest: more than anyone reads
-	maxPast  = 100                   // lines that the up key goes back
-	atOnce   = 10                    // pasted lines that are sent without a question
-	// messages without an answer before pasted lines wait: what the server takes in a second
-	maxAhead = 100
-	onceMore = "once more to leave"
+	frame       = 50 * time.Millisecond // from one print to the next
+	readable    = 100                   // messages printed in a frame: more than anyone reads
+	maxUnasked  = 10                    // pasted lines that are sent without a question
+	maxAhead    = 100                   // unconfirmed messages before pasted lines wait: a second's worth
+	againLeaves = "press again to leave"
 )
 
-// A news is what has happened.
-type news struct {
-	lines  []chat.Line // to be printed
-	missed int         // messages before these that are not printed
-	status chat.Status
-	last   bool // nothing comes any more
-}
-
-// add adds later news. Of too many messages, comings and goings the oldest are only counted.
-func (n *news) add(later news) {
-	all, live := append(n.lines, later.lines...), 0
-	*n = news{nil, n.missed + later.missed, later.status, later.last}
-	for _, l := range slices.Backward(all) {
-		counts := l.Kind == chat.Message || l.Kind == chat.Presence
-		if counts {
-			live++
-		}
-		if counts && live > readable {
-			n.missed++
-		} else {
-			n.lines = append(n.lines, l)
-		}
-	}
-	slices.Reverse(n.lines)
-}
-
-// nextFrame has Update called with the time when a frame is over.
+// nextFrame sends a tick after one frame.
 func nextFrame() tea.Cmd { return tea.Tick(frame, func(now time.Time) tea.Msg { return now }) }
 
-// A redraw has the prompt drawn again, because what it says depends on the time.
+// A redraw is sent when the prompt must be drawn again because time has passed.
 type redraw struct{}
 
-// A prompt is the line that is typed. All of it is owned by the goroutine that runs the program.
+// A prompt is the line at the bottom. It is owned by the goroutine that runs the program.
 type prompt struct {
-	own      *mention // the user's name
-	line     textinput.Model
-	typed    chan<- chat.Input // nil after it was closed
-	send     func(tea.Msg)     // has Update called with a message
-	size     tea.WindowSizeMsg // of the screen
-	columns  ansi.Method       // how the terminal and Bubble Tea count those of a text
-	queue    []chat.Input      // what the chat could not take yet
-	fed      int               // lines handed on
-	past     []string          // lines that were typed before; the last one is new
-	at       int               // which of past the line is
-	killed   string            // what was cut out last, by several keys when nothing came between them
-	cutting  bool              // the last key cut something out
-	pasted   []chat.Input      // lines that wait for an answer
-	rest     string            // what is on the line when they are sent
-	cleared  []string          // what Ctrl-C took away, until the next key
-	hint     string            // what is said below the line until the next key
-	news                       // the lines that are not printed yet, and how things are now
-	since    time.Time         // of the oldest message that the server has not taken
-	ticking  bool              // a frame has begun; when it is over, print is called
-	printing bool              // lines may be on their way to the terminal
-	redraws  bool              // a redraw will come
-	views    int               // how often it was drawn
-	drawn    string            // what stood before the cursor then
-	// the same when the terminal was asked where the cursor is; empty when no answer counts
-	asked string
-	today time.Time // its beginning, as the newest line has it
-	rang  time.Time // when the bell rang last
+	typed     chan<- chat.Input // nil after hangUp
+	send      func(tea.Msg)     // sends a message to Update
+	queue     []chat.Input      // what the chat could not take yet
+	forwarded int               // lines that the chat got
+
+	line        editor
+	interrupted bool         // the last key was Ctrl-C: another one leaves
+	cleared     []string     // the texts that it took away
+	pasted      []chat.Input // while the prompt asks whether to send these lines
+	unpasted    string       // the line before the cursor, if they are not sent
+	hint        string       // below the line, until the next key
+
+	update             // lines not printed yet, and the status
+	since    time.Time // of the oldest unconfirmed message
+	ticking  bool      // a frame has begun; print follows
+	printing bool      // lines may be on their way to the terminal
+	redraws  bool      // a redraw follows
+	lastBell time.Time
+	today    time.Time // the beginning of the day of the newest line
+
+	own     *regexp.Regexp    // the user's name
+	size    tea.WindowSizeMsg // of the screen
+	columns ansi.Method       // how the terminal and Bubble Tea count the columns of a text
+	views   int               // drawn so far
+	drawn   string            // what the last one has before the cursor
+	// drawn, when the terminal was asked where the cursor is; empty if no answer counts
+	asked   string
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
-	p := &prompt{own: newMention(name), line: textinput.New(), typed: typed, past: []string{""}, ticking: true}
-	p.size = tea.WindowSizeMsg{Width: 80, Height: 24} // where the terminal does not know better
-	// the terminal pastes; to ask another program for the clipboard is not ours
-	p.line.KeyMap.Paste.SetEnabled(false)
-	p.line.SetVirtualCursor(false) // it would blink
-	p.line.Focus()
-	return p
+	size := tea.WindowSizeMsg{Width: 80, Height: 24} // if the terminal does not know better
+	return &prompt{own: mentionOf(name), line: newEditor(), typed: typed, size: size, ticking: true}
 }
 
-// Init is part of tea.Model. What is printed before Bubble Tea has drawn the prompt for the first time erases
-// the screen, so the first print waits for a frame.
+// Init is part of tea.Model. Printing before Bubble Tea has drawn the first view erases the screen, so the
+// first print waits for a frame.
 func (p *prompt) Init() tea.Cmd { return nextFrame() }
 
 // Update is part of tea.Model.
 func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
-	case news:
+	case update:
 		if p.status.Waiting == 0 {
 			p.since = time.Now()
 		}
-		if p.add(msg); !p.ticking {
+		p.add(msg)
+		if !p.ticking {
 			cmd = p.print()
 		}
 	case time.Time:
@@ -116,15 +85,15 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		p.redraws = false
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value.IsReset() || msg.Value.IsSet()) {
-			p.columns = ansi.GraphemeWidth // which Bubble Tea has it use then
+			p.columns = ansi.GraphemeWidth // Bubble Tea switches the mode on then
 		}
 	case chat.Completion:
 		p.complete(msg)
 	case tea.PasteMsg:
-		if strings.HasSuffix(msg.Content, ctrlC) { // its end was lost
-			cmd = p.press(tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl})
-		} else {
-			p.paste(msg.Content)
+		text, lost := strings.CutSuffix(msg.Content, ctrlC) // Ctrl-C ends a paste whose end was lost
+		p.paste(text)
+		if lost {
+			p.interrupt()
 		}
 	case tea.KeyPressMsg:
 		cmd = p.press(msg)
@@ -133,16 +102,17 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, tea.Batch(cmd, p.redraw())
 }
 
-// redraw has a redraw come when the prompt will say something else only because time has passed.
+// redraw schedules a redraw if the prompt will change only because time passes.
 func (p *prompt) redraw() tea.Cmd {
 	now, retry, wait := time.Now(), p.status.Retry, time.Second
-	switch counted := p.since.Add(patience); {
+	counted := p.since.Add(patience)
+	switch {
 	case p.redraws:
 		return nil
 	case p.status.Waiting > 0 && counted.After(now):
 		wait = counted.Sub(now)
 	case p.status.Away && retry.After(now):
-		wait = retry.Sub(now) % time.Second // until another number of seconds is left
+		wait = retry.Sub(now) % time.Second // until the number of seconds changes
 	case p.status.Getting.Name == "":
 		return nil
 	}
@@ -150,65 +120,47 @@ func (p *prompt) redraw() tea.Cmd {
 	return tea.Tick(wait, func(time.Time) tea.Msg { return redraw{} })
 }
 
-// print prints what there is above the prompt, and what comes meanwhile when a frame is over. What is printed
-// at once must fit on the screen, or the lines that scroll out of it would be lost.
+// print prints all lines above the prompt, and schedules the next print. Rows printed at once must fit on the
+// screen: those that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
-	rows, calls := p.paintAll()
-	if len(rows) == 0 && p.last {
-		p.ticking = false
-		return tea.Quit
+	rows, mentioned := p.paintAll()
+	p.ticking, p.printing = len(rows) > 0, len(rows) > 0
+	if !p.printing {
+		if p.last {
+			return tea.Quit
+		}
+		return nil
 	}
-	p.printing = len(rows) > 0
-	if p.printing {
-		p.asked = ""
-	}
-	p.ticking = len(rows) > 0
+	p.asked = ""
 	var cmds []tea.Cmd
 	for chunk := range slices.Chunk(rows, max(1, p.size.Height-len(p.below())-1)) {
 		cmds = append(cmds, tea.Println(strings.Join(chunk, "\n")))
 	}
-	if calls && time.Since(p.rang) > time.Second { // not at each of a flood
-		p.rang, cmds = time.Now(), append(cmds, tea.Raw("\a"))
+	if mentioned && time.Since(p.lastBell) > time.Second { // not at each line of a flood
+		p.lastBell = time.Now()
+		cmds = append(cmds, tea.Raw("\a"))
 	}
-	if p.ticking {
-		cmds = append(cmds, nextFrame())
-	}
-	return tea.Sequence(cmds...)
+	return tea.Sequence(append(cmds, nextFrame())...)
 }
 
-// paintAll returns the rows of all lines that are to be printed, and whether one calls the user.
-func (p *prompt) paintAll() (rows []string, calls bool) {
-	if p.missed > 0 {
-		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: "... " + chat.Count(p.missed, "message") + " not shown"})
-	}
-	now := time.Now()
-	for _, l := range p.lines {
-		for _, l := range append(p.newDay(l, now), l) {
-			painted, calling := paint(l, p.own, p.size.Width-1, p.today)
-			rows, calls = append(rows, painted...), calls || calling
-		}
-	}
-	p.lines, p.missed = nil, 0
-	return rows, calls
-}
-
-// feed hands on what was typed and pasted, as far as the chat takes it.
+// feed hands lines to the chat as long as it takes them.
 func (p *prompt) feed() {
 	for len(p.queue) > 0 && p.typed != nil {
-		if ahead := p.fed - p.status.Taken + p.status.Waiting; p.queue[0].Pasted && ahead >= maxAhead {
+		ahead := p.forwarded - p.status.Taken + p.status.Waiting
+		if p.queue[0].Pasted && ahead >= maxAhead {
 			return
 		}
 		select {
 		case p.typed <- p.queue[0]:
 			p.queue = p.queue[1:]
-			p.fed++
+			p.forwarded++
 		default:
 			return
 		}
 	}
 }
 
-// put adds to what is handed on, before pasted lines that wait: a command is not for those who read these.
+// put queues a line. A command is local and must not wait behind pasted messages.
 func (p *prompt) put(in chat.Input) {
 	at := slices.IndexFunc(p.queue, func(in chat.Input) bool { return in.Pasted })
 	if at < 0 || in.Complete == nil && !command(in.Text) {
@@ -217,16 +169,132 @@ func (p *prompt) put(in chat.Input) {
 	p.queue = slices.Insert(p.queue, at, in)
 }
 
-// command reports whether a line that is typed is a command.
+// command reports whether a typed line is a command.
 func command(line string) bool {
 	_, ok := chat.Command(line)
 	return ok
 }
 
-// hangUp tells that the user wants to leave.
+// hangUp tells the chat that the user wants to leave.
 func (p *prompt) hangUp() {
 	if p.typed != nil {
 		close(p.typed)
 		p.typed = nil
+	}
+}
+
+// press handles a key, depending on what the prompt is waiting for.
+func (p *prompt) press(key tea.KeyPressMsg) tea.Cmd {
+	name := key.String()
+	if name == "ctrl+space" { // no key: older consoles of Windows send it for Ctrl or Shift alone
+		return nil
+	}
+	interrupted, cleared := p.interrupted, p.cleared
+	p.hint, p.interrupted, p.cleared = "", false, nil
+	switch {
+	case name == "ctrl+c" && interrupted, name == "ctrl+d" && p.pasted == nil && p.line.text() == "":
+		p.cleared = cleared
+		p.hangUp()
+	case name == "ctrl+c":
+		p.interrupt()
+	case p.pasted != nil:
+		p.answer(name)
+	case name == "ctrl+z" && stoppable():
+		return tea.Suspend
+	case name == "ctrl+z":
+		p.hint = "no shell to go back to"
+	case name == "tab":
+		p.ask()
+	case name == "enter":
+		if p.line.text() != "" && p.typed != nil {
+			p.put(chat.Input{Text: p.line.submit()})
+		}
+	default:
+		p.line.press(name, key.Text)
+	}
+	return nil
+}
+
+// interrupt clears the line and forgets what was not sent.
+func (p *prompt) interrupt() {
+	p.hint, p.interrupted = againLeaves, true
+	if n := len(p.queue) + len(p.pasted); n > 0 {
+		p.hint = chat.Count(n, "line") + " not sent; " + againLeaves
+	}
+	p.cleared = p.unsent()
+	p.queue, p.pasted = nil, nil
+	p.line.renew()
+}
+
+// unsent returns what was typed or pasted and not handed on.
+func (p *prompt) unsent() []string {
+	lines := slices.Clone(p.cleared)
+	for _, in := range slices.Concat(p.queue, p.pasted) {
+		if in.Complete == nil {
+			lines = append(lines, in.Text)
+		}
+	}
+	blank := func(line string) bool { return strings.TrimSpace(line) == "" }
+	return slices.DeleteFunc(append(lines, p.line.drafts()...), blank)
+}
+
+// paste inserts a text as if it were typed, except that several lines are sent as they are, never as
+// commands. What follows the last end of a line stays on the line. If a command is being typed, everything
+// goes on its line.
+func (p *prompt) paste(text string) {
+	p.line.killing = false
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "").Replace(text)
+	asking := p.pasted != nil // then this is more of the same paste
+	one := strings.TrimRight(text, "\n")
+	if !asking && (command(p.line.before) || !strings.Contains(one, "\n")) {
+		p.line.insert(one)
+		return
+	}
+	if !asking {
+		p.unpasted = p.line.before
+		p.line.before = strings.TrimPrefix(p.line.before, "/")
+	}
+	lines := strings.Split(p.line.before+text, "\n")
+	p.line.before = ""
+	p.line.insert(lines[len(lines)-1])
+	for _, line := range lines[:len(lines)-1] {
+		if strings.TrimSpace(line) != "" {
+			p.pasted = append(p.pasted, chat.Input{Text: line, Pasted: true})
+		}
+	}
+	if !asking && len(p.pasted) <= maxUnasked {
+		p.answer("y")
+	}
+}
+
+// answer takes a key as the answer to whether to send what was pasted.
+func (p *prompt) answer(key string) {
+	switch key {
+	case "y", "Y", "shift+y":
+		p.queue = append(p.queue, p.pasted...)
+		p.pasted = nil
+	case "n", "N", "shift+n", "esc":
+		p.hint = "not sent"
+		p.line.before = p.unpasted
+		p.pasted = nil
+	}
+}
+
+// ask asks the chat how the line before the cursor may continue.
+func (p *prompt) ask() {
+	if p.line.before != "" && p.typed != nil {
+		p.put(chat.Input{Text: p.line.before, Complete: func(c chat.Completion) { p.send(c) }})
+	}
+}
+
+// complete takes the answer to ask, unless the line has changed since.
+func (p *prompt) complete(c chat.Completion) {
+	if c.Line != p.line.before {
+		return
+	}
+	p.line.before = ""
+	p.line.insert(c.Longer)
+	if len(c.Words) != 1 {
+		p.hint = cmp.Or(strings.Join(c.Words, "  "), "no match")
 	}
 }

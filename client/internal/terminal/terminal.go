@@ -1,4 +1,4 @@
-// Package terminal is the client's face for a person: a line to type in at the bottom, and what happens
+// Package terminal is the client's UI for a person: a line to type in at the bottom, and everything else
 // printed above it, where it stays in the terminal's own scrollback.
 package terminal
 
@@ -14,98 +14,120 @@ import (
 	"parley/client/internal/chat"
 )
 
-// A Face is a terminal.
-type Face struct {
+// A UI shows a chat on a terminal.
+type UI struct {
 	// set at construction, never changed
 	program *tea.Program
-	prompt  *prompt // not to be touched while the program runs
+	prompt  *prompt // owned by the program while it runs
+	input   *input
 	typed   <-chan chat.Input
 	out     *os.File
-	told    chan news // for the prompt, which takes its time when the terminal is slow
+	updates chan update // for the prompt, which is slow if the terminal is
 	running sync.WaitGroup
 
-	busy   bool     // the renderer draws views; owned by the goroutine that runs the program
-	news   news     // to be told, and the status that was told last
-	unsent []string // what the chat says at the end of texts that were not sent
-	err    error    // what ended the program; set before running is done
+	drawing bool     // the renderer runs fast; owned by the goroutine that runs the program
+	pending update   // not sent yet, with the status that was sent last
+	unsent  []string // lines of kind [chat.Unsent]
+	err     error    // what ended the program; set before running is done
 }
 
-// New takes the terminal over, until Close, for the user of that name. It returns the lines that are typed,
-// too, which end when that person wants to leave. On Windows Bubble Tea has the console understand sequences,
-// both ways, and it is read and written in UTF-16, whatever its code page; patched does the rest.
-func New(in, out *os.File, name string) (*Face, <-chan chat.Input) {
+// New takes over the terminal until Close, for the user of that name. It returns the lines that are typed,
+// too; their channel is closed when the user wants to leave. On Windows Bubble Tea has the console understand
+// sequences both ways, and reads and writes it in UTF-16, whatever its code page; patched does the rest.
+func New(in, out *os.File, name string) (*UI, <-chan chat.Input) {
 	typed := make(chan chat.Input, readable)
 	p := newPrompt(name, typed)
-	f := &Face{prompt: p, typed: typed, out: out, told: make(chan news, 1)}
-	// Bubble Tea tells it too late for the first lines
+	u := &UI{prompt: p, input: &input{File: in}, typed: typed, out: out, updates: make(chan update, 1)}
+	// Bubble Tea tells the size too late for the first lines
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil {
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
 	}
 	lipgloss.Writer.Profile = profile()
-	f.program = tea.NewProgram(p, tea.WithInput(&input{File: in}), tea.WithOutput(out),
+	u.program = tea.NewProgram(p, tea.WithInput(u.input), tea.WithOutput(out),
 		tea.WithColorProfile(lipgloss.Writer.Profile), tea.WithoutSignalHandler(),
-		tea.WithFilter(patched(in, out, f.filter)))
-	p.send = f.program.Send
-	resumed := make(chan os.Signal, 1) // the program was stopped from outside and goes on
+		tea.WithFilter(patched(in, out, u.filter)))
+	p.send = u.program.Send
+	resumed := make(chan os.Signal, 1) // the program was stopped from outside and continues
 	notifyResumed(resumed)
-	f.running.Go(func() {
+	u.running.Go(func() {
 		for range resumed {
-			f.program.Send(tea.ResumeMsg{})
+			u.program.Send(tea.ResumeMsg{})
 		}
 	})
-	f.running.Go(func() {
-		_, f.err = f.program.Run()
+	u.running.Go(func() {
+		_, u.err = u.program.Run()
 		signal.Stop(resumed)
 		close(resumed)
 		p.hangUp()
 	})
-	f.running.Go(func() {
-		for n := range f.told {
-			f.program.Send(n)
+	u.running.Go(func() {
+		for up := range u.updates {
+			u.program.Send(up)
 		}
 	})
-	return f, typed
+	return u, typed
 }
 
-// Close prints what is left and gives the terminal back as it was. It returns lines to be printed then, as
-// they are, so that they can be copied: what was typed and not sent.
-func (f *Face) Close() (unsent []string, err error) {
-	f.news.last = true
-	f.tell()
-	close(f.told)
-	f.running.Wait()
-	return f.leftOver(), f.err
+// Close prints what is left and gives the terminal back as it was. It returns the texts that were typed and
+// not sent, as lines to be printed then, unwrapped, so that they can be copied.
+func (u *UI) Close() (unsent []string, err error) {
+	u.pending.last = true
+	u.send()
+	close(u.updates)
+	u.running.Wait()
+	return u.leftOver(), u.err
 }
 
-// Show has a line printed with what else there is.
-func (f *Face) Show(l chat.Line) {
+// leftOver returns a line for each unsent text: those that the chat had, and those that it never got. The
+// program must have ended.
+func (u *UI) leftOver() []string {
+	var texts []string
+	for in := range u.typed {
+		if in.Complete == nil {
+			texts = append(texts, in.Text)
+		}
+	}
+	u.prompt.paste(u.input.unfinished())
+	lines := u.unsent
+	for _, text := range append(texts, u.prompt.unsent()...) {
+		to := u.prompt.status.To
+		if command(text) {
+			to = ""
+		}
+		lines = append(lines, chat.NotSent(to, text))
+	}
+	return lines
+}
+
+// Show queues a line.
+func (u *UI) Show(l chat.Line) {
 	if l.Kind == chat.Unsent {
-		f.unsent = append(f.unsent, l.Text)
+		u.unsent = append(u.unsent, l.Text)
 		return
 	}
-	f.news.lines = append(f.news.lines, l)
-	if len(f.news.lines) == readable { // a flood costs no memory
-		f.tell()
+	u.pending.lines = append(u.pending.lines, l)
+	if len(u.pending.lines) == readable { // a flood takes no memory
+		u.send()
 	}
 }
 
-// Flush has the prompt told what there is.
-func (f *Face) Flush(s chat.Status) error {
-	if len(f.news.lines) > 0 || s != f.news.status {
-		f.news.status = s
-		f.tell()
+// Flush sends queued lines and the status to the prompt. It never fails.
+func (u *UI) Flush(s chat.Status) error {
+	if len(u.pending.lines) > 0 || s != u.pending.status {
+		u.pending.status = s
+		u.send()
 	}
 	return nil
 }
 
-// tell has the prompt told the news, together with those that it could not take yet. It never waits.
-func (f *Face) tell() {
-	var n news
+// send hands the update over, merged with one not yet received. It never blocks.
+func (u *UI) send() {
+	var up update
 	select {
-	case n = <-f.told:
+	case up = <-u.updates:
 	default:
 	}
-	n.add(f.news)
-	f.told <- n
-	f.news.lines = nil
+	up.add(u.pending)
+	u.updates <- up
+	u.pending.lines = nil
 }

@@ -13,8 +13,8 @@ import (
 	"parley/client/internal/chat"
 )
 
-// keys presses keys, which are named as tea names them, or pastes what begins with a quote.
-func keys(p *prompt, names ...string) {
+// pressKeys presses keys, which are named as tea names them, or pastes what begins with a quote.
+func pressKeys(p *prompt, names ...string) {
 	special := map[string]tea.Key{
 		"enter": {Code: tea.KeyEnter}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown}, "left": {Code: tea.KeyLeft},
 		"right": {Code: tea.KeyRight}, "home": {Code: tea.KeyHome}, "backspace": {Code: tea.KeyBackspace},
@@ -41,7 +41,7 @@ func TestPrompt(t *testing.T) {
 		keys  []string
 		typed []string // what the chat gets; with > what was pasted, with ? what is to be completed
 		line  string   // what stays on the line
-		gone  bool     // the chat is told to end
+		gone  bool     // the chat is sent to end
 	}{
 		{"a line", []string{"h", "i", "enter", "y"}, []string{"hi"}, "y", false},
 		{"nothing", []string{"enter"}, nil, "", false},
@@ -74,6 +74,7 @@ func TestPrompt(t *testing.T) {
 		{"pasted after //", []string{"'//a ", "'b\nc\n"}, []string{">/a b", ">c"}, "", false},
 		{"pasted without an end", []string{"a", "'b\n/quit\nc\x03", "d"}, nil, "d", false},
 		{"much pasted, no", []string{"a", "'" + eleven, "enter", "n", "b"}, nil, "ab", false},
+		{"much pasted, leave", []string{"a", "'" + eleven, "ctrl+c", "ctrl+c"}, nil, "", true},
 		{"much pasted, twice", []string{"'" + eleven, "'y\nz", "y"}, strings.Split(strings.Repeat(">x,", 11)+">y", ","), "z", false},
 		{"much pasted, dropped", []string{"'" + eleven, "y", "ctrl+c"}, strings.Split(strings.Repeat(">x,", 10)+">x", ","), "", false},
 
@@ -83,9 +84,9 @@ func TestPrompt(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			typed := make(chan chat.Input, 100)
 			p := newPrompt("alice", typed)
-			keys(p, tt.keys...)
+			pressKeys(p, tt.keys...)
 			if gone := p.typed == nil; gone != tt.gone {
-				t.Errorf("the end was told: %v, want %v", gone, tt.gone)
+				t.Errorf("hung up: %v, want %v", gone, tt.gone)
 			}
 			p.hangUp()
 			var got []string
@@ -95,7 +96,7 @@ func TestPrompt(t *testing.T) {
 			if diff := cmp.Diff(tt.typed, got); diff != "" {
 				t.Errorf("typed (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.line, p.line.Value()); diff != "" {
+			if diff := cmp.Diff(tt.line, p.line.text()); diff != "" {
 				t.Errorf("left on the line (-want +got):\n%s", diff)
 			}
 		})
@@ -103,7 +104,7 @@ func TestPrompt(t *testing.T) {
 }
 
 // No key asks another program for anything: Ctrl-V would ask for the clipboard, which the terminal pastes
-// when told to.
+// when sent to.
 func TestKeysAskNobody(t *testing.T) {
 	p := newPrompt("alice", make(chan chat.Input, 1))
 	for key := rune('a'); key <= 'z'; key++ {
@@ -120,12 +121,12 @@ func TestKeysAskNobody(t *testing.T) {
 func TestPromptFull(t *testing.T) {
 	typed := make(chan chat.Input, 1)
 	p := newPrompt("alice", typed)
-	keys(p, "'a\nb\nc", "enter")
-	p.Update(news{status: chat.Status{Waiting: maxAhead}})
+	pressKeys(p, "'a\nb\nc", "enter")
+	p.Update(update{status: chat.Status{Waiting: maxAhead}})
 	var got []string
 	for n := range 3 {
 		got = append(got, (<-typed).Text, fmt.Sprint(len(p.queue)))
-		p.Update(news{status: chat.Status{Taken: n + 1}})
+		p.Update(update{status: chat.Status{Taken: n + 1}})
 	}
 	want := []string{"a", "2", "b", "1", "c", "0"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -142,15 +143,15 @@ func TestComplete(t *testing.T) {
 	}{
 		{"one", "/te", chat.Completion{Line: "/te", Longer: "/tell ", Words: []string{"/tell"}}, "/tell ", ""},
 		{"several", "bo", chat.Completion{Line: "bo", Longer: "Bob", Words: []string{"Bob", "Bobby"}}, "Bob", "Bob  Bobby"},
-		{"none", "x", chat.Completion{Line: "x", Longer: "x"}, "x", "nothing begins like this"},
+		{"none", "x", chat.Completion{Line: "x", Longer: "x"}, "x", "no match"},
 		{"too late", "hi bo, but", chat.Completion{Line: "hi bo", Longer: "hi bob", Words: []string{"bob"}}, "hi bo, but", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPrompt("alice", nil)
-			p.set(tt.line)
+			p.line.set(tt.line)
 			p.Update(tt.answer)
-			before, _ := p.split()
+			before := p.line.before
 			if diff := cmp.Diff([]string{tt.before, tt.hint}, []string{before, p.hint}); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -161,23 +162,23 @@ func TestComplete(t *testing.T) {
 // What comes while the terminal takes nothing costs no memory: of the messages the newest are kept, and the
 // others counted.
 func TestFlood(t *testing.T) {
-	f := &Face{told: make(chan news, 1)}
+	f := &UI{updates: make(chan update, 1)}
 	f.Show(chat.Line{Kind: chat.Answer, Text: "answer"})
 	for i := range 100_000 {
 		f.Show(chat.Line{Kind: chat.Message, Text: fmt.Sprint(i)})
 	}
 	f.Flush(chat.Status{Waiting: 1})
-	told := <-f.told
+	sent := <-f.updates
 	p := newPrompt("alice", nil)
-	for _, n := range []news{{lines: told.lines[:50]}, {lines: told.lines[50:], missed: told.missed, status: told.status}} {
+	for _, n := range []update{{lines: sent.lines[:50]}, {lines: sent.lines[50:], skipped: sent.skipped, status: sent.status}} {
 		p.Update(n)
 	}
-	want := news{missed: 100_000 - readable, status: chat.Status{Waiting: 1}}
+	want := update{skipped: 100_000 - readable, status: chat.Status{Waiting: 1}}
 	want.lines = append(want.lines, chat.Line{Kind: chat.Answer, Text: "answer"})
 	for i := range readable {
 		want.lines = append(want.lines, chat.Line{Kind: chat.Message, Text: fmt.Sprint(100_000 - readable + i)})
 	}
-	if diff := cmp.Diff(want, p.news, cmp.AllowUnexported(news{})); diff != "" {
+	if diff := cmp.Diff(want, p.update, cmp.AllowUnexported(update{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -205,8 +206,8 @@ func TestView(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPrompt("alice", nil)
 			p.resize(tea.WindowSizeMsg{Width: tt.width, Height: 3})
-			p.Update(news{status: tt.status})
-			p.set(tt.line)
+			p.Update(update{status: tt.status})
+			p.line.set(tt.line)
 			view := p.View()
 			x, row := view.Cursor.X, ansi.Strip(view.Content)
 			got := ansi.TruncateWc(row, x, "") + "|" + ansi.TruncateLeftWc(row, x, "")
@@ -244,7 +245,7 @@ func TestBroken(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPrompt("alice", nil)
-			p.set(tt.line)
+			p.line.set(tt.line)
 			p.View()
 			asked := p.resize(tea.WindowSizeMsg{Width: tt.width, Height: 9})
 			if got := p.broken(tt.column); got != tt.want || !asked && tt.width < 46 {
@@ -254,7 +255,7 @@ func TestBroken(t *testing.T) {
 				t.Errorf("%d rows above, though nobody asked", again)
 			}
 			p.resize(tea.WindowSizeMsg{Width: tt.width, Height: 9})
-			p.Update(news{lines: []chat.Line{{Text: "hi"}}})
+			p.Update(update{lines: []chat.Line{{Text: "hi"}}})
 			p.Update(time.Now())
 			if got := p.broken(tt.column); got != 0 || p.resize(tea.WindowSizeMsg{Width: 9, Height: 9}) {
 				t.Errorf("%d rows above though a line was printed meanwhile", got)
