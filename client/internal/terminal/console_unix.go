@@ -4,7 +4,6 @@ package terminal
 
 import (
 	"os"
-	"os/signal"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -17,9 +16,6 @@ func stoppable() bool {
 	session, err := unix.Getsid(0)
 	return err == nil && session != unix.Getpgrp()
 }
-
-// notifyResumed notifies c when the program continues after it was stopped.
-func notifyResumed(c chan<- os.Signal) { signal.Notify(c, unix.SIGCONT) }
 
 // patched returns filter: nothing needs a work-around here.
 func patched(_, _ *os.File, filter func(tea.Model, tea.Msg) tea.Msg) func(tea.Model, tea.Msg) tea.Msg {

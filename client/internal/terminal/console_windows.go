@@ -10,8 +10,7 @@ import (
 )
 
 // Windows does not stop programs.
-func stoppable() bool                { return false }
-func notifyResumed(chan<- os.Signal) {}
+func stoppable() bool { return false }
 
 // patched adds what Bubble Tea v2.0.10 lacks in a console window: the size is that of the window, not of its
 // scrollback, and the mouse still selects and pastes, which such a window needs. Delete it when Bubble Tea

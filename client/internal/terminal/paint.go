@@ -48,12 +48,9 @@ func (p *prompt) paintAll() (rows []string, mentioned bool) {
 	if p.skipped > 0 {
 		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: "... " + chat.Count(p.skipped, "message") + " not shown"})
 	}
-	now := time.Now()
 	for _, l := range p.lines {
-		for _, l := range append(p.newDay(l, now), l) {
-			painted, calls := paint(l, p.own, p.size.Width-1, p.today)
-			rows, mentioned = append(rows, painted...), mentioned || calls
-		}
+		painted, calls := paint(l, p.own, p.size.Width-1, time.Now())
+		rows, mentioned = append(rows, painted...), mentioned || calls
 	}
 	p.lines, p.skipped = nil, 0
 	return rows, mentioned
@@ -61,7 +58,7 @@ func (p *prompt) paintAll() (rows []string, mentioned bool) {
 
 // paint returns a line as rows of at most width columns, broken between words, and whether it mentions the
 // user, whose name is own. It adds only sequences for the style.
-func paint(l chat.Line, own *regexp.Regexp, width int, today time.Time) (rows []string, mentioned bool) {
+func paint(l chat.Line, own *regexp.Regexp, width int, now time.Time) (rows []string, mentioned bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
 		text = norm.NFC.String(text)
@@ -78,7 +75,7 @@ func paint(l chat.Line, own *regexp.Regexp, width int, today time.Time) (rows []
 	}
 	stamp := ""
 	if !l.At.IsZero() {
-		stamp = dimStyle.Render(clock(l.At.Local(), today) + " ")
+		stamp = dimStyle.Render(clock(l.At.Local(), now.Local()) + " ")
 	}
 	indent := ansi.StringWidth(stamp)
 	if indent == 0 || indent > width/3 {
@@ -129,26 +126,9 @@ func wrap(text string, width int) string {
 // Bubble Tea or the terminal assumes would push the prompt away.
 func maxWidth(text string) int { return max(ansi.StringWidth(text), ansi.StringWidthWc(text)) }
 
-// newDay returns what is to be shown before l: the date, if it is not that of the line before.
-func (p *prompt) newDay(l chat.Line, now time.Time) (lines []chat.Line) {
-	if l.At.After(now) { // the server's clock counts
-		now = l.At
-	}
-	y, m, d := now.Local().Date()
-	day := time.Date(y, m, d, 0, 0, 0, 0, time.Local)
-	if !day.After(p.today) {
-		return nil
-	}
-	if !p.today.IsZero() {
-		lines = append(lines, chat.Line{Kind: chat.Presence, Text: day.Format("--- Monday, January 2, 2006")})
-	}
-	p.today = day
-	return lines
-}
-
-// clock returns the time of day, with the date if it is before today, the beginning of a day.
-func clock(at, today time.Time) string {
-	if at.Before(today) {
+// clock returns the time of day, with the date if it is not that of now.
+func clock(at, now time.Time) string {
+	if at.Format(time.DateOnly) != now.Format(time.DateOnly) {
 		return at.Format("Jan _2 15:04")
 	}
 	return at.Format("15:04")
@@ -192,9 +172,8 @@ func (p *prompt) View() tea.View {
 	for _, row := range p.below() {
 		rows = append(rows, dimStyle.Render(p.columns.Truncate(row, p.size.Width-1, "…")))
 	}
-	p.drawn = head + before
 	view := tea.NewView(strings.Join(rows, "\n") + p.different())
-	x := min(p.columns.StringWidth(p.drawn), p.size.Width-1)
+	x := min(p.columns.StringWidth(head+before), p.size.Width-1)
 	// A shape that Bubble Tea does not know leaves the cursor as the user has set it.
 	view.Cursor = &tea.Cursor{Position: tea.Position{X: x}, Shape: -1}
 	return view

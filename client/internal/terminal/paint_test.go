@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -173,37 +172,6 @@ func FuzzPaint(f *testing.F) {
 		}
 		if view.Cursor.X >= width {
 			t.Errorf("the cursor is in column %d of %d", view.Cursor.X, width)
-		}
-	})
-}
-
-// That the day has changed is said once, before the first line that is shown then, by whatever clock.
-func TestNewDay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPrompt("alice", nil)
-		show := func(lines ...chat.Line) (rows []string) {
-			p.add(update{lines: lines})
-			rows, _ = p.paintAll()
-			return marked(rows)
-		}
-		at := func(after time.Duration) time.Time { return time.Now().Add(after) }
-		year, month, day := time.Now().Date()
-		time.Sleep(time.Until(time.Date(year, month, day+1, 23, 50, 0, 0, time.Local)))
-		got := show(chat.Line{Text: "welcome"}, chat.Line{Kind: chat.Earlier, At: at(-time.Hour), Text: "earlier"})
-		got = append(got, show(chat.Line{At: at(0), Text: "still today"})...)
-		time.Sleep(15 * time.Minute)
-		got = append(got, show(chat.Line{Text: "files"}, chat.Line{At: at(-10 * time.Minute), Text: "came late"})...)
-		got = append(got, show(chat.Line{At: at(0), Text: "morning"})...)
-		time.Sleep(23 * time.Hour)
-		got = append(got, show(chat.Line{At: at(time.Hour), Text: "ahead"}, chat.Line{Text: "here"}, chat.Line{At: at(0), Text: "behind"})...)
-		time.Sleep(2 * time.Hour)
-		got = append(got, show(chat.Line{At: at(0), Text: "no third day"})...)
-		want := []string{"welcome", "dim{22:50 }dim{earlier}", "dim{23:50 }still today",
-			"dim{--- Monday, January 3, 2000}", "files", "dim{Jan  2 23:55 }came late", "dim{00:05 }morning",
-			"dim{--- Tuesday, January 4, 2000}", "dim{00:05 }ahead", "here", "dim{Jan  3 23:05 }behind",
-			"dim{01:05 }no third day"}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

@@ -44,10 +44,8 @@ type prompt struct {
 	update             // lines not printed yet, and the status
 	since    time.Time // of the oldest unconfirmed message
 	ticking  bool      // a frame has begun; print follows
-	printing bool      // lines may be on their way to the terminal
 	redraws  bool      // a redraw follows
 	lastBell time.Time
-	today    time.Time // the beginning of the day of the newest line
 
 	own     *regexp.Regexp    // the user's name
 	size    tea.WindowSizeMsg // of the screen
@@ -55,7 +53,7 @@ type prompt struct {
 	views   int               // drawn so far
 	drawn   string            // what the last one has before the cursor
 	// drawn, when the terminal was asked where the cursor is; empty if no answer counts
-	asked   string
+	asked string
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
@@ -104,34 +102,24 @@ func (p *prompt) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // redraw schedules a redraw if the prompt will change only because time passes.
 func (p *prompt) redraw() tea.Cmd {
-	now, retry, wait := time.Now(), p.status.Retry, time.Second
-	counted := p.since.Add(patience)
-	switch {
-	case p.redraws:
-		return nil
-	case p.status.Waiting > 0 && counted.After(now):
-		wait = counted.Sub(now)
-	case p.status.Away && retry.After(now):
-		wait = retry.Sub(now) % time.Second // until the number of seconds changes
-	case p.status.Getting.Name == "":
+	if p.redraws || !p.status.Away && p.status.Waiting == 0 && p.status.Getting.Name == "" {
 		return nil
 	}
 	p.redraws = true
-	return tea.Tick(wait, func(time.Time) tea.Msg { return redraw{} })
+	return tea.Tick(time.Second, func(time.Time) tea.Msg { return redraw{} })
 }
 
 // print prints all lines above the prompt, and schedules the next print. Rows printed at once must fit on the
 // screen: those that scroll out of it would be lost.
 func (p *prompt) print() tea.Cmd {
 	rows, mentioned := p.paintAll()
-	p.ticking, p.printing = len(rows) > 0, len(rows) > 0
-	if !p.printing {
-		if p.last {
-			return tea.Quit
-		}
+	p.ticking = len(rows) > 0
+	if !p.ticking && p.last {
+		return tea.Quit
+	}
+	if !p.ticking {
 		return nil
 	}
-	p.asked = ""
 	var cmds []tea.Cmd
 	for chunk := range slices.Chunk(rows, max(1, p.size.Height-len(p.below())-1)) {
 		cmds = append(cmds, tea.Println(strings.Join(chunk, "\n")))
@@ -180,6 +168,14 @@ func (p *prompt) hangUp() {
 	if p.typed != nil {
 		close(p.typed)
 		p.typed = nil
+	}
+}
+
+// resize takes the size of the window, unless the terminal does not know it, as on some serial lines and in some
+// containers.
+func (p *prompt) resize(size tea.WindowSizeMsg) {
+	if size.Width > 0 && size.Height > 0 {
+		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}
 	}
 }
 

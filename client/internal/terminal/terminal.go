@@ -4,7 +4,6 @@ package terminal
 
 import (
 	"os"
-	"os/signal"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
@@ -21,7 +20,6 @@ type UI struct {
 	prompt  *prompt // owned by the program while it runs
 	input   *input
 	typed   <-chan chat.Input
-	out     *os.File
 	updates chan update // for the prompt, which is slow if the terminal is
 	running sync.WaitGroup
 
@@ -37,7 +35,7 @@ type UI struct {
 func New(in, out *os.File, name string) (*UI, <-chan chat.Input) {
 	typed := make(chan chat.Input, readable)
 	p := newPrompt(name, typed)
-	u := &UI{prompt: p, input: &input{File: in}, typed: typed, out: out, updates: make(chan update, 1)}
+	u := &UI{prompt: p, input: &input{File: in}, typed: typed, updates: make(chan update, 1)}
 	// Bubble Tea tells the size too late for the first lines
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil {
 		p.resize(tea.WindowSizeMsg{Width: w, Height: h})
@@ -47,17 +45,8 @@ func New(in, out *os.File, name string) (*UI, <-chan chat.Input) {
 		tea.WithColorProfile(lipgloss.Writer.Profile), tea.WithoutSignalHandler(),
 		tea.WithFilter(patched(in, out, u.filter)))
 	p.send = u.program.Send
-	resumed := make(chan os.Signal, 1) // the program was stopped from outside and continues
-	notifyResumed(resumed)
-	u.running.Go(func() {
-		for range resumed {
-			u.program.Send(tea.ResumeMsg{})
-		}
-	})
 	u.running.Go(func() {
 		_, u.err = u.program.Run()
-		signal.Stop(resumed)
-		close(resumed)
 		p.hangUp()
 	})
 	u.running.Go(func() {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -216,49 +215,6 @@ func TestView(t *testing.T) {
 			}
 			if x >= tt.width {
 				t.Errorf("the cursor is in column %d of %d", x, tt.width)
-			}
-		})
-	}
-}
-
-// When the window has become narrower than what stands before the cursor, the column of the cursor tells
-// whether the terminal has broken the row, and into how many. In doubt it is 0: the rows above may be
-// messages.
-func TestBroken(t *testing.T) {
-	const long = "0123456789012345678901234567890123456789" // after [all] and a space: 46 columns
-	tests := []struct {
-		name, line string
-		width      int
-		column     int // where the terminal says that the cursor is
-		want       int
-	}{
-		{"broken", long, 20, 6, 2},
-		{"broken, and full", long, 23, 23, 1},
-		{"cut off", long, 20, 19, 0},
-		{"cut off or broken", long, 24, 23, 0},
-		{"drawn anew before it answered", long, 20, 0, 0},
-		{"wide characters, of which none is broken", "日本語日本語", 11, 2 * 4, 1},
-		{"blanks are kept", long + "  ", 20, 8, 2},
-		{"blanks are not kept", long + "  ", 20, 6, 2},
-		{"wide enough", long, 47, 46, 0},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := newPrompt("alice", nil)
-			p.line.set(tt.line)
-			p.View()
-			asked := p.resize(tea.WindowSizeMsg{Width: tt.width, Height: 9})
-			if got := p.broken(tt.column); got != tt.want || !asked && tt.width < 46 {
-				t.Errorf("%d rows above, asked for it: %v; want %d", got, asked, tt.want)
-			}
-			if again := p.broken(tt.column); again != 0 {
-				t.Errorf("%d rows above, though nobody asked", again)
-			}
-			p.resize(tea.WindowSizeMsg{Width: tt.width, Height: 9})
-			p.Update(update{lines: []chat.Line{{Text: "hi"}}})
-			p.Update(time.Now())
-			if got := p.broken(tt.column); got != 0 || p.resize(tea.WindowSizeMsg{Width: 9, Height: 9}) {
-				t.Errorf("%d rows above though a line was printed meanwhile", got)
 			}
 		})
 	}
