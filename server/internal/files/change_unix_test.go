@@ -104,7 +104,8 @@ func digest(t testing.TB, folder *files.Folder, offset int64, content string) (h
 	tr := send(folder, "f", offset, "-", quiet)
 	carry(t, tr, &nc)
 	if got := understand(t, &nc.Buffer); got.last != sent("f", content) || got.data != content[got.offset:] {
-		t.Errorf("%d bytes from %d on, and %q, want %q", len(got.data), got.offset, got.last, sent("f", content))
+		t.Errorf("%d bytes from %d on, and %q, want %q", len(got.data), got.offset, got.last,
+			sent("f", content))
 	}
 	return tr.Hashed()
 }
@@ -120,7 +121,8 @@ func TestDigestIsRemembered(t *testing.T) {
 	folder.SetClock(later)
 	var got []int64
 	twice := func(content string) {
-		got = append(got, digest(t, folder, 0, content), digest(t, folder, 0, content), digest(t, folder, size/2, content))
+		got = append(got, digest(t, folder, 0, content), digest(t, folder, 0, content),
+			digest(t, folder, size/2, content))
 	}
 	twice(one)
 	overwrite(t, dir, "f", two)
@@ -184,7 +186,8 @@ func TestFileOverwrittenWhileSent(t *testing.T) {
 			overwrite(t, dir, "f", two)
 			carry(t, tr, &nc)
 			got := understand(t, &nc.Buffer)
-			if got.last != "ERROR GET changed f changed while it was sent: get it again" && got.data != two[:size] {
+			if got.last != "ERROR GET changed f changed while it was sent: get it again" &&
+				got.data != two[:size] {
 				t.Errorf("after %d pieces: %q, and not the new content", after, got.last)
 			}
 			digest(t, folder, 0, two)
@@ -204,7 +207,8 @@ func TestTransferOfNoFile(t *testing.T) {
 		{"sub/g", "no-file there is no file sub/g: /files lists what there is"},
 		{"sub", "no-file sub cannot be read: not a regular file"},
 		{".", "no-file . cannot be read: not a name below the shared folder"},
-		{"../" + filepath.Base(outside) + "/secret", "no-file ../" + filepath.Base(outside) + "/secret cannot be read: not a name below the shared folder"},
+		{"../" + filepath.Base(outside) + "/secret", "no-file ../" + filepath.Base(outside) +
+			"/secret cannot be read: not a name below the shared folder"},
 		{"/etc/passwd", "no-file /etc/passwd cannot be read: not a name below the shared folder"},
 		{"out", "no-file out cannot be read: path escapes from parent"},
 		{"sub/f/", "no-file sub/f/ cannot be read: not a name below the shared folder"},
@@ -213,7 +217,8 @@ func TestTransferOfNoFile(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := fetch(t, folder, test.name, 0, "-")
-		if diff := cmp.Diff(download{last: "ERROR GET " + test.want}, got, cmp.AllowUnexported(download{})); diff != "" {
+		if diff := cmp.Diff(download{last: "ERROR GET " + test.want}, got,
+			cmp.AllowUnexported(download{})); diff != "" {
 			t.Errorf("%.50s (-want +got):\n%s", test.name, diff)
 		}
 	}

@@ -47,7 +47,8 @@ func TestTransferFromDigest(t *testing.T) {
 		{"nothing is there", func(*testing.T, string) error { return nil }, 0, held(""), 0},
 		{"another begin", func(*testing.T, string) error { return nil }, half, held(content[1 : half+1]), 0},
 		{"another whole", func(*testing.T, string) error { return nil }, size, held(content[1:] + "x"), 0},
-		{"more than there is", func(*testing.T, string) error { return nil }, size + 1, held(content + "x"), 0},
+		{"more than there is", func(*testing.T, string) error { return nil }, size + 1, held(content + "x"),
+			0},
 		{"no digest", func(*testing.T, string) error { return nil }, half, "sha256:", 0},
 	}
 	for _, test := range tests {
@@ -63,30 +64,12 @@ func TestTransferFromDigest(t *testing.T) {
 				fetch(t, folder, "f", 0, "-")
 			}
 			got := fetch(t, folder, "f", test.offset, test.version)
-			want := download{size, test.wantOffset, got.version, content[test.wantOffset:], sent("f", content)}
+			want := download{size, test.wantOffset, got.version, content[test.wantOffset:],
+				sent("f", content)}
 			if got != want {
 				t.Errorf("%s, digest known: %v: offset %d, %d bytes, %q, want offset %d",
 					test.name, known, got.offset, len(got.data), got.last, want.offset)
 			}
-		}
-	}
-}
-
-// Who has the whole file of which the digest is known does not have it read again, however often they ask.
-func TestWholeFileIsNotReadAgain(t *testing.T) {
-	const size = 1 << 20
-	dir, content := t.TempDir(), random(size)
-	put(t, dir, "f", content)
-	folder := open(t, dir)
-	folder.SetClock(later)
-	fetch(t, folder, "f", 0, "-")
-	for range 3 {
-		var nc sink
-		tr := sendTo("alice", folder, "f", size, held(content), quiet)
-		carry(t, tr, &nc)
-		got := understand(t, &nc.Buffer)
-		if got.offset != size || got.last != sent("f", content) || tr.Hashed() != 0 {
-			t.Errorf("offset %d, %q, %d bytes read", got.offset, got.last, tr.Hashed())
 		}
 	}
 }

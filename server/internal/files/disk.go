@@ -2,187 +2,166 @@ package files
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
-	"sync"
 
 	"parley/server/wire"
 )
 
-// buffers hold what is read from the disk.
-var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
-
-// run does what the transfer needs of the disk, a step ahead of the network, and closes the file after the
-// transfer.
-func (t *Transfer) run(wake func()) {
+// run uses the disk for the transfer, until its end or Close.
+func (t *Transfer) run() {
 	defer t.folder.guard()
-	give := func(s step) error {
-		select {
-		case t.steps <- s:
-			wake()
-			return nil
-		case <-t.quit:
-			return ErrStopped
-		}
-	}
-	var file *File
 	err := t.use(func() (err error) {
-		file, err = t.folder.open(t.Name)
+		t.file, err = t.folder.open(t.Name)
 		return err
 	})
 	if err == nil {
-		defer file.Close()
-		err = t.feed(file, give)
+		defer t.file.Close()
+		err = t.prepare()
 	}
-	if err != nil {
-		give(func(nc net.Conn) error { return t.fail(nc, err) })
+	var failed *wire.ProtocolError
+	if errors.As(err, &failed) {
+		t.hand(failed.Message())
 	}
-	<-t.quit // until then the file is sent from
+	<-t.closed // until then Piece sends from the file
 }
 
-// use calls f, which uses the disk, when not too many others do.
+// use calls f, which uses the disk, as soon as not too many others do. The error is that of f, or ErrStopped.
 func (t *Transfer) use(f func() error) error {
 	select {
-	case t.folder.disk <- struct{}{}:
-		defer func() { <-t.folder.disk }()
-		t.folder.stall()
+	case t.folder.uses <- struct{}{}:
+		defer func() { <-t.folder.uses }()
+		t.folder.beforeIO()
 		return f()
-	case <-t.quit:
+	case <-t.closed:
 		return ErrStopped
 	}
 }
 
-// feed gives what is to be sent of the file, each piece when it was read: so the network does not wait for
-// the disk.
-func (t *Transfer) feed(file *File, give func(step) error) error {
-	first, err := t.start(file)
+// hand gives Piece a line to write, when the one before has been taken. The error is ErrStopped.
+func (t *Transfer) hand(m wire.Message) error {
+	select {
+	case t.lines <- m:
+		t.wake()
+		return nil
+	case <-t.closed:
+		return ErrStopped
+	}
+}
+
+// prepare hands on the lines of the download. Each DATA comes when its bytes were read, so that the network
+// does not wait for the disk.
+func (t *Transfer) prepare() error {
+	start, err := t.startOffset()
 	if err != nil {
 		return err
 	}
-	if err := give(func(nc net.Conn) error { return t.begin(nc, file, first) }); err != nil {
-		return err
-	}
-	for at := first; at < file.Size; {
-		n := min(t.piece.Load(), file.Size-at)
+	size, name := t.file.Size, []byte(t.Name)
+	err = t.hand(wire.Message{Verb: wire.Sending, Size: uint64(size), Offset: uint64(start),
+		Version: []byte(t.file.Version), Name: name})
+	for at := start; at < size && err == nil; {
+		n := min(t.pieceSize.Load(), size-at)
 		if t.digest == "" {
-			err = t.hash(file, at+n)
+			err = t.hash(at + n)
 		} else {
-			err = t.read(nil, file, at, n)
+			err = t.read(io.Discard, at, n)
 		}
-		if err != nil {
-			return err
-		}
-		if err := give(func(nc net.Conn) error { return t.data(nc, n) }); err != nil {
-			return err
+		if err == nil {
+			err = t.hand(wire.Message{Verb: wire.Data, Count: uint64(n)})
 		}
 		at += n
 	}
-	digest, err := t.verify(file, first)
 	if err != nil {
 		return err
 	}
-	sent := wire.Message{Verb: wire.Sent, Digest: fmt.Appendf(nil, "%x", digest), Size: uint64(file.Size),
-		Name: []byte(t.Name)}
-	return give(func(nc net.Conn) error { return t.end(nc, "complete", &sent) })
+	digest, err := t.verify()
+	if err != nil {
+		return err
+	}
+	return t.hand(wire.Message{Verb: wire.Sent, Digest: fmt.Appendf(nil, "%x", digest), Size: uint64(size),
+		Name: name})
 }
 
-// start returns where sending begins: at the offset that was asked for, if the client has what comes before.
-func (t *Transfer) start(file *File) (first int64, err error) {
-	held := ""
-	if t.Offset == file.Size {
-		held = t.Version
-	}
-	t.digest = t.folder.recall(t.Name, file.Version, t.User, held)
+// startOffset returns the requested offset if the client has the bytes before it, else 0.
+func (t *Transfer) startOffset() (int64, error) {
+	t.digest = t.folder.recall(t.Name, t.file.Version, t.User)
 	switch {
-	case t.Offset > file.Size:
+	case t.Offset > t.file.Size:
 		return 0, nil
-	case t.Version == "-" || t.Version == file.Version || t.digest != "" && held == digestVersion(t.digest):
+	case t.Version == "-", t.Version == t.file.Version:
 		return t.Offset, nil
-	case !strings.HasPrefix(t.Version, digestPrefix) || t.digest != "" && held != "":
+	case !strings.HasPrefix(t.Version, digestPrefix):
 		return 0, nil
 	}
-	if err := t.hash(file, t.Offset); err != nil {
+	err := t.hash(t.Offset)
+	if err != nil || t.Version != digestPrefix+base64.RawURLEncoding.EncodeToString(t.sum.Sum(nil)) {
 		return 0, err
 	}
-	if t.Version == digestVersion(string(t.sum.Sum(nil))) {
-		first = t.Offset
-	}
-	return first, nil
+	return t.Offset, nil
 }
 
-// hash reads the file up to the offset to for its digest.
-func (t *Transfer) hash(file *File, to int64) error {
-	if to <= t.hashed {
-		return nil
-	}
+// hash reads the file up to the offset end for its digest.
+func (t *Transfer) hash(end int64) error {
 	from := t.hashed
-	t.hashed = to
-	return t.read(t.sum, file, from, to-from)
+	t.hashed = max(from, end)
+	return t.read(t.sum, from, end-from)
 }
 
-// read reads n bytes of the file into w. Without w it reads so little that it costs nothing, and so much that
-// the disk has to answer: systems read along what lies between.
-func (t *Transfer) read(w io.Writer, file *File, at, n int64) error {
-	buf := buffers.Get().(*[64 << 10]byte)
-	defer buffers.Put(buf)
-	for end := at + n; at < end; at += int64(len(buf)) {
-		part := buf[:min(int64(len(buf)), end-at)]
-		if w == nil {
-			part = part[:1]
-		}
-		err := t.use(func() error {
-			_, err := file.ReadAt(part, at)
+// read reads n bytes of the file into w.
+func (t *Transfer) read(w io.Writer, at, n int64) error {
+	for end := at + n; at < end; at += maxPiece {
+		part := io.NewSectionReader(t.file, at, min(maxPiece, end-at))
+		var got int64
+		err := t.use(func() (err error) {
+			got, err = io.Copy(w, part)
 			return err
 		})
-		if errors.Is(err, io.EOF) {
+		switch {
+		case err == ErrStopped:
+			return err
+		case err != nil:
+			return fileError(t.Name, err)
+		case got < part.Size():
 			return t.changed()
-		}
-		if err != nil {
-			return wire.Errorf(wire.Get, wire.CodeFileFailed, "%s cannot be read: %v", t.Name, cause(err))
-		}
-		if w != nil {
-			w.Write(part)
 		}
 	}
 	return nil
 }
 
-// verify returns the digest of the file when all was sent and the file still begins with that. It may have
-// grown meanwhile, as a log does.
-func (t *Transfer) verify(file *File, first int64) (digest string, err error) {
+// verify waits until all was sent, and returns the digest of the file if the file still begins with that. The
+// file may have grown meanwhile, as a log does.
+func (t *Transfer) verify() (digest string, err error) {
 	digest = t.digest
 	if digest == "" {
-		if err := t.hash(file, file.Size); err != nil {
+		if err := t.hash(t.file.Size); err != nil {
 			return "", err
 		}
 		digest = string(t.sum.Sum(nil))
 	}
-	if first < file.Size {
-		select {
-		case <-t.sent:
-		case <-t.quit:
-			return "", ErrStopped
-		}
+	select {
+	case <-t.sent:
+	case <-t.closed:
+		return "", ErrStopped
 	}
 	var now *File
 	err = t.use(func() (err error) {
-		now, err = t.folder.look(file.File)
+		now, err = t.folder.stat(t.file.File)
 		return err
 	})
 	if err != nil {
-		return "", err
+		return "", fileError(t.Name, err)
 	}
-	if now.Version == file.Version {
-		if t.digest == "" && file.settled {
-			t.folder.remember(t.Name, file.Version, digest)
+	if now.Version == t.file.Version {
+		if t.digest == "" && t.file.versionStable {
+			t.folder.remember(t.Name, now.Version, digest)
 		}
 		return digest, nil
 	}
-	again := sha256.New() // only the content tells whether it is the content that changed
-	if err := t.read(again, file, 0, file.Size); err != nil {
+	again := sha256.New() // only the content tells whether the content changed
+	if err := t.read(again, 0, t.file.Size); err != nil {
 		return "", err
 	}
 	if string(again.Sum(nil)) != digest {

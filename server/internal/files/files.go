@@ -1,4 +1,7 @@
-// Package files is the shared folder: what is in it, and the sending of it.
+// Package files is the shared folder: it lists the folder and sends files from it.
+//
+// A disk may hang, as that of a network drive does. So every use of the disk is in a goroutine of its own,
+// and a hung disk holds up only the FILES and GET that need it.
 package files
 
 import (
@@ -16,30 +19,35 @@ import (
 	"parley/server/wire"
 )
 
-// maxDisk is how many downloads may wait for the disk at a time: each takes a thread while the disk does not
-// answer.
-const maxDisk = 64
+const (
+	// downloads that use the disk at a time: each takes a thread while the disk hangs
+	maxDiskUses = 64
+	closeTime   = time.Second // how long Close waits for the disk
+)
+
+// ErrStopped reports that nobody waits for the disk any more.
+var ErrStopped = errors.New("stopped")
 
 // A Folder is the shared folder. It is an os.Root: nothing outside of it can be reached, whatever a name, a
 // link or a race says. Its methods may be called from any goroutine.
 type Folder struct {
 	// set at construction
-	Path    string // absolute
-	Created bool   // the folder was missing
-	guard   func()
-	now     func() time.Time
-	stall   func()         // called before the disk is used, so that tests can have it wait
-	disk    chan struct{}  // holds an element for each download that waits for the disk
-	work    sync.WaitGroup // all goroutines that use the disk
+	Path     string // absolute
+	Created  bool   // the folder was missing
+	guard    func()
+	now      func() time.Time
+	beforeIO func()         // called before the disk is used, so that a test can block it
+	uses     chan struct{}  // holds an element for each download that uses the disk
+	listing  chan struct{}  // holds an element while the folder is listed
+	work     sync.WaitGroup // all goroutines that use the disk
 
 	mu      sync.Mutex // guards the following fields
 	root    *os.Root
-	digests map[string]*known // by file name: a file that was read whole is not read again for its digest
-	next    *listing          // the listing that has not begun; nil when nobody waits for one
-	listing bool              // a goroutine is listing
+	digests map[string]*cachedDigest // by file name
+	next    *listing                 // the listing that has not begun; nil if nobody waits for one
 }
 
-// Open opens the folder dir, and creates it when it is missing. guard is deferred in every goroutine of the
+// Open opens the folder dir, and creates it if it is missing. guard is deferred in every goroutine of the
 // folder.
 func Open(dir string, guard func()) (*Folder, error) {
 	path, err := filepath.Abs(dir)
@@ -55,12 +63,12 @@ func Open(dir string, guard func()) (*Folder, error) {
 		return nil, fmt.Errorf("cannot open the shared folder %s: %w", dir, cause(err))
 	}
 	return &Folder{Path: path, Created: errors.Is(missing, fs.ErrNotExist), guard: guard, now: time.Now,
-		stall: func() {}, disk: make(chan struct{}, maxDisk), root: root, digests: map[string]*known{}}, nil
+		beforeIO: func() {}, uses: make(chan struct{}, maxDiskUses), listing: make(chan struct{}, 1),
+		root: root, digests: map[string]*cachedDigest{}}, nil
 }
 
-// Close closes the folder. It waits for the goroutines that use the disk, unless the disk does not answer.
+// Close closes the folder. It waits for the goroutines that use the disk, but not for a hung disk.
 func (f *Folder) Close() {
-	const most = time.Second
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -69,22 +77,22 @@ func (f *Folder) Close() {
 	}()
 	select {
 	case <-closed:
-	case <-time.After(most):
+	case <-time.After(closeTime):
 	}
 }
 
-// current returns the root. When the folder's path leads elsewhere by now, because another folder was moved,
-// linked or mounted there, it is opened anew; the collector closes the old root when nobody uses it any more.
+// current returns the root. If the folder's path leads elsewhere by now, because another folder was moved,
+// linked or mounted there, it opens the root anew; the collector closes the old one when nobody uses it.
 func (f *Folder) current() (*os.Root, error) {
 	f.mu.Lock()
 	root := f.root
 	f.mu.Unlock()
-	there, err := os.Stat(f.Path)
+	found, err := os.Stat(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if here, e := root.Stat("."); err != nil || e == nil && os.SameFile(here, there) {
-		return root, nil // also when the way to the folder was closed: it stays open
+	if opened, e := root.Stat("."); err != nil || e == nil && os.SameFile(opened, found) {
+		return root, nil // also if the path cannot be followed any more: the folder stays open
 	}
 	root, err = os.OpenRoot(f.Path)
 	if err != nil {
@@ -97,73 +105,85 @@ func (f *Folder) current() (*os.Root, error) {
 	return root, nil
 }
 
-// millis returns when a file was written, or 0 for a time before 1970, which no line can hold.
+// millis returns the time when a file was written, or 0 for a time before 1970, which no line can hold.
 func millis(info fs.FileInfo) uint64 { return uint64(max(0, info.ModTime().UnixMilli())) }
 
-// A File is a regular file of the folder, opened.
+// A File is an open regular file of the folder.
 type File struct {
 	*os.File
 	Size    int64
-	Version string // the file's time and what changes with the content, and at times without
-	settled bool   // no content to come has this version, unless it is written through a memory mapping
+	Version string // the time and a hash of the metadata; it may change without the content
+	// another content will have another version, unless it is written by a memory mapping
+	versionStable bool
 }
 
-// open opens the regular file name.
+// open opens the regular file name. The error is a *wire.ProtocolError.
 func (f *Folder) open(name string) (*File, error) {
-	if err := checkName(name); err != nil {
-		return nil, noFile(name, err)
-	}
 	root, err := f.current()
 	if err != nil {
-		return nil, unreadable(wire.Get, err)
+		return nil, folderError(wire.Get, err)
 	}
-	// To open a named pipe would wait for its other end, so look first. Should one take the file's place just
-	// then, it is opened without waiting, and refused below.
-	info, err := root.Stat(name)
+	file, err := openRegular(root, name)
 	if err != nil {
-		return nil, noFile(name, err)
+		return nil, fileError(name, err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, noFile(name, errors.New("not a regular file"))
-	}
-	file, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
-	if err != nil {
-		return nil, noFile(name, err)
-	}
-	opened, err := f.look(file)
+	opened, err := f.stat(file)
 	if err != nil {
 		file.Close()
-		return nil, noFile(name, err)
+		return nil, fileError(name, err)
 	}
 	return opened, nil
 }
 
-// look returns what a file is now.
-func (f *Folder) look(file *os.File) (*File, error) {
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+// openRegular opens the regular file name. To open a named pipe would wait for its other end, so it looks
+// first. A pipe that takes the file's place just then is opened without waiting, and refused by stat.
+func openRegular(root *os.Root, name string) (*os.File, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	info, err := root.Stat(name)
+	if err == nil {
+		err = checkRegular(info)
 	}
 	if err != nil {
 		return nil, err
 	}
-	// Size and mtime can be set to what they were before a change, but not the ctime. The inode tells apart
-	// files of one ctime.
-	ctime, inode := change(file)
-	sum := sha256.Sum256(fmt.Append(nil, info.Size(), info.ModTime().UnixNano(), ctime.UnixNano(), inode))
-	settled := !ctime.IsZero() && f.now().Sub(ctime) > timeStep
-	return &File{file, info.Size(), fmt.Sprintf("%d-%x", millis(info), sum[:16]), settled}, nil
+	return root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 }
 
-// checkName returns an error for a name that is not one of a file below the folder.
+// stat returns the size and the version that an open file has now.
+func (f *Folder) stat(file *os.File) (*File, error) {
+	info, err := file.Stat()
+	if err == nil {
+		err = checkRegular(info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A program can set the size and the mtime back after a change, but not the ctime. The inode tells files
+	// with the same ctime apart.
+	ctime, inode := change(file)
+	sum := sha256.Sum256(fmt.Append(nil, info.Size(), info.ModTime().UnixNano(), ctime.UnixNano(), inode))
+	stable := !ctime.IsZero() && f.now().Sub(ctime) > timeStep
+	return &File{file, info.Size(), fmt.Sprintf("%d-%x", millis(info), sum[:16]), stable}, nil
+}
+
+func checkRegular(info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	return nil
+}
+
+// checkName returns an error unless name is that of a file below the folder and fits into a line.
 func checkName(name string) error {
-	const room = 512 // bytes that a line needs beside the name
+	const lineRoom = 512 // bytes that a line needs beside the name
 	switch {
 	case !utf8.ValidString(name):
 		return errors.New("the name is not UTF-8")
 	case !fs.ValidPath(name) || name == "." || strings.Contains(name, `\`) && os.PathSeparator == '\\':
 		return errors.New("not a name below the shared folder")
-	case len(name) > wire.MaxLine-room:
+	case len(name) > wire.MaxLine-lineRoom:
 		return errors.New("the name is too long")
 	case wire.CheckText([]byte(name)) != nil:
 		return errors.New("the name holds control characters")
@@ -171,24 +191,24 @@ func checkName(name string) error {
 	return nil
 }
 
-func noFile(name string, err error) error {
-	code := wire.CodeNoFile
-	text := fmt.Sprintf("there is no file %s: /files lists what there is", name)
-	if !errors.Is(err, fs.ErrNotExist) {
-		text = fmt.Sprintf("%s cannot be read: %v", name, cause(err))
+// fileError returns the answer to a GET whose file cannot be opened.
+func fileError(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return wire.Errorf(wire.Get, wire.CodeNoFile, "there is no file %s: /files lists what there is", name)
 	}
+	code := wire.CodeNoFile
 	if errors.Is(err, fs.ErrPermission) {
 		code = wire.CodeFileFailed
 	}
-	return &wire.ProtocolError{Verb: wire.Get, Code: code, Text: text}
+	return wire.Errorf(wire.Get, code, "%s cannot be read: %v", name, cause(err))
 }
 
-// unreadable is what FILES and GET are answered when the folder itself cannot be read.
-func unreadable(verb wire.Verb, err error) error {
+// folderError returns the answer to a FILES or GET if the folder itself cannot be read.
+func folderError(verb wire.Verb, err error) error {
 	return wire.Errorf(verb, wire.CodeFileFailed, "the shared folder cannot be read: %v", cause(err))
 }
 
-// cause strips the path, which may tell where on the server the folder is, from an error of the file system.
+// cause strips the path from an error of the file system, because it may tell where the folder is.
 func cause(err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		return e.Err

@@ -27,9 +27,12 @@ func FuzzOpen(f *testing.F) {
 	link(f, dir, "self", ".")
 	link(f, dir, "loop", "loop")
 	for _, name := range []string{
-		"a", "sub/b", "in", "out", "abs", "up/secret", "sub/top/secret", "up/shared2/secret", "self/a", "self/self/up/secret", "loop",
-		"root" + top + "/secret", "../secret", "../shared/a", "sub/../../secret", "./a", "a/", "/", "", ".", "..", "a\x00", "sub//b",
-		top + "/secret", `..\secret`, `sub\..\..\secret`, "con.", "CON", "a:b", "\xff", "a\n", strings.Repeat("self/", 500) + "a",
+		"a", "sub/b", "in", "out", "abs", "up/secret", "sub/top/secret", "up/shared2/secret", "self/a",
+		"self/self/up/secret", "loop",
+		"root" + top + "/secret", "../secret", "../shared/a", "sub/../../secret", "./a", "a/", "/", "", ".",
+		"..", "a\x00", "sub//b",
+		top + "/secret", `..\secret`, `sub\..\..\secret`, "con.", "CON", "a:b", "\xff", "a\n",
+		strings.Repeat("self/", 500) + "a",
 		strings.Repeat("x", 300), "/proc/self/environ",
 	} {
 		f.Add(name)

@@ -15,7 +15,7 @@ type Listing struct {
 	Files   []wire.Message // a FILE for each regular file, in the order of their names, at most wire.MaxFiles
 	Cut     bool           // there are more files
 	Skipped int            // files and folders that cannot be offered
-	Example string         // the name of one of these, quoted, and why
+	Example string         // the quoted name of one of these, and the reason
 }
 
 // String counts the files for a person.
@@ -33,29 +33,23 @@ func (l Listing) String() string {
 	return s
 }
 
-// A listing is one look at the folder, for all who wait for it.
+// A listing is made once for all callers of List that wait for it.
 type listing struct {
 	Listing
 	err  error
-	done chan struct{} // closed when the fields before are set
+	done chan struct{} // closed when the fields above are set
 }
 
-// ErrStopped tells that nobody waits for the disk any more.
-var ErrStopped = errors.New("stopped")
-
-// List returns what the folder holds after the call began. All who ask during one look at the folder share
-// the next one, so a disk that does not answer keeps one goroutine waiting, whoever asks. The error is
-// ErrStopped when stop was closed before, else a *wire.ProtocolError.
+// List returns what the folder holds after the call began. All who ask while a listing is made share the next
+// one, so a hung disk is asked once, whoever asks. The error is ErrStopped if stop was closed before, else a
+// *wire.ProtocolError.
 func (f *Folder) List(stop <-chan struct{}) (Listing, error) {
 	f.mu.Lock()
 	l := f.next
 	if l == nil {
 		l = &listing{done: make(chan struct{})}
 		f.next = l
-	}
-	if !f.listing {
-		f.listing = true
-		f.work.Go(f.lists)
+		f.work.Go(func() { f.make(l) })
 	}
 	f.mu.Unlock()
 	select {
@@ -66,27 +60,23 @@ func (f *Folder) List(stop <-chan struct{}) (Listing, error) {
 	}
 }
 
-// lists makes listings until nobody waits for one.
-func (f *Folder) lists() {
+// make makes a listing after the one in progress.
+func (f *Folder) make(l *listing) {
 	defer f.guard()
-	for {
-		f.mu.Lock()
-		l := f.next
-		f.next, f.listing = nil, l != nil
-		f.mu.Unlock()
-		if l == nil {
-			return
-		}
-		l.Listing, l.err = f.list()
-		close(l.done)
-	}
+	f.listing <- struct{}{}
+	defer func() { <-f.listing }()
+	f.mu.Lock()
+	f.next = nil // whoever asks from now on wants to see what is changed from now on
+	f.mu.Unlock()
+	l.Listing, l.err = f.list()
+	close(l.done)
 }
 
 func (f *Folder) list() (l Listing, err error) {
-	f.stall()
+	f.beforeIO()
 	root, err := f.current()
 	if err != nil {
-		return l, unreadable(wire.Files, err)
+		return l, folderError(wire.Files, err)
 	}
 	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil && name == "." {
@@ -106,15 +96,15 @@ func (f *Folder) list() (l Listing, err error) {
 		return nil
 	})
 	if err != nil {
-		return l, unreadable(wire.Files, err)
+		return l, folderError(wire.Files, err)
 	}
 	return l, nil
 }
 
-// offer returns the FILE for the entry d, or why it cannot be offered; neither for a folder, and for a file
-// that just went. err is why a folder cannot be read.
+// offer returns the FILE for the entry d, or the reason why it cannot be offered. It returns neither for a
+// folder, and for a file that was removed meanwhile. err is why the folder d cannot be read.
 func offer(root *os.Root, name string, d fs.DirEntry, err error) (*wire.Message, error) {
-	const everyone = 0o004 // may read it
+	const everyone = 0o004 // may read the file
 	if d.IsDir() || err != nil {
 		return nil, err
 	}
@@ -126,13 +116,11 @@ func offer(root *os.Root, name string, d fs.DirEntry, err error) (*wire.Message,
 		return nil, err
 	case info.IsDir():
 		return nil, nil // a link to a folder, whose files are listed where they are
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
 	}
-	err = checkName(name)
+	err = cmp.Or(checkRegular(info), checkName(name))
 	if err == nil && info.Mode()&everyone == 0 {
 		var file *os.File
-		file, err = root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		file, err = openRegular(root, name)
 		if err == nil {
 			err = file.Close()
 		}
@@ -140,5 +128,6 @@ func offer(root *os.Root, name string, d fs.DirEntry, err error) (*wire.Message,
 	if err != nil {
 		return nil, err
 	}
-	return &wire.Message{Verb: wire.File, Size: uint64(info.Size()), Time: millis(info), Name: []byte(name)}, nil
+	return &wire.Message{Verb: wire.File, Size: uint64(info.Size()), Time: millis(info),
+		Name: []byte(name)}, nil
 }

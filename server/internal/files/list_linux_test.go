@@ -83,7 +83,8 @@ func TestList(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "b.txt")); err != nil {
 		t.Fatal(err)
 	}
-	want = []string{".hidden 2 1700000000123", "a file 0 1700000000123", "new 1 1700000000123", "sub/b 1 1700000000123", "sub/deep/c 3 1700000000123", "zoë 1 1700000000123"}
+	want = []string{".hidden 2 1700000000123", "a file 0 1700000000123", "new 1 1700000000123",
+		"sub/b 1 1700000000123", "sub/deep/c 3 1700000000123", "zoë 1 1700000000123"}
 	if diff := cmp.Diff(want, listed(t, folder)); diff != "" {
 		t.Errorf("after changes (-want +got):\n%s", diff)
 	}
@@ -129,9 +130,11 @@ func TestLongNames(t *testing.T) {
 	}
 	for _, m := range list.Files {
 		longest = max(longest, len(m.Name))
-		get := wire.Message{Verb: wire.Get, Offset: 1<<63 - 1, Version: []byte("17979cfe362a0000-7fffffffffffffff"), Name: m.Name}
+		get := wire.Message{Verb: wire.Get, Offset: 1<<63 - 1,
+			Version: []byte("17979cfe362a0000-7fffffffffffffff"), Name: m.Name}
 		if n := len(get.AppendClient(nil)); n > wire.MaxLine {
-			t.Errorf("to GET a file with a name of %d bytes takes a line of %d, at most %d are allowed", len(m.Name), n, wire.MaxLine)
+			t.Errorf("to GET a file with a name of %d bytes takes a line of %d, at most %d are allowed",
+				len(m.Name), n, wire.MaxLine)
 		}
 	}
 	if longest < 3000 || longest > 3600 {
@@ -185,7 +188,8 @@ func TestFolderThatIsReplaced(t *testing.T) {
 	content := random(1 << 20)
 	replacements := map[string]func(top, dir string) error{
 		"moved": func(top, dir string) error {
-			return errors.Join(os.Rename(dir, filepath.Join(top, "old")), os.Rename(filepath.Join(top, "new"), dir))
+			return errors.Join(os.Rename(dir, filepath.Join(top, "old")),
+				os.Rename(filepath.Join(top, "new"), dir))
 		},
 		"linked": func(top, dir string) error {
 			next := filepath.Join(top, "next")

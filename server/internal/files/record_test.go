@@ -16,12 +16,13 @@ func TestDownloadsAreLogged(t *testing.T) {
 	put(t, dir, "f", random(100_000))
 	folder := open(t, dir)
 	var record bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&record, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	untimed := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
-	}}))
+	}
+	log := slog.New(slog.NewTextHandler(&record, &slog.HandlerOptions{ReplaceAttr: untimed}))
 	tests := []struct {
 		name, want string
 		do         func()
@@ -42,9 +43,10 @@ func TestDownloadsAreLogged(t *testing.T) {
 			tr.Stop()
 			carry(t, tr, &sink{})
 		}},
-		{"never begun", "level=INFO msg=\"download ended\" file=f bytes=0 how=\"connection ended\"\n", func() {
-			send(folder, "f", 0, "-", log).Close()
-		}},
+		{"never begun", "level=INFO msg=\"download ended\" file=f bytes=0 how=\"connection ended\"\n",
+			func() {
+				send(folder, "f", 0, "-", log).Close()
+			}},
 		{"cut off", "level=INFO msg=\"download begun\" file=f size=100000 offset=0\n" +
 			"level=INFO msg=\"download ended\" file=f bytes=65536 how=\"connection ended\"\n", func() {
 			server, client := net.Pipe()

@@ -34,7 +34,8 @@ func TestNamedPipe(t *testing.T) {
 	}
 	for _, name := range []string{"fifo", "link"} {
 		got := fetch(t, folder, name, 0, "-")
-		if diff := cmp.Diff("ERROR GET no-file "+name+" cannot be read: not a regular file", got.last); diff != "" {
+		if diff := cmp.Diff("ERROR GET no-file "+name+" cannot be read: not a regular file",
+			got.last); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
@@ -136,7 +137,8 @@ func TestLittleIsAhead(t *testing.T) {
 	carry(t, send(folder, "small", 0, "-", quiet), server)
 	raw, _ := server.(*net.TCPConn).SyscallConn()
 	raw.Control(func(fd uintptr) {
-		if most, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); most != 0 || err != nil {
+		if most, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); most != 0 ||
+			err != nil {
 			t.Errorf("after a file the limit is still %d bytes: %v", most, err)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 
 const nonblock = 0
 
-// change returns no time: there is none that a program cannot set.
+// change returns no time: programs can set every time of a file.
 func change(*os.File) (time.Time, uint64) { return time.Time{}, 0 }
 
-// limitUnsent does nothing: such systems hold little by themselves.
+// limitUnsent does nothing: these systems hold little anyway.
 func limitUnsent(net.Conn, int) {}

@@ -13,7 +13,7 @@ import (
 
 const nonblock = unix.O_NONBLOCK // opening a named pipe does not wait for its other end
 
-// change returns the inode of a file and when it changed last, which the system notes and no program can set.
+// change returns the ctime of a file, which no program can set, and its inode.
 func change(file *os.File) (ctime time.Time, inode uint64) {
 	var s unix.Stat_t
 	if unix.Fstat(int(file.Fd()), &s) == nil {
@@ -22,12 +22,13 @@ func change(file *os.File) (ctime time.Time, inode uint64) {
 	return ctime, inode
 }
 
-// limitUnsent has the system hold no more of what is written to nc than so many bytes beyond what is on its
-// way, or as many as it likes if most is 0.
-func limitUnsent(nc net.Conn, most int) {
+// limitUnsent limits the bytes written to nc that the system holds and has not sent; 0 is no limit.
+func limitUnsent(nc net.Conn, limit int) {
 	if socket, ok := nc.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
-			raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, most) })
+			raw.Control(func(fd uintptr) {
+				unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, limit)
+			})
 		}
 	}
 }

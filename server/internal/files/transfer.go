@@ -15,12 +15,15 @@ import (
 	"parley/server/wire"
 )
 
-// A piece is as large as goes out in about the time that chat may wait for it.
+// A piece is as large as the connection takes in about the time that chat may wait for it.
 const (
 	minPiece  = 16 << 10
 	maxPiece  = 1 << 20
 	pieceTime = 20 * time.Millisecond
 )
+
+// digestPrefix begins a GET's version that is a digest.
+const digestPrefix = "sha256:"
 
 // A Request is what a GET asks for.
 type Request struct {
@@ -29,87 +32,84 @@ type Request struct {
 	Version string // "-" for any, the Version of a File, or the digest of the bytes before Offset
 	User    string // who asks
 	Log     *slog.Logger
-	Failed  func() // called when it ends with an ERROR, unless that was asked for
+	Failed  func() // called if the transfer ends with an ERROR, unless it was stopped
 }
 
-// A Transfer is one download. It is a room.Transfer: Piece and Close are called by one goroutine at a time,
-// which writes to the network. The disk may not answer for a long time, so another goroutine uses that, a
-// piece ahead.
+// A Transfer is one download. It is a room.Transfer: one goroutine at a time calls Piece and Close, and
+// writes to the network. The disk may hang, so a goroutine of the transfer's own uses it, a piece ahead.
 type Transfer struct {
 	Request
-	folder  *Folder
-	stopped atomic.Bool
-	steps   chan step     // what goes to the network next
-	sent    chan struct{} // closed when all bytes of the file were sent
-	quit    chan struct{} // closed by Close
-	piece   atomic.Int64  // bytes of the next piece
+	folder    *Folder
+	stopped   atomic.Bool
+	lines     chan wire.Message // what Piece writes next: SENDING, DATA, SENT or ERROR
+	sent      chan struct{}     // closed when all bytes of the file were sent
+	closed    chan struct{}     // closed by Close
+	pieceSize atomic.Int64      // bytes of the next DATA
 
-	// owned by who calls Piece
-	begun  bool
-	file   *File // nil until SENDING
-	first  int64 // offset where DATA begins
-	offset int64 // up to which the file was sent
-	line   []byte
-	how    string
+	// owned by the caller of Piece
+	wake    func() // nil before the first call
+	offset  int64  // of the next DATA
+	bytes   int64  // that were sent
+	outcome string // for the log
 
-	// owned by the goroutine that uses the disk
+	// owned by the goroutine that uses the disk; file is read by the caller of Piece after SENDING
+	file   *File
 	sum    hash.Hash
 	hashed int64  // up to which the file went through sum
-	digest string // known before, or "" when sum has to tell it
+	digest string // from the cache, or "" if sum tells it
 }
 
-// A step writes to the network what the disk has ready. Its result is that of Piece.
-type step func(nc net.Conn) error
-
-// Send returns a download: from the request's offset on when the file has the version that it asks for, else
-// from its beginning.
+// Send returns a download: from the request's offset if the file is the version that it asks for, else from
+// the beginning.
 func (f *Folder) Send(r Request) *Transfer {
-	t := &Transfer{Request: r, folder: f, sum: sha256.New(), how: "connection ended",
-		steps: make(chan step, 1), sent: make(chan struct{}), quit: make(chan struct{})}
-	t.piece.Store(4 * minPiece)
+	t := &Transfer{Request: r, folder: f, sum: sha256.New(), outcome: "connection ended",
+		lines: make(chan wire.Message, 1), sent: make(chan struct{}), closed: make(chan struct{})}
+	t.pieceSize.Store(4 * minPiece)
 	return t
 }
 
-// Stop lets the transfer end at the next piece.
+// Stop ends the transfer at the next Piece.
 func (t *Transfer) Stop() { t.stopped.Store(true) }
 
-// Close tells how the transfer ended.
+// Close logs how the transfer ended.
 func (t *Transfer) Close() {
-	close(t.quit)
-	t.Log.Info("download ended", "file", t.Name, "bytes", t.offset-t.first, "how", t.how)
+	close(t.closed)
+	t.Log.Info("download ended", "file", t.Name, "bytes", t.bytes, "how", t.outcome)
 }
 
-// Piece sends the next piece of the file over nc. It returns io.EOF after the last, and room.ErrWait when the
-// disk has none ready: wake is called when it has.
+// Piece sends the next piece of the file over nc. It returns io.EOF after the last, and room.ErrWait if the
+// disk has none ready: then wake is called when it has.
 func (t *Transfer) Piece(nc net.Conn, wake func()) error {
 	if t.stopped.Load() {
-		return t.fail(nc, wire.Errorf(wire.Get, wire.CodeStopped, "stopped: %s", t.Name))
+		return t.finish(nc, wire.Errorf(wire.Get, wire.CodeStopped, "stopped: %s", t.Name).Message())
 	}
-	if !t.begun {
-		t.begun = true
-		t.folder.work.Go(func() { t.run(wake) })
+	if t.wake == nil {
+		t.wake = wake
+		t.folder.work.Go(t.run)
 	}
+	var m wire.Message
 	select {
-	case write := <-t.steps:
-		return write(nc)
+	case m = <-t.lines:
 	default:
 		return room.ErrWait
 	}
+	switch m.Verb {
+	case wire.Sending:
+		t.Log.Info("download begun", "file", t.Name, "size", m.Size, "offset", m.Offset)
+		t.advance(int64(m.Offset))
+		return t.write(nc, m)
+	case wire.Data:
+		return t.data(nc, m)
+	}
+	return t.finish(nc, m)
 }
 
-// begin sends that the file comes, from the offset first on.
-func (t *Transfer) begin(nc net.Conn, file *File, first int64) error {
-	t.file, t.first, t.offset = file, first, first
-	t.Log.Info("download begun", "file", t.Name, "size", t.file.Size, "offset", t.first)
-	return t.write(nc, &wire.Message{Verb: wire.Sending, Size: uint64(t.file.Size), Offset: uint64(t.first),
-		Version: []byte(t.file.Version), Name: []byte(t.Name)})
-}
-
-// data sends the next n bytes by the kernel, from file to socket where both are such.
-func (t *Transfer) data(nc net.Conn, n int64) error {
+// data sends a DATA with its bytes, by the kernel if file and connection allow it.
+func (t *Transfer) data(nc net.Conn, m wire.Message) error {
+	n := int64(m.Count)
 	limitUnsent(nc, int(n)) // or a message would wait for what the system holds, which may be seconds
 	began := time.Now()
-	if err := t.write(nc, &wire.Message{Verb: wire.Data, Count: uint64(n)}); err != nil {
+	if err := t.write(nc, m); err != nil {
 		return err
 	}
 	if _, err := t.file.Seek(t.offset, io.SeekStart); err != nil {
@@ -117,10 +117,10 @@ func (t *Transfer) data(nc net.Conn, n int64) error {
 	}
 	sent, err := io.CopyN(nc, t.file.File, n)
 	if errors.Is(err, io.EOF) {
-		// The file is shorter than it was, but n bytes are announced: the client must get them to find the
-		// next line.
+		// The file has become shorter, but n bytes are announced: the client must get them to find the next
+		// line.
 		if _, err = nc.Write(make([]byte, n-sent)); err == nil {
-			return t.fail(nc, t.changed())
+			return t.finish(nc, t.changed().Message())
 		}
 	}
 	if err != nil {
@@ -128,43 +128,44 @@ func (t *Transfer) data(nc net.Conn, n int64) error {
 	}
 	switch took := time.Since(began); {
 	case took < pieceTime:
-		t.piece.Store(min(2*n, maxPiece))
+		t.pieceSize.Store(min(2*n, maxPiece))
 	case took > 2*pieceTime:
-		t.piece.Store(max(n/2, minPiece))
+		t.pieceSize.Store(max(n/2, minPiece))
 	}
+	t.bytes += n
+	t.advance(n)
+	return nil
+}
+
+// advance moves the offset, and tells the other goroutine if that was the last of the file.
+func (t *Transfer) advance(n int64) {
 	t.offset += n
 	if t.offset == t.file.Size {
 		close(t.sent)
 	}
-	return nil
 }
 
-func (t *Transfer) changed() error {
+func (t *Transfer) changed() *wire.ProtocolError {
 	return wire.Errorf(wire.Get, wire.CodeChanged, "%s changed while it was sent: get it again", t.Name)
 }
 
-// fail ends the transfer with the ERROR that err, a *wire.ProtocolError, tells.
-func (t *Transfer) fail(nc net.Conn, err error) error {
-	e := &wire.ProtocolError{Verb: wire.Get, Code: wire.CodeFileFailed, Text: err.Error()}
-	errors.As(err, &e)
-	if e.Code != wire.CodeStopped {
+// finish ends the transfer with a SENT or an ERROR.
+func (t *Transfer) finish(nc net.Conn, m wire.Message) error {
+	if m.Verb == wire.Error && string(m.Code) != wire.CodeStopped {
 		t.Failed()
 	}
-	m := e.Message()
-	return t.end(nc, e.Code, &m)
-}
-
-func (t *Transfer) end(nc net.Conn, how string, m *wire.Message) error {
 	if err := t.write(nc, m); err != nil {
 		return err
 	}
 	limitUnsent(nc, 0)
-	t.how = how
+	t.outcome = "complete"
+	if m.Verb == wire.Error {
+		t.outcome = string(m.Code)
+	}
 	return io.EOF
 }
 
-func (t *Transfer) write(nc net.Conn, m *wire.Message) error {
-	t.line = m.AppendServer(t.line[:0])
-	_, err := nc.Write(t.line)
+func (t *Transfer) write(nc net.Conn, m wire.Message) error {
+	_, err := nc.Write(m.AppendServer(nil))
 	return err
 }

@@ -149,14 +149,19 @@ func random(n int) string {
 func TestTransfer(t *testing.T) {
 	dir := t.TempDir()
 	contents := map[string]string{
-		"empty": "", "one": "x", "text.txt": "line\nline\n", "sub/with space": random(100), "64K": random(64 << 10),
+		"empty": "", "one": "x", "text.txt": "line\nline\n", "sub/with space": random(100),
+		"64K":   random(64 << 10),
 		"64K+1": random(64<<10 + 1), "large": random(9<<20 + 7),
 	}
 	for name, content := range contents {
 		put(t, dir, name, content)
 	}
 	folder := open(t, dir)
-	for network, connect := range map[string]func() (net.Conn, net.Conn){"pipe": net.Pipe, "tcp": func() (net.Conn, net.Conn) { return tcp(t) }} {
+	networks := map[string]func() (net.Conn, net.Conn){
+		"pipe": net.Pipe,
+		"tcp":  func() (net.Conn, net.Conn) { return tcp(t) },
+	}
+	for network, connect := range networks {
 		for name, content := range contents {
 			server, client := connect()
 			done := make(chan struct{})
@@ -228,9 +233,11 @@ func TestTransferFromOffset(t *testing.T) {
 				fetch(t, folder, "f", 0, "-")
 			}
 			got := fetch(t, folder, "f", test.asked, version)
-			want := download{size, test.wantOffset, got.version, content[test.wantOffset:], sent("f", content)}
+			want := download{size, test.wantOffset, got.version, content[test.wantOffset:],
+				sent("f", content)}
 			if got != want {
-				t.Errorf("%s: size %d, offset %d, %d bytes, %q, want offset %d, %q", test.name, got.size, got.offset, len(got.data), got.last, want.offset, want.last)
+				t.Errorf("%s: size %d, offset %d, %d bytes, %q, want offset %d, %q", test.name, got.size,
+					got.offset, len(got.data), got.last, want.offset, want.last)
 			}
 		}
 	}
@@ -251,7 +258,8 @@ func TestTransferThatIsStopped(t *testing.T) {
 		if pieces := carry(t, tr, &nc); pieces != 1 {
 			t.Errorf("%d pieces after Stop, want 1", pieces)
 		}
-		if got := understand(t, &nc.Buffer); got.last != "ERROR GET stopped stopped: f" || len(got.data) >= 1<<20 {
+		if got := understand(t, &nc.Buffer); got.last != "ERROR GET stopped stopped: f" ||
+			len(got.data) >= 1<<20 {
 			t.Errorf("%d bytes and %q after Stop", len(got.data), got.last)
 		}
 	}
