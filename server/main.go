@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"parley/server/internal/asynclog"
 	"parley/server/internal/files"
-	"parley/server/internal/journal"
 	"parley/server/wire"
 )
 
@@ -56,8 +56,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "server: %v; server -h tells more\n", err)
 		return 2
 	}
-	// Through a journal, because nobody shall wait for a terminal that was stopped.
-	errs := journal.New(console{stderr}, func() {}, nil)
+	// Through asynclog, because nobody shall wait for a terminal that was stopped.
+	errs := asynclog.New(console{stderr}, func() {}, nil)
 	defer errs.Close()
 	status, err := host(opt, stdin, stdout, errs)
 	if err != nil {
@@ -144,7 +144,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	}
 	logged, shown, where := stdout, stderr, "standard output"
 	if opt.log != "-" {
-		file, err := journal.OpenFile(opt.log)
+		file, err := asynclog.OpenFile(opt.log)
 		if err != nil {
 			return 1, fmt.Errorf("cannot write the log: %w", logHint(err))
 		}
@@ -172,9 +172,9 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	attended, signals := onTerminal(), notify()
 	defer signal.Stop(signals)
 
-	terminal := journal.New(console{shown}, guard, nil)
+	terminal := asynclog.New(console{shown}, guard, nil)
 	defer terminal.Close()
-	log := journal.New(logged, guard, func(err error) {
+	log := asynclog.New(logged, guard, func(err error) {
 		if err != nil {
 			fmt.Fprintf(stderr, "server: cannot write the log, trying again: %v\n", err)
 		} else {

@@ -1,4 +1,4 @@
-package journal_test
+package asynclog_test
 
 import (
 	"io"
@@ -9,13 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parley/server/internal/journal"
+	"parley/server/internal/asynclog"
 )
 
 // openLog opens the log in a folder of its own.
-func openLog(t *testing.T, path string) *journal.File {
+func openLog(t *testing.T, path string) *asynclog.File {
 	t.Helper()
-	f, err := journal.OpenFile(path)
+	f, err := asynclog.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func openLog(t *testing.T, path string) *journal.File {
 	return f
 }
 
-func write(t *testing.T, f *journal.File, text string) {
+func write(t *testing.T, f *asynclog.File, text string) {
 	t.Helper()
 	if _, err := io.WriteString(f, text); err != nil {
 		t.Error(err)

@@ -1,4 +1,4 @@
-package journal_test
+package asynclog_test
 
 import (
 	"bytes"
@@ -13,10 +13,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parley/server/internal/journal"
+	"parley/server/internal/asynclog"
 )
 
-// A place is what a journal writes to. It takes nothing while it is blocked.
+// A place is what a Writer writes to. It takes nothing while it is blocked.
 type place struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -52,7 +52,7 @@ func silent(error) {}
 func TestOrder(t *testing.T) {
 	const writers, lines = 8, 1000
 	var p place
-	w := journal.New(&p, none, silent)
+	w := asynclog.New(&p, none, silent)
 	var writing sync.WaitGroup
 	for i := range writers {
 		writing.Go(func() {
@@ -90,7 +90,7 @@ func TestOrder(t *testing.T) {
 func TestLineIsWrittenSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p place
-		w := journal.New(&p, none, silent)
+		w := asynclog.New(&p, none, silent)
 		for i := range 3 {
 			fmt.Fprintf(w, "%d\n", i)
 			time.Sleep(100 * time.Millisecond) // what a kill may lose at most, in the bubble's time
@@ -108,7 +108,7 @@ func TestLineIsWrittenSoon(t *testing.T) {
 // The slice that is written belongs to who writes it.
 func TestWriteKeepsNothing(t *testing.T) {
 	var p place
-	w := journal.New(&p, none, silent)
+	w := asynclog.New(&p, none, silent)
 	line := []byte("one\n")
 	w.Write(line)
 	copy(line, "two\n")
@@ -125,7 +125,7 @@ func TestBlockedPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // so that a slow machine does not count
 		const held = 64 << 20 // bytes that may wait
 		p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
-		w := journal.New(&p, none, silent)
+		w := asynclog.New(&p, none, silent)
 		w.Write([]byte("first\n"))
 		<-p.entered // from here on nothing moves
 		line := []byte(strings.Repeat("x", 1<<20-1) + "\n")
@@ -135,12 +135,13 @@ func TestBlockedPlace(t *testing.T) {
 			}
 		}
 		close(p.blocked)
-		if err := w.Close(); err == nil || err.Error() != "missing lines: 3: they came too fast" {
+		if err := w.Close(); err == nil || err.Error() != "missing lines: 3: the disk was too slow" {
 			t.Errorf("Close: %v, want that 3 lines are missing", err)
 		}
 		want := "first\n" + strings.Repeat(string(line), held/len(line)) + missing(3)
 		if got := untimed(p.String()); got != want {
-			t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), tail(got), len(want), tail(want))
+			t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), tail(got), len(want),
+				tail(want))
 		}
 	})
 }
@@ -149,7 +150,7 @@ func TestBlockedPlace(t *testing.T) {
 func TestOverflowIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // so that a slow machine does not count
 		p := place{blocked: make(chan struct{}), entered: make(chan struct{}, 100)}
-		w := journal.New(&p, none, silent)
+		w := asynclog.New(&p, none, silent)
 		w.Write([]byte("first\n"))
 		<-p.entered
 		line := []byte(strings.Repeat("x", 32<<20-10) + "\n") // which leaves room for 18 bytes
@@ -169,7 +170,7 @@ func TestOverflowIsOver(t *testing.T) {
 
 // missing is the line of the log that says so, without its time.
 func missing(n int) string {
-	return fmt.Sprintf("time=TIME level=ERROR msg=\"lines are missing here\" count=%d\n", n)
+	return fmt.Sprintf("time=TIME level=ERROR msg=\"lines dropped: the disk was too slow\" count=%d\n", n)
 }
 
 func untimed(text string) string {
@@ -177,7 +178,7 @@ func untimed(text string) string {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	w := journal.New(io.Discard, none, silent)
+	w := asynclog.New(io.Discard, none, silent)
 	line := []byte(strings.Repeat("x", 100) + "\n")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,4 +1,4 @@
-package journal_test
+package asynclog_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley/server/internal/journal"
+	"parley/server/internal/asynclog"
 )
 
 // A disk is a place with room for so many bytes. A write that is too long for it is done in part.
@@ -45,7 +45,8 @@ func (d *disk) check(t *testing.T, want string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if got := untimed(d.text); got != want {
-		t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), tail(got), len(want), tail(want))
+		t.Errorf("%d bytes that end with %q, want %d that end with %q", len(got), tail(got), len(want),
+			tail(want))
 	}
 }
 
@@ -57,7 +58,7 @@ func TestFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := disk{room: 6} // ends within the second line
 		reports := make(chan string, 10)
-		w := journal.New(&d, none, func(err error) { reports <- fmt.Sprint(err) })
+		w := asynclog.New(&d, none, func(err error) { reports <- fmt.Sprint(err) })
 		wait := func() { // until what can be written is
 			time.Sleep(time.Second) // in the bubble's time
 			synctest.Wait()
@@ -98,7 +99,7 @@ func TestDiskStaysFull(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := disk{room: 5}
-			w := journal.New(&d, none, silent)
+			w := asynclog.New(&d, none, silent)
 			w.Write([]byte("one\ntwo\n"))
 			synctest.Wait()
 			w.Write([]byte("three\n"))
@@ -116,7 +117,7 @@ func TestDiskStaysFull(t *testing.T) {
 func TestDiskFullForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d disk
-		w := journal.New(&d, none, silent)
+		w := asynclog.New(&d, none, silent)
 		w.Write([]byte("first\n"))
 		synctest.Wait() // it is being tried
 		line := strings.Repeat("x", 1<<20-1) + "\n"
@@ -138,7 +139,7 @@ func TestDiskFullForLong(t *testing.T) {
 func TestCloseOfBlockedPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := place{blocked: make(chan struct{})}
-		w := journal.New(&p, none, silent)
+		w := asynclog.New(&p, none, silent)
 		w.Write([]byte("x\n"))
 		began := time.Now()
 		if err := w.Close(); err == nil || time.Since(began) != 5*time.Second {
@@ -149,11 +150,11 @@ func TestCloseOfBlockedPlace(t *testing.T) {
 	})
 }
 
-// A panic in the place ends the journal, not the program, and Close does not wait for it.
+// A panic in the place ends the log, not the program, and Close does not wait for it.
 func TestPanickingPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		caught := make(chan any, 1)
-		w := journal.New(panicking{}, func() { caught <- recover() }, silent)
+		w := asynclog.New(panicking{}, func() { caught <- recover() }, silent)
 		w.Write([]byte("x\n"))
 		began := time.Now()
 		w.Close()

@@ -1,20 +1,19 @@
-package journal
+package asynclog
 
 import (
 	"fmt"
 	"os"
 )
 
-// A File is a log file. When it has been renamed or removed, as logrotate does it, the next write makes a new
-// one.
+// A File is a log file. If it was renamed or removed, as logrotate does, the next write makes a new one.
 type File struct {
 	path string
 	file *os.File
 	info os.FileInfo // of file
-	torn bool        // file ends with half a line, of a process that was killed or whose disk was full
+	torn bool        // file ends within a line, because a process was killed or its disk was full
 }
 
-// OpenFile opens the file at path to append to it. The file is created when missing.
+// OpenFile opens the file at path to append to it. It creates a missing file.
 func OpenFile(path string) (*File, error) {
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -28,7 +27,7 @@ func OpenFile(path string) (*File, error) {
 	return &File{path, file, info, endsTorn(path, info)}, nil
 }
 
-// endsTorn tells whether the file ends within a line. One that cannot be read does not.
+// endsTorn reports whether the file ends within a line. It takes a file that it cannot read for whole.
 func endsTorn(path string, info os.FileInfo) bool {
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return false
@@ -43,7 +42,7 @@ func endsTorn(path string, info os.FileInfo) bool {
 	return err == nil && last[0] != '\n'
 }
 
-// Write appends p to the file at the path. When that cannot be opened, p goes to the renamed file, and the
+// Write appends p to the file at the path. If that cannot be opened, p goes to the renamed file, and the
 // error says so.
 func (f *File) Write(p []byte) (int, error) {
 	moved := f.follow()
@@ -60,7 +59,7 @@ func (f *File) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// follow opens the path anew when it leads to another file or to none.
+// follow opens the path anew if it leads to another file or to none.
 func (f *File) follow() error {
 	info, err := os.Stat(f.path)
 	if err == nil && os.SameFile(info, f.info) {
