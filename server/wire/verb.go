@@ -38,45 +38,44 @@ const (
 	Bye     Verb = "BYE"
 )
 
-// layouts has one row for each kind of line.
-var layouts = []layout{
-	{Hello, client, []field{fieldProtocol, fieldName, fieldCount}},
-	{Resume, client, []field{fieldProtocol, fieldToken, fieldSeq}},
-	{Say, client, []field{fieldText}},
-	{Tell, client, []field{fieldName, fieldText}},
-	{Who, client, nil},
-	{Files, client, nil},
-	{Get, client, []field{fieldOffset, fieldVersion, fieldName}},
-	{Stop, client, nil},
-	{Ping, client, []field{fieldSeq}},
-	{Quit, client, nil},
+// layouts has one row for each kind of line, by the side that sends it.
+var layouts = [...][]layout{client: {
+	{Hello, []field{fieldProtocol, fieldName, fieldCount}},
+	{Resume, []field{fieldProtocol, fieldToken, fieldSeq}},
+	{Say, []field{fieldText}},
+	{Tell, []field{fieldName, fieldText}},
+	{Who, nil},
+	{Files, nil},
+	{Get, []field{fieldOffset, fieldVersion, fieldName}},
+	{Stop, nil},
+	{Ping, []field{fieldSeq}},
+	{Quit, nil},
+}, server: {
+	{Welcome, []field{fieldToken, fieldSeq, fieldText}},
+	{Resumed, []field{fieldCount, fieldText}},
+	{Joined, []field{fieldSeq, fieldTime, fieldName}},
+	{Left, []field{fieldSeq, fieldTime, fieldName, fieldReason}},
+	{Said, []field{fieldSeq, fieldTime, fieldName, fieldText}},
+	{Told, []field{fieldSeq, fieldTime, fieldName, fieldText}},
+	{OK, []field{fieldSeq}},
+	{Refused, []field{fieldSeq, fieldCode, fieldText}},
+	{Users, []field{fieldCount}},
+	{User, []field{fieldName}},
+	{Files, []field{fieldCount, fieldText}},
+	{File, []field{fieldSize, fieldTime, fieldName}},
+	{Sending, []field{fieldSize, fieldOffset, fieldVersion, fieldName}},
+	{Data, []field{fieldCount}},
+	{Sent, []field{fieldDigest, fieldSize, fieldName}},
+	{Pong, nil},
+	{Notice, []field{fieldText}},
+	{Error, []field{fieldName, fieldCode, fieldText}},
+	{Bye, []field{fieldText}},
+}}
 
-	{Welcome, server, []field{fieldToken, fieldSeq, fieldText}},
-	{Resumed, server, []field{fieldCount, fieldText}},
-	{Joined, server, []field{fieldSeq, fieldTime, fieldName}},
-	{Left, server, []field{fieldSeq, fieldTime, fieldName, fieldReason}},
-	{Said, server, []field{fieldSeq, fieldTime, fieldName, fieldText}},
-	{Told, server, []field{fieldSeq, fieldTime, fieldName, fieldText}},
-	{OK, server, []field{fieldSeq}},
-	{Refused, server, []field{fieldSeq, fieldCode, fieldText}},
-	{Users, server, []field{fieldCount}},
-	{User, server, []field{fieldName}},
-	{Files, server, []field{fieldCount, fieldText}},
-	{File, server, []field{fieldSize, fieldTime, fieldName}},
-	{Sending, server, []field{fieldSize, fieldOffset, fieldVersion, fieldName}},
-	{Data, server, []field{fieldCount}},
-	{Sent, server, []field{fieldDigest, fieldSize, fieldName}},
-	{Pong, server, nil},
-	{Notice, server, []field{fieldText}},
-	{Error, server, []field{fieldName, fieldCode, fieldText}},
-	{Bye, server, []field{fieldText}},
-}
-
-// A layout is one kind of line: its verb, who sends it, and its arguments in order. The last argument may
-// hold spaces if it is a name or text.
+// A layout is one kind of line: its verb, and its arguments in order. The last argument may hold spaces if it
+// is a name or text.
 type layout struct {
 	verb   Verb
-	from   side
 	fields []field
 }
 
@@ -88,11 +87,11 @@ const (
 	server
 )
 
-// find returns the layout of a verb's line, which has no verb itself if that side sends no such line.
+// find returns the layout of a verb's line. It has no verb itself if that side sends no such line.
 func find[V Verb | []byte](from side, verb V) layout {
-	for i := range layouts {
-		if layouts[i].from == from && string(layouts[i].verb) == string(verb) {
-			return layouts[i]
+	for _, l := range layouts[from] {
+		if string(l.verb) == string(verb) {
+			return l
 		}
 	}
 	return layout{}
