@@ -9,13 +9,13 @@ import (
 	"runtime"
 	"time"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 )
 
 // serveDebug shows a running server from inside until stop is called: profiles as net/http/pprof has them,
 // and counters as expvar does. The handlers are not those that the packages register, which all servers of a
 // process would share.
-func serveDebug(listener net.Listener, stats func() room.Stats) (stop func()) {
+func serveDebug(listener net.Listener, stats func() deliver.Stats) (stop func()) {
 	runtime.SetMutexProfileFraction(100) // one wait in a hundred, which costs nothing to speak of
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // which knows most others by their names

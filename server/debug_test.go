@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/wire/wiretest"
 )
 
@@ -39,7 +39,7 @@ func TestDebug(t *testing.T) {
 	bob.Expect("JOINED carol", "SAID alice hello", "TOLD alice hello")
 	carol.Expect("SAID alice hello")
 	var vars struct {
-		Parley   room.Stats
+		Parley   deliver.Stats
 		Memstats struct{ HeapAlloc uint64 }
 	}
 	if err := json.Unmarshal([]byte(fetch(t, addr, "/debug/vars")), &vars); err != nil {
@@ -49,10 +49,10 @@ func TestDebug(t *testing.T) {
 		t.Errorf("%d bytes sent, %d in memory, which is too few", vars.Parley.Bytes, vars.Memstats.HeapAlloc)
 	}
 	vars.Parley.Bytes = 0
-	if diff := cmp.Diff(room.Stats{Sessions: 3, Messages: 2, Deliveries: 3}, vars.Parley); diff != "" {
+	if diff := cmp.Diff(deliver.Stats{Sessions: 3, Messages: 2, Deliveries: 3}, vars.Parley); diff != "" {
 		t.Errorf("counters (-want +got):\n%s", diff)
 	}
-	if goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "room.(*Room).flush") {
+	if goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "deliver.(*flusher).run") {
 		t.Errorf("no flusher among the goroutines:\n%s", goroutines)
 	}
 	fmt.Fprintln(p.stdin, "/quit")

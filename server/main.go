@@ -32,6 +32,9 @@ const most = wire.MaxUsers
 type options struct {
 	address     string
 	files, log  string
+	state       string // the folder that keeps the conversation; it is kept in memory when empty
+	sync        bool   // entries survive the death of the machine
+	repair      bool   // drop what follows damage in the state
 	debug       string // where to serve profiles and counters; nowhere when empty
 	logText     bool
 	maxClients  int
@@ -84,6 +87,9 @@ func parse(args []string) (opt options, err error) {
 	}
 	flags.StringVar(&opt.files, "files", shared, "")
 	flags.StringVar(&opt.log, "log", "server.log", "")
+	flags.StringVar(&opt.state, "state", "ServerState", "")
+	flags.BoolVar(&opt.sync, "sync", false, "")
+	flags.BoolVar(&opt.repair, "repair", false, "")
 	flags.StringVar(&opt.debug, "debug", "", "")
 	flags.BoolVar(&opt.logText, "log-text", true, "")
 	flags.IntVar(&opt.maxClients, "max-clients", 10_000, "")
@@ -114,9 +120,11 @@ func parse(args []string) (opt options, err error) {
 		return opt, fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
 	opt.address = net.JoinHostPort(host, port)
-	opt.files, err = expand(opt.files)
-	if err != nil {
-		return opt, err
+	for _, path := range []*string{&opt.files, &opt.state} {
+		*path, err = expand(*path)
+		if err != nil {
+			return opt, err
+		}
 	}
 	return opt, nil
 }
@@ -181,11 +189,16 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			fmt.Fprintln(stderr, "server: the log is written again")
 		}
 	})
-	a := newApp(opt, folder, log, terminal, guard)
-	a.start(listener, stdin, stderr)
+	a, err := newApp(opt, folder, log, terminal, stderr, guard)
+	if err != nil {
+		listener.Close()
+		log.Close()
+		return 1, err
+	}
+	a.start(listener, stdin)
 	if debug != nil {
 		a.show("debugging on http://" + debug.Addr().String() + "/debug/pprof/ and /debug/vars")
-		defer serveDebug(debug, a.room.Stats)()
+		defer serveDebug(debug, a.hub.Stats)()
 	}
 	var reason string
 	for reason == "" {
@@ -199,6 +212,9 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			reason = s.String()
 		case <-a.quit:
 			reason = "operator"
+		case e := <-a.failed:
+			a.log.Error("state not written", "error", e)
+			reason, status, err = "disk", 1, fmt.Errorf("cannot write the state: %w", e)
 		case c := <-crashed:
 			a.log.Error("crash", "reason", c.reason, "stack", c.stack)
 			reason, status, err = "crash", 2, fmt.Errorf("crashed: %s: the stack is in %s", c.reason, where)

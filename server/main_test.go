@@ -82,7 +82,8 @@ func launch(t *testing.T, stdin io.Reader, flags ...string) *program {
 	if stdin == nil {
 		stdin = r
 	}
-	args := append([]string{"-log", filepath.Join(p.dir, "log"), "-files", filepath.Join(p.dir, "shared")}, flags...)
+	args := append([]string{"-log", filepath.Join(p.dir, "log"), "-files", filepath.Join(p.dir, "shared"),
+		"-state", filepath.Join(p.dir, "state")}, flags...)
 	go func() { p.status <- run(append(args, "127.0.0.1:0"), stdin, p.stdout, p.stderr) }()
 	p.addr = p.stdout.wait(t, `listening on (\S+)\n`)[1]
 	return p

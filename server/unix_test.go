@@ -22,7 +22,7 @@ func TestSignals(t *testing.T) {
 		if err := syscall.Kill(os.Getpid(), signal); err != nil {
 			t.Fatal(err)
 		}
-		alice.Expect("NOTICE the server is shutting down...", "BYE ...")
+		alice.ExpectEnd("NOTICE the server is shutting down: the conversation goes on when it is back")
 		alice.Close()
 		p.ended(0, "")
 		log := p.log()

@@ -3,7 +3,6 @@ package files_test
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -11,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"parley/server/internal/deliver"
+	"parley/server/internal/eventlog"
 	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/internal/serve"
@@ -41,7 +42,7 @@ func hang(t *testing.T, folder *files.Folder) *disk {
 // A host serves folder to sockets.
 type host struct {
 	t        *testing.T
-	room     *room.Room
+	hub      *deliver.Hub
 	listener net.Listener
 	done     sync.WaitGroup
 }
@@ -52,10 +53,11 @@ func serveFolder(t *testing.T, folder *files.Folder, rate float64) *host {
 		t.Fatal(err)
 	}
 	h := &host{t: t, listener: listener}
-	h.room = room.New(room.Config{MaxSessions: 1000, Grace: time.Hour, Idle: time.Hour, Guard: func() {},
-		Joined: func(string, net.Addr) {}, Left: func(string, string) {}})
-	s := &serve.Server{Room: h.room, Folder: folder, Log: quiet, Lines: io.Discard, Show: func(string) {},
-		Guard: func() {}, Ended: func() {}, Idle: time.Hour, Rate: rate}
+	h.hub = deliver.New(deliver.Config{MaxSessions: 1000, Grace: time.Hour, Idle: time.Hour, Guard: func() {},
+		Audit: func(room.Entry, room.Outcome, net.Addr) {}})
+	s := &serve.Server{Hub: h.hub, Propose: eventlog.Memory(h.hub).Propose, Folder: folder, Log: quiet,
+		Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour, Rate: rate}
+	h.hub.Start(s.Propose)
 	h.done.Go(func() {
 		for {
 			nc, err := listener.Accept()
@@ -72,7 +74,7 @@ func serveFolder(t *testing.T, folder *files.Folder, rate float64) *host {
 // end ends the server as an operator does.
 func (h *host) end() {
 	h.listener.Close()
-	h.room.Close("the test ends")
+	h.hub.Close("the test ends", true)
 	h.done.Wait()
 }
 

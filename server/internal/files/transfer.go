@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/wire"
 )
 
@@ -35,7 +35,7 @@ type Request struct {
 	Failed  func() // called if the transfer ends with an ERROR, unless it was stopped
 }
 
-// A Transfer is one download. It is a room.Transfer: one goroutine at a time calls Piece and Close, and
+// A Transfer is one download. It is a deliver.Transfer: one goroutine at a time calls Piece and Close, and
 // writes to the network. The disk may hang, so a goroutine of the transfer's own uses it, a piece ahead.
 type Transfer struct {
 	Request
@@ -77,7 +77,7 @@ func (t *Transfer) Close() {
 	t.Log.Info("download ended", "file", t.Name, "bytes", t.bytes, "how", t.outcome)
 }
 
-// Piece sends the next piece of the file over nc. It returns io.EOF after the last, and room.ErrWait if the
+// Piece sends the next piece of the file over nc. It returns io.EOF after the last, and deliver.ErrWait if the
 // disk has none ready: then wake is called when it has.
 func (t *Transfer) Piece(nc net.Conn, wake func()) error {
 	if t.stopped.Load() {
@@ -91,7 +91,7 @@ func (t *Transfer) Piece(nc net.Conn, wake func()) error {
 	select {
 	case m = <-t.lines:
 	default:
-		return room.ErrWait
+		return deliver.ErrWait
 	}
 	switch m.Verb {
 	case wire.Sending:

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"parley/server/internal/deliver"
 	"parley/server/internal/files"
-	"parley/server/internal/room"
 	"parley/server/wire"
 )
 
@@ -110,7 +110,7 @@ func (s *sender) Piece(nc net.Conn) error {
 			default:
 			}
 		})
-		if err != room.ErrWait {
+		if err != deliver.ErrWait {
 			return err
 		}
 		<-s.ready

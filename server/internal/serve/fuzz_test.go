@@ -43,13 +43,11 @@ func FuzzSession(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, size byte) {
-		r := room.New(room.Config{
-			MaxSessions: 3, Grace: time.Hour, Idle: time.Hour, Guard: func() {},
-			Joined: func(string, net.Addr) {}, Left: func(string, string) {},
-		})
-		s := &serve.Server{Room: r, Folder: folder, Log: slog.New(slog.DiscardHandler), Lines: io.Discard, Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour}
+		s := &serve.Server{Folder: folder, Log: slog.New(slog.DiscardHandler), Show: func(string) {}, Guard: func() {},
+			Ended: func() {}, Idle: time.Hour}
+		begin(s, 3, func(room.Entry, room.Outcome, net.Addr) {})
 		near, far := net.Pipe()
-		watcher, err := r.Join(near, "bob", 0)
+		watcher, err := join(s, near, "bob")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,11 +60,12 @@ func FuzzSession(f *testing.F) {
 		if err == nil {
 			err = checkAnswers(data, lines)
 		}
-		watcher.Quit()
+		quit := room.Entry{Kind: room.Leave, Session: watcher.Session(), Number: watcher.Number()}
+		s.Propose(quit.Append(nil))
 		if e := <-watched; e != nil && err == nil {
 			err = e
 		}
-		r.Close("the end")
+		s.Hub.Close("the end", true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,8 +23,7 @@ func TestRecord(t *testing.T) {
 	for _, text := range []bool{true, false} {
 		var mu sync.Mutex
 		var shown []string
-		s := start(t, func(s *serve.Server) {
-			s.Text = text
+		s := startAudited(t, text, func(s *serve.Server) {
 			s.Show = func(line string) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -50,8 +49,11 @@ func TestRecord(t *testing.T) {
 		}
 		want := strings.Join([]string{
 			`level=INFO msg=connection addr=pipe`,
+			`level=INFO msg=joined name=bob addr=pipe`,
 			`level=INFO msg=connection addr=pipe`,
 			`level=INFO msg=refused addr=pipe code=not-joined text="say HELLO parley/1 <name> <history> first"`,
+			`level=INFO msg=joined name=alice addr=pipe`,
+			`level=INFO msg=left name=alice`,
 			`level=INFO msg=broadcast seq=3 from=alice` + said,
 			`level=INFO msg=unicast seq=4 from=alice to=bob` + told,
 			`level=INFO msg=refused name=alice code=no-user to=nobody`,
@@ -65,7 +67,8 @@ func TestRecord(t *testing.T) {
 			t.Errorf("text %v (-want +got):\n%s", text, diff)
 		}
 		mu.Lock()
-		if diff := cmp.Diff([]string{"connection from pipe", "connection from pipe"}, shown); diff != "" {
+		if diff := cmp.Diff([]string{"connection from pipe", "bob has joined", "connection from pipe", "alice has joined",
+			"alice has left"}, shown); diff != "" {
 			t.Errorf("shown (-want +got):\n%s", diff)
 		}
 		mu.Unlock()

@@ -37,7 +37,7 @@ func (w watched) SetReadDeadline(t time.Time) error {
 // ends.
 func (c *client) pause() {
 	c.lines.Rest()
-	c.posts, c.entries = nil, nil
+	c.batch = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first := c.alarm == nil

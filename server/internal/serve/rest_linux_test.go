@@ -23,7 +23,7 @@ func (s *server) overNetwork() {
 	stop := s.Watch()
 	s.t.Cleanup(func() {
 		s.network.Close()
-		s.Room.Close("the test ends")
+		s.Hub.Close("the test ends", true)
 		s.serving.Wait()
 		stop()
 	})
@@ -103,7 +103,7 @@ func TestRestEnds(t *testing.T) {
 	kicked.expect("WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
 	watcher.expect("JOINED alice")
 	resting(t)
-	s.Room.Kick("alice")
+	kick(s.Server, "alice")
 	kicked.expectEnd("BYE you were kicked by the server's operator")
 	watcher.expect("LEFT alice kicked")
 
@@ -119,7 +119,7 @@ func TestRestEnds(t *testing.T) {
 	resting(t)
 	again.roundTrip()
 
-	s.Room.Close("the end")
+	s.Hub.Close("the end", true)
 	for _, c := range []*client{watcher, again} {
 		c.expectEnd("NOTICE the end", "BYE the server is closing")
 	}

@@ -3,7 +3,6 @@ package serve
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,8 +13,8 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"parley/server/internal/deliver"
 	"parley/server/internal/files"
-	"parley/server/internal/room"
 	"parley/server/wire"
 )
 
@@ -25,7 +24,7 @@ const (
 	maxGets    = 100              // downloads that wait behind the one in progress
 	maxLists   = 100              // FILES lines that are not answered yet, when the folder is slow
 	quitTime   = time.Second      // how long QUIT waits for the answer to FILES
-	maxPosts   = 64               // messages that are sent together, when they came together
+	maxBatch   = 64               // messages that are proposed together, when they came together
 	// lines of a long answer that are made before looking whether they are taken
 	replyBatch = 256
 	readBuffer = wire.MaxLine // bytes read at a time
@@ -36,15 +35,14 @@ const (
 // A Server carries out what connections send. Its fields are set before the first call of Serve and not
 // changed.
 type Server struct {
-	Room   *room.Room
-	Folder *files.Folder
-	Log    *slog.Logger
-	Lines  io.Writer     // where Log writes to, which takes lines as a whole; it does not fail
-	Text   bool          // texts of messages go into the log
-	Show   func(string)  // shows the operator a line
-	Guard  func()        // deferred in every goroutine; recovers panics
-	Ended  func()        // called when a connection has ended
-	Idle   time.Duration // silence after which a connection is given up
+	Hub     *deliver.Hub
+	Propose func([]byte) error // the event log's
+	Folder  *files.Folder
+	Log     *slog.Logger
+	Show    func(string)  // shows the operator a line
+	Guard   func()        // deferred in every goroutine; recovers panics
+	Ended   func()        // called when a connection has ended
+	Idle    time.Duration // silence after which a connection is given up
 	// silence after which a client rests, where the system can have it wait without a goroutine
 	Quiet time.Duration
 	Rate  float64 // lines a second that a session may send in the long run; 0 is any number
@@ -87,7 +85,7 @@ func (l *lobby) enter(nc net.Conn) (place int) {
 	return place
 }
 
-// End closes the connections that have not joined, and those that come from now on. Room.Close ends the
+// End closes the connections that have not joined, and those that come from now on. Hub.Close ends the
 // others.
 func (s *Server) End() {
 	s.lobby.mu.Lock()
@@ -116,11 +114,12 @@ type client struct {
 	nc      net.Conn // what is written to
 	src     source
 	lines   *wire.Reader
-	conn    *room.Conn // nil until joined
+	conn    *deliver.Conn // nil until joined
 	rate    *rate.Limiter
-	handled int         // lines since the client rested
-	posts   []room.Post // messages that were read and are not sent yet
-	entries []byte      // lines for the log; reused
+	handled int    // lines since the client rested
+	batch   []byte // entries of messages that were read and are not proposed yet
+	batched int    // how many
+	number  uint64 // of the newest message within the session
 
 	lists    atomic.Int32  // FILES lines that are not answered yet
 	answered chan struct{} // closed when there are none; nil before the first
@@ -152,7 +151,7 @@ func (c *client) run() {
 			c.dismiss(farewell)
 			return
 		}
-		c.src.idle, c.src.done = c.Idle, c.conn.Done()
+		c.src.idle, c.src.done, c.number = c.Idle, c.conn.Done(), c.conn.Handled()
 	}
 	var reason string
 	reason, rests = c.talk()
@@ -165,7 +164,7 @@ func (c *client) run() {
 		c.watcher.forget(c)
 	}
 	if reason != "" {
-		c.conn.Lost(reason)
+		c.lost(reason)
 	} else {
 		// It ended in an orderly way. What the client still sends is read, because closing a connection with
 		// unread input would destroy what was sent last.
@@ -205,7 +204,7 @@ func (s *source) Read(p []byte) (int, error) {
 	s.nc.SetReadDeadline(by)
 	select { // after that, because who closes done sets a deadline, too
 	case <-s.done:
-		s.idle, s.by, s.done = 0, now.Add(room.Linger), nil
+		s.idle, s.by, s.done = 0, now.Add(deliver.Linger), nil
 		return s.Read(p)
 	default:
 	}
@@ -218,71 +217,6 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns what BYE says, ""
-// when the connection was lost.
-func (c *client) join() (farewell string) {
-	addr := c.nc.RemoteAddr().String()
-	c.Show("connection from " + addr)
-	c.Log.Info("connection", "addr", addr)
-	if c.Rate > 0 {
-		c.rate = rate.NewLimiter(rate.Limit(c.Rate), int(max(1, c.Rate*burstPeriod)))
-	}
-	for range helloTries {
-		place := c.lobby.enter(c.nc)
-		var m wire.Message
-		line, err := c.lines.ReadLine()
-		if err == nil {
-			m, err = wire.ParseClient(line)
-		}
-		// before it joins, because who has joined is not to be closed with the others
-		c.lobby.leave(place, c.nc)
-		if err == nil {
-			switch m.Verb {
-			case wire.Hello:
-				c.conn, err = c.hello(string(m.Name), int(min(m.Count, wire.MaxHistory)))
-			case wire.Resume:
-				c.conn, err = c.Room.Resume(c.nc, string(m.Token), m.Seq)
-				if err == nil {
-					c.log().Info("resumed", "addr", c.nc.RemoteAddr().String())
-				}
-			case wire.Quit:
-				return "goodbye"
-			default:
-				err = wire.Errorf(m.Verb, wire.CodeNotJoined, "say HELLO %s <name> <history> first", wire.Version)
-			}
-		}
-		var e *wire.ProtocolError
-		switch {
-		case err == nil:
-			return ""
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			e = wire.Errorf("-", wire.CodeTimeout, "no HELLO within %v", helloTime)
-		case !errors.As(err, &e):
-			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost", "error", err)
-			return ""
-		}
-		c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
-		switch written := c.write(e.Message()); {
-		case !written:
-			return ""
-		case e.Code == wire.CodeTimeout:
-			return "too late"
-		}
-	}
-	return "too many lines that failed"
-}
-
-func (c *client) hello(name string, history int) (*room.Conn, error) {
-	normal, err := wire.CheckName(name)
-	if err == nil && normal != name {
-		err = fmt.Errorf("%q is not in its normal form: use %q", name, normal)
-	}
-	if err != nil {
-		return nil, wire.Errorf(wire.Hello, wire.CodeBadName, "%v", err)
-	}
-	return c.Room.Join(c.nc, name, history)
-}
-
 // dismiss says BYE to a connection that has not joined. What its client still sends is read, as in Serve,
 // unless those who come after it need the place.
 func (c *client) dismiss(farewell string) {
@@ -293,14 +227,14 @@ func (c *client) dismiss(farewell string) {
 	half.CloseWrite()
 	place := c.lobby.enter(c.nc)
 	defer c.lobby.leave(place, c.nc)
-	c.src.by = time.Now().Add(room.Linger)
+	c.src.by = time.Now().Add(deliver.Linger)
 	io.Copy(io.Discard, &c.src)
 }
 
 // write sends a line to a connection that has not joined, and reports whether it was taken.
 func (c *client) write(m wire.Message) bool {
 	// not the time for HELLO: it may be over, which is what m says
-	c.nc.SetWriteDeadline(time.Now().Add(room.Linger))
+	c.nc.SetWriteDeadline(time.Now().Add(deliver.Linger))
 	_, err := c.nc.Write(m.AppendServer(nil))
 	c.nc.SetWriteDeadline(time.Time{})
 	return err == nil

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley/server/internal/files"
-	"parley/server/internal/room"
 	"parley/server/internal/serve"
 	"parley/server/wire"
 )
@@ -55,7 +54,10 @@ func (r *record) String() string {
 }
 
 // start returns a server with one file in its folder. change may change it before it serves.
-func start(t testing.TB, change func(*serve.Server)) *server {
+func start(t testing.TB, change func(*serve.Server)) *server { return startAudited(t, true, change) }
+
+// startAudited does so with texts of messages in the log or without.
+func startAudited(t testing.TB, text bool, change func(*serve.Server)) *server {
 	s := &server{t: t, folder: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(s.folder, "a.txt"), []byte("hello"), 0o644); err != nil {
 		t.Fatal(err)
@@ -65,16 +67,14 @@ func start(t testing.TB, change func(*serve.Server)) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&s.record, nil))
-	s.Server = &serve.Server{Folder: folder, Log: log, Lines: &s.record, Text: true, Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour}
+	s.Server = &serve.Server{Folder: folder, Log: log, Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour}
 	if change != nil {
 		change(s.Server)
 	}
-	s.Room = room.New(room.Config{
-		MaxSessions: 5000, Grace: time.Hour, Idle: s.Idle, Guard: func() {},
-		Joined: func(string, net.Addr) {}, Left: func(string, string) {},
-	})
+	audit := serve.Audit{Log: log, Lines: &s.record, Text: text, Show: s.Show, Warn: s.Show}
+	begin(s.Server, 5000, audit.Record)
 	t.Cleanup(func() {
-		s.Room.Close("the test ends")
+		s.Hub.Close("the test ends", true)
 		s.serving.Wait()
 		folder.Close()
 	})

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/internal/serve"
 	"parley/server/wire"
 )
@@ -141,7 +141,7 @@ func TestKickDuringWait(t *testing.T) {
 		c.expect("OK")
 		synctest.Wait()
 		began := time.Now()
-		s.Room.Kick("alice")
+		kick(s.Server, "alice")
 		c.expectEnd("BYE you were kicked by the server's operator")
 		s.serving.Wait()
 		if took := time.Since(began); took != 0 {
@@ -175,7 +175,7 @@ func TestClientThatDoesNotClose(t *testing.T) {
 				began := time.Now()
 				s.serving.Go(func() { after(c) })
 				c.expectEnd("WELCOME welcome to parley, alice: you are the only one here", "JOINED alice", "BYE goodbye")
-				c.lasted(began, room.Linger)
+				c.lasted(began, deliver.Linger)
 			})
 		})
 	}
@@ -191,7 +191,7 @@ func TestLongAnswersAreNotHurried(t *testing.T) {
 		for i := range people {
 			name := fmt.Sprintf("user%04d", i)
 			server, far := newPipe(t)
-			if _, err := s.Room.Join(server, name, 0); err != nil {
+			if _, err := join(s.Server, server, name); err != nil {
 				t.Fatal(err)
 			}
 			go io.Copy(io.Discard, far)

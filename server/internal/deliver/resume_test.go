@@ -1,4 +1,4 @@
-package room_test
+package deliver_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/wire"
 )
 
@@ -23,7 +23,7 @@ func TestGrace(t *testing.T) {
 	const grace = 2 * time.Minute
 	synctest.Test(t, func(t *testing.T) {
 		n := network{"pipe", pipe}
-		r := newRoom(t, room.Config{Grace: grace})
+		r := newRoom(t, deliver.Config{Grace: grace})
 		c := join(t, r, n, "alice")
 		c.conn.Lost("cut")
 		for range 3 {
@@ -55,7 +55,7 @@ func TestResumeAfterMuchWasSaid(t *testing.T) {
 		{retention + 256<<10, wire.CodeGone},
 	} {
 		n := networks[0]
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		sender, c := join(t, r, n, "sender"), join(t, r, n, "alice")
 		sender.discard()
 		c.conn.Lost("cut")
@@ -102,7 +102,7 @@ func TestResumeFromWhatIsForgotten(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRoom(t, room.Config{})
+			r := newRoom(t, deliver.Config{})
 			sender, c := join(t, r, n, "sender"), join(t, r, n, "alice")
 			sender.discard()
 			seqs := []uint64{c.seq}
@@ -144,7 +144,7 @@ func TestResumeFromWhatIsForgotten(t *testing.T) {
 // Long answers are not part of the stream, and to forget them costs nobody the resuming.
 func TestResumeAfterLongAnswers(t *testing.T) {
 	n := networks[2]
-	r := newRoom(t, room.Config{})
+	r := newRoom(t, deliver.Config{})
 	bob, cleo, alice := join(t, r, n, "bob"), join(t, r, n, "cleo"), join(t, r, n, "alice")
 	cleo.discard()
 	bob.discard()
@@ -160,7 +160,7 @@ func TestResumeAfterLongAnswers(t *testing.T) {
 
 func TestResumeRefused(t *testing.T) {
 	n := networks[0]
-	r := newRoom(t, room.Config{})
+	r := newRoom(t, deliver.Config{})
 	watcher, c := join(t, r, n, "watcher"), join(t, r, n, "alice")
 	for _, token := range []string{"", "0", strings.Repeat("0", 32), strings.ToUpper(c.token)} {
 		_, err := r.Resume(nil, token, c.seq)
@@ -180,7 +180,7 @@ func TestResumeRefused(t *testing.T) {
 // RESUME takes the session from a connection that seems alive; what the old one still does is without effect.
 func TestTakeOver(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		watcher, old := join(t, r, n, "watcher"), join(t, r, n, "alice")
 		watcher.expect("JOINED alice")
 		if _, err := old.conn.Say([]byte("one")); err != nil {
@@ -191,8 +191,8 @@ func TestTakeOver(t *testing.T) {
 		_, err := old.conn.Say([]byte("not said"))
 		_, _, err2 := old.conn.Tell([]byte("watcher"), []byte("not told"))
 		err3 := old.conn.Send(nil, 0)
-		if !errors.Is(err, room.ErrEnded) || !errors.Is(err2, room.ErrEnded) || !errors.Is(err3, room.ErrEnded) {
-			t.Errorf("errors %v, %v, %v, want %v", err, err2, err3, room.ErrEnded)
+		if !errors.Is(err, deliver.ErrEnded) || !errors.Is(err2, deliver.ErrEnded) || !errors.Is(err3, deliver.ErrEnded) {
+			t.Errorf("errors %v, %v, %v, want %v", err, err2, err3, deliver.ErrEnded)
 		}
 		old.conn.Reply(wire.Message{Verb: wire.Pong})
 		old.conn.Ack(1 << 40)
@@ -214,7 +214,7 @@ func TestTakeOver(t *testing.T) {
 // The name of a session that is cut off is free for anyone who comes afresh; the old session is gone then.
 func TestNameOfOneCutOff(t *testing.T) {
 	n := networks[0]
-	r := newRoom(t, room.Config{})
+	r := newRoom(t, deliver.Config{})
 	watcher, old := join(t, r, n, "watcher"), join(t, r, n, "Alice")
 	server, _ := n.connect(t)
 	_, err := r.Join(server, "ALICE", 0)
@@ -233,7 +233,7 @@ func TestNameOfOneCutOff(t *testing.T) {
 func TestMaxSessions(t *testing.T) {
 	const most = 3
 	n := networks[0]
-	r := newRoom(t, room.Config{MaxSessions: most})
+	r := newRoom(t, deliver.Config{MaxSessions: most})
 	var old []*client
 	for round := range 2 {
 		var here []*client
@@ -267,7 +267,7 @@ func TestMaxSessions(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	n := networks[0]
-	r := newRoom(t, room.Config{})
+	r := newRoom(t, deliver.Config{})
 	sender := join(t, r, n, "sender")
 	sender.discard()
 	var all []string

@@ -1,4 +1,4 @@
-package room_test
+package deliver_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"time"
 	"weak"
 
+	"parley/server/internal/deliver"
 	"parley/server/internal/room"
 	"parley/server/wire"
 )
@@ -16,53 +17,53 @@ import (
 // ends are the ways a session can end. Each leaves no session behind.
 var ends = []struct {
 	name string
-	end  func(r *room.Room, n network, c *client)
+	end  func(r *convo, n network, c *client)
 }{
-	{"quit", func(r *room.Room, n network, c *client) {
+	{"quit", func(r *convo, n network, c *client) {
 		c.conn.Quit()
 		c.collect()
 	}},
-	{"kicked", func(r *room.Room, n network, c *client) {
+	{"kicked", func(r *convo, n network, c *client) {
 		r.Kick(c.conn.Name())
 		c.collect()
 	}},
-	{"lost, and forgotten for a fresh one", func(r *room.Room, n network, c *client) {
+	{"lost, and forgotten for a fresh one", func(r *convo, n network, c *client) {
 		c.conn.Lost("cut")
 		again := hello(c.t, r, n, c.conn.Name(), 10)
 		again.conn.Quit()
 		again.collect()
 	}},
-	{"lost, resumed and quit", func(r *room.Room, n network, c *client) {
+	{"lost, resumed and quit", func(r *convo, n network, c *client) {
 		c.conn.Lost("cut")
 		again := c.resume(r, n)
 		again.conn.Quit()
 		again.collect()
 	}},
-	{"taken over and quit", func(r *room.Room, n network, c *client) {
+	{"taken over and quit", func(r *convo, n network, c *client) {
 		again := c.resume(r, n)
 		c.collect()
 		again.conn.Quit()
 		again.collect()
 	}},
-	{"hung up by the client, and not resumed", func(r *room.Room, n network, c *client) {
+	{"hung up by the client, and not resumed", func(r *convo, n network, c *client) {
 		c.conn.Say([]byte("x"))
 		c.nc.Close()
 		c.conn.Lost("cut")
 		r.Resume(nil, c.token, 1<<62) // gone, and forgotten
 	}},
-	{"quit with a transfer", func(r *room.Room, n network, c *client) {
+	{"quit with a transfer", func(r *convo, n network, c *client) {
 		c.conn.Send(&fakeTransfer{pieces: 5}, 0)
 		c.conn.Quit()
 		c.collect()
 	}},
-	{"never read", func(r *room.Room, n network, c *client) {
+	{"never read", func(r *convo, n network, c *client) {
 		for range 100 {
 			c.conn.Reply(wire.Message{Verb: wire.Notice, Text: []byte(strings.Repeat("x", 8000))})
 		}
 		c.conn.Lost("cut")
 		r.Resume(nil, c.token, 1<<62)
 	}},
-	{"away for too long", func(r *room.Room, n network, c *client) { c.conn.Lost("cut") }},
+	{"away for too long", func(r *convo, n network, c *client) { c.conn.Lost("cut") }},
 }
 
 // use is what the process uses, at rest.
@@ -98,7 +99,7 @@ func TestLeaks(t *testing.T) {
 		slack    = 1 << 20 // bytes: a hundred for each session, and the log of those that come and go
 	)
 	alone := measure()
-	r, fleeting := newRoom(t, room.Config{}), newRoom(t, room.Config{Grace: time.Nanosecond})
+	r, fleeting := newRoom(t, deliver.Config{}), newRoom(t, deliver.Config{Grace: time.Nanosecond})
 	started := measure()
 	run := func(count int) {
 		for i := range count {
@@ -138,7 +139,7 @@ func TestLeaks(t *testing.T) {
 	if after.heap > before.heap+slack {
 		t.Errorf("%d bytes of heap before and %d after", before.heap, after.heap)
 	}
-	if n := r.Inboxes() + fleeting.Inboxes(); n != 0 {
+	if n := r.Cost() + fleeting.Cost(); n != 0 {
 		t.Errorf("inboxes of nobody take %d bytes", n)
 	}
 	if users := r.Users(); len(users) > 0 {
@@ -153,11 +154,11 @@ func TestLeaks(t *testing.T) {
 
 // An away session that the room has no place for is forgotten at once, not after the grace period.
 func TestForgottenAtOnce(t *testing.T) {
-	r := newRoom(t, room.Config{MaxSessions: 1})
+	r := newRoom(t, deliver.Config{MaxSessions: 1})
 	var last weak.Pointer[room.Session]
 	for i := range 3 {
 		c := join(t, r, network{"socket", bare}, fmt.Sprintf("user%d", i))
-		last = weak.Make(c.conn.Session())
+		last = weak.Make(c.conn.Member())
 		c.conn.Lost("cut")
 		<-c.conn.Done()
 		c.nc.Close()

@@ -77,8 +77,8 @@ func TestCrash(t *testing.T) {
 	alice.Expect("JOINED bob", "OK", "PONG") // so it is logged
 	bob.Expect("SAID alice last words")
 	close(b)
-	bob.ExpectEnd("NOTICE the server crashed...", "BYE ...")
-	alice.ExpectEnd("NOTICE the server crashed...", "BYE ...")
+	bob.ExpectEnd("NOTICE the server crashed and is shutting down: the conversation goes on when it is back")
+	alice.ExpectEnd("NOTICE the server crashed and is shutting down: the conversation goes on when it is back")
 	alice.Close()
 	bob.Close()
 	log := p.stdout // read after the end
@@ -146,7 +146,8 @@ func TestStoppedTerminal(t *testing.T) {
 	terminal := make(stopped)
 	defer close(terminal)
 	dir := t.TempDir()
-	args := []string{"-log", filepath.Join(dir, "log"), "-files", filepath.Join(dir, "shared"), "127.0.0.1:0"}
+	args := []string{"-log", filepath.Join(dir, "log"), "-files", filepath.Join(dir, "shared"),
+		"-state", filepath.Join(dir, "state"), "127.0.0.1:0"}
 	status := make(chan int, 1)
 	go func() { status <- run(args, strings.NewReader("what\n/kick nobody\n/quit\n"), io.Discard, terminal) }()
 	select {

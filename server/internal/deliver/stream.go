@@ -1,4 +1,4 @@
-package room
+package deliver
 
 import (
 	"bytes"
@@ -9,28 +9,28 @@ import (
 const (
 	// bytes of a chunk: thousands of messages an allocation, and little kept by a cursor that stays behind
 	chunkSize = 64 << 10
-	retention = 16 << 20 // bytes of the log that a session can resume from and that history comes from
+	retention = 16 << 20 // bytes of the stream that sessions can resume from and that history comes from
 )
 
-// A chunk is a piece of the log. Its bytes, once appended, never change, so they are read without a lock and
-// handed to the kernel without a copy; the garbage collector frees a chunk when neither the log nor a cursor
+// A chunk is a piece of the stream. Its bytes, once appended, never change, so they are read without a lock and
+// handed to the kernel without a copy; the garbage collector frees a chunk when neither the stream nor a cursor
 // holds it.
 type chunk struct {
-	base uint64 // position of buf[0] in the log
+	base uint64 // position of buf[0] in the stream
 	seq  uint64 // of the first line
 	buf  []byte
 	next *chunk
 }
 
-// A log is the conversation: every event that concerns everyone, as the line that goes on the wire. A
-// position in it is the number of bytes before. The room's mutex guards it; only the bytes themselves are
+// A stream is the conversation: every event that concerns everyone, as the line that goes on the wire. A
+// position in it is the number of bytes before. The hub's mutex guards it; only the bytes themselves are
 // read without.
-type log struct {
+type stream struct {
 	first, last *chunk
 	end         uint64                // position after the last line
 	history     [wire.MaxHistory]span // the newest broadcasts, a ring
 	said        int                   // broadcasts that went into history
-	forgotten   int                   // broadcasts that the log, and so history, no longer holds
+	forgotten   int                   // broadcasts that the stream, and so history, no longer holds
 }
 
 // A span is a run of lines within one chunk.
@@ -42,13 +42,15 @@ type span struct {
 func (s span) pos() uint64   { return s.chunk.base + uint64(s.from) }
 func (s span) lines() []byte { return s.chunk.buf[s.from:s.to:s.to] }
 
-func newLog() log {
-	c := &chunk{seq: 1, buf: make([]byte, 0, chunkSize)}
-	return log{first: c, last: c}
+// newStream returns an empty stream that goes on after seq.
+func newStream(seq uint64) stream {
+	c := &chunk{seq: seq + 1, buf: make([]byte, 0, chunkSize)}
+	return stream{first: c, last: c}
 }
 
-// append adds the line of m to the log. It tells where the line is, and whether it began a chunk.
-func (l *log) append(m *wire.Message) (s span, rolled bool) {
+// append adds the line of m, which is one of the history or not. It tells where the line is, and whether it
+// began a chunk.
+func (l *stream) append(m *wire.Message, history bool) (s span, rolled bool) {
 	c := l.last
 	if len(c.buf)+atMost(m) > cap(c.buf) {
 		c = &chunk{base: l.end, seq: m.Seq, buf: make([]byte, 0, chunkSize)}
@@ -60,7 +62,7 @@ func (l *log) append(m *wire.Message) (s span, rolled bool) {
 	c.buf = m.AppendServer(c.buf)
 	s = span{c, from, len(c.buf)}
 	l.end += uint64(s.to - s.from)
-	if m.Verb == wire.Said {
+	if history {
 		l.history[l.said%len(l.history)] = s
 		l.said++
 		l.forgotten = max(l.forgotten, l.said-len(l.history))
@@ -75,7 +77,7 @@ func atMost(m *wire.Message) int {
 }
 
 // forget lets go of the chunks that lie before the retention.
-func (l *log) forget() {
+func (l *stream) forget() {
 	for l.end-l.first.next.base > retention {
 		l.first = l.first.next
 	}
@@ -89,8 +91,14 @@ func (l *log) forget() {
 	}
 }
 
-// newest returns the newest n broadcasts that the log still holds, oldest first, in as few spans as they fit.
-func (l *log) newest(n int) []span {
+// forgetHistory leaves nothing for newcomers.
+func (l *stream) forgetHistory() {
+	clear(l.history[:])
+	l.forgotten = l.said
+}
+
+// newest returns the newest n broadcasts that the stream still holds, oldest first, in as few spans as they fit.
+func (l *stream) newest(n int) []span {
 	var spans []span
 	for i := max(l.said-n, l.forgotten); i < l.said; i++ {
 		s := l.history[i%len(l.history)]
@@ -103,9 +111,9 @@ func (l *log) newest(n int) []span {
 	return spans
 }
 
-// after returns a cursor to the first line whose seq is above seq, and false when the log no longer reaches
-// back to it.
-func (l *log) after(seq uint64) (cursor, bool) {
+// after returns a cursor to the first line whose seq is above seq, and false when the stream no longer
+// reaches back to it.
+func (l *stream) after(seq uint64) (cursor, bool) {
 	c := l.first
 	if seq+1 < c.seq {
 		return cursor{}, false
@@ -119,7 +127,7 @@ func (l *log) after(seq uint64) (cursor, bool) {
 		line = line[:bytes.IndexByte(line, '\n')]
 		m, err := wire.ParseServer(line)
 		if err != nil {
-			panic("room: the log holds what is no line: " + err.Error())
+			panic("deliver: malformed line in the stream: " + err.Error())
 		}
 		if m.Seq > seq {
 			break
@@ -129,7 +137,7 @@ func (l *log) after(seq uint64) (cursor, bool) {
 	return at, true
 }
 
-// A cursor is a place in the log, from which a session reads on.
+// A cursor is a place in the stream, from which a session reads on.
 type cursor struct {
 	chunk *chunk
 	off   int
@@ -137,7 +145,7 @@ type cursor struct {
 
 func (c cursor) pos() uint64 { return c.chunk.base + uint64(c.off) }
 
-// next returns what the log holds from the cursor on, within one chunk and before the position limit.
+// next returns what the stream holds from the cursor on, within one chunk and before the position limit.
 func (c *cursor) next(limit uint64) []byte {
 	if c.off == len(c.chunk.buf) && c.chunk.next != nil {
 		*c = cursor{c.chunk.next, 0}

@@ -1,4 +1,4 @@
-package room_test
+package deliver_test
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/wire"
 )
 
@@ -22,7 +22,7 @@ import (
 const patience = time.Minute
 
 // newRoom returns a room that ends with the test. What cfg leaves out is filled in.
-func newRoom(t testing.TB, cfg room.Config) *room.Room {
+func newRoom(t testing.TB, cfg deliver.Config) *convo {
 	if cfg.MaxSessions == 0 {
 		cfg.MaxSessions = 100
 	}
@@ -32,14 +32,8 @@ func newRoom(t testing.TB, cfg room.Config) *room.Room {
 	if cfg.Idle == 0 {
 		cfg.Idle = time.Hour
 	}
-	if cfg.Joined == nil {
-		cfg.Joined = func(string, net.Addr) {}
-	}
-	if cfg.Left == nil {
-		cfg.Left = func(string, string) {}
-	}
 	cfg.Guard = func() {}
-	r := room.New(cfg)
+	r := newConvo(cfg)
 	t.Cleanup(func() { r.Close("the test ends") })
 	return r
 }
@@ -107,14 +101,14 @@ type client struct {
 	t     testing.TB
 	nc    net.Conn
 	lines *bufio.Reader
-	conn  *room.Conn // the room's end
+	conn  *convoConn // the room's end
 	token string     // set by the WELCOME that was read
 	seq   uint64     // the last that was read
 }
 
 // attach returns the client at the end nc of the connection whose other end is conn's. It does what the
 // reading side of conn does when the session ends: close the connection once all is written.
-func attach(t testing.TB, server, nc net.Conn, conn *room.Conn) *client {
+func attach(t testing.TB, server, nc net.Conn, conn *convoConn) *client {
 	go func() {
 		<-conn.Done()
 		server.Close()
@@ -123,7 +117,7 @@ func attach(t testing.TB, server, nc net.Conn, conn *room.Conn) *client {
 }
 
 // join makes a session and reads up to its JOINED.
-func join(t testing.TB, r *room.Room, n network, name string) *client {
+func join(t testing.TB, r *convo, n network, name string) *client {
 	t.Helper()
 	c := hello(t, r, n, name, 0)
 	for c.next().Verb != wire.Joined {
@@ -132,7 +126,7 @@ func join(t testing.TB, r *room.Room, n network, name string) *client {
 }
 
 // hello makes a session and reads nothing.
-func hello(t testing.TB, r *room.Room, n network, name string, history int) *client {
+func hello(t testing.TB, r *convo, n network, name string, history int) *client {
 	t.Helper()
 	server, nc := n.connect(t)
 	conn, err := r.Join(server, name, history)
@@ -143,7 +137,7 @@ func hello(t testing.TB, r *room.Room, n network, name string, history int) *cli
 }
 
 // resume goes on with c's session after the last seq that c read.
-func (c *client) resume(r *room.Room, n network) *client {
+func (c *client) resume(r *convo, n network) *client {
 	c.t.Helper()
 	server, nc := n.connect(c.t)
 	conn, err := r.Resume(server, c.token, c.seq)

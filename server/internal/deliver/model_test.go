@@ -1,4 +1,4 @@
-package room_test
+package deliver_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/wire"
 )
 
@@ -45,7 +45,7 @@ type person struct {
 type model struct {
 	t       *testing.T
 	rand    *rand.Rand
-	room    *room.Room
+	convo   *convo
 	people  []*person // sessions that are connected or may be resumed
 	history []*event  // all broadcasts
 }
@@ -78,7 +78,7 @@ func runModel(t *testing.T, seed uint64) {
 			t.Logf("run it again with -run TestModel -seed %d", seed)
 		}
 	}()
-	m := &model{t: t, rand: rand.New(rand.NewPCG(seed, 0)), room: newRoom(t, room.Config{MaxSessions: modelSessions})}
+	m := &model{t: t, rand: rand.New(rand.NewPCG(seed, 0)), convo: newRoom(t, deliver.Config{MaxSessions: modelSessions})}
 	steps := []struct {
 		weight int
 		do     func()
@@ -156,7 +156,7 @@ func (m *model) join() {
 		name = strings.ToUpper(name)
 	}
 	server, nc := m.network().connect(m.t)
-	conn, err := m.room.Join(server, name, history)
+	conn, err := m.convo.Join(server, name, history)
 	old := m.named(name)
 	switch {
 	case old != nil && old.client != nil:
@@ -231,7 +231,7 @@ func (m *model) reply() {
 }
 
 func (m *model) notice() {
-	m.room.Notice("hear")
+	m.convo.Notice("hear")
 	for _, p := range m.people {
 		if p.client != nil {
 			p.stream = append(p.stream, &event{form: "NOTICE hear", reply: true})
@@ -247,7 +247,7 @@ func (m *model) users() {
 		}
 	}
 	slices.Sort(want)
-	if diff := cmp.Diff(want, m.room.Users()); diff != "" {
+	if diff := cmp.Diff(want, m.convo.Users()); diff != "" {
 		m.t.Errorf("users (-want +got):\n%s", diff)
 	}
 }

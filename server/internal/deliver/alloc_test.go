@@ -1,6 +1,6 @@
 //go:build !race && (linux || darwin)
 
-package room_test
+package deliver_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 )
 
 // lineCounter reads from c in a goroutine, without memory for each line, and counts the lines.
@@ -40,7 +40,7 @@ type crowd struct {
 }
 
 func newCrowd(t testing.TB, listeners int) *crowd {
-	r := newRoom(t, room.Config{MaxSessions: listeners + 1})
+	r := newRoom(t, deliver.Config{MaxSessions: listeners + 1})
 	c := &crowd{t: t, speaker: join(t, r, networks[0], "speaker")}
 	c.got, c.want = append(c.got, c.speaker.lineCounter()), append(c.want, int64(listeners))
 	for i := range listeners {

@@ -1,4 +1,4 @@
-package room_test
+package deliver_test
 
 import (
 	"errors"
@@ -77,7 +77,7 @@ func (m *model) reconnect(p *person) {
 	point := m.before(p)
 	server, nc := m.network().connect(m.t)
 	old := p.client
-	conn, err := m.room.Resume(server, p.token, m.seqBefore(p, point))
+	conn, err := m.convo.Resume(server, p.token, m.seqBefore(p, point))
 	if old == nil && m.here() == modelSessions {
 		refused(m.t, err, wire.Resume, wire.CodeFull)
 		return
@@ -116,12 +116,12 @@ func (m *model) quit() {
 
 func (m *model) kick() {
 	if p := m.pick(true); p != nil {
-		if !m.room.Kick(strings.ToUpper(p.name)) {
+		if !m.convo.Kick(strings.ToUpper(p.name)) {
 			m.t.Errorf("nobody to kick is called %s", p.name)
 		}
 		m.gone(p, " kicked", "BYE you were kicked by the server's operator")
 	}
-	if p := m.pick(false); p != nil && m.room.Kick(p.name) {
+	if p := m.pick(false); p != nil && m.convo.Kick(p.name) {
 		m.t.Errorf("%s was kicked while cut off", p.name)
 	}
 }
@@ -132,7 +132,7 @@ func (m *model) gone(p *person, reason, bye string) {
 	m.all(&event{form: "LEFT " + p.name + reason}, nil)
 	m.readLines(p, len(p.stream)-p.read)
 	p.client.expectEnd(bye)
-	if _, err := m.room.Resume(nil, p.token, p.base); err == nil {
+	if _, err := m.convo.Resume(nil, p.token, p.base); err == nil {
 		m.t.Errorf("%s was resumed after it left for good", p.name)
 	}
 }
@@ -149,7 +149,7 @@ func (m *model) end() {
 	}
 	closed := make(chan struct{})
 	go func() {
-		m.room.Close("the end")
+		m.convo.Close("the end")
 		close(closed)
 	}()
 	for _, p := range m.people {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"parley/server/internal/deliver"
+	"parley/server/internal/eventlog"
 	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/internal/serve"
@@ -28,7 +29,7 @@ const spare = 4096
 // heartbeats.
 const quiet = time.Second
 
-// endTime is the longest that an orderly end may take; the room needs less, unless it is what crashed.
+// endTime is the longest that an orderly end may take; the hub needs less, unless it is what crashed.
 const endTime = 10 * time.Second
 
 // A crash is a panic that a goroutine recovered.
@@ -42,16 +43,25 @@ func report(crashed chan<- crash, p any) {
 	}
 }
 
+// stateRetention is how many bytes of entries the state folder keeps at least: as much as the stream, which is
+// made of them after a start.
+const stateRetention = 16 << 20
+
 // An app is a running server.
 type app struct {
 	// set at construction
+	opt      options
 	log      *slog.Logger
 	terminal io.Writer
+	stderr   io.Writer // for the operator, too
 	guard    func()
-	room     *room.Room
+	hub      *deliver.Hub
+	events   *eventlog.Log
 	serve    *serve.Server
 	slots    chan struct{} // holds an element for each open connection
 	quit     chan struct{} // closed by /quit on the terminal
+	failed   chan error    // gets the error that keeps entries from being committed for good
+	stuck    atomic.Bool   // the state cannot be written at present
 
 	// set by start
 	listener    net.Listener
@@ -59,32 +69,64 @@ type app struct {
 	connections sync.WaitGroup // and the accept loop
 }
 
-func newApp(opt options, folder *files.Folder, lines, terminal io.Writer, guard func()) *app {
+// newApp returns a server whose conversation goes on where the state folder ends.
+func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer, guard func()) (*app, error) {
 	log := slog.New(slog.NewTextHandler(lines, nil))
-	a := &app{log: log, terminal: terminal, guard: guard, slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{})}
-	a.room = room.New(room.Config{
-		MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle, Guard: guard,
-		Joined: func(name string, from net.Addr) {
-			log.Info("joined", "name", name, "addr", from.String())
-			a.show(name + " has joined")
-		},
-		Left: func(name, reason string) {
-			if reason == "" {
-				log.Info("left", "name", name)
-				a.show(name + " has left")
-			} else {
-				log.Info("left", "name", name, "reason", reason)
-				a.show(fmt.Sprintf("%s has left (%s)", name, reason))
-			}
-		},
-	})
-	a.serve = &serve.Server{Room: a.room, Folder: folder, Log: log, Lines: lines, Guard: guard, Text: opt.logText, Show: a.show,
+	a := &app{opt: opt, log: log, terminal: terminal, stderr: stderr, guard: guard,
+		slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{}), failed: make(chan error, 1)}
+	audit := serve.Audit{Log: log, Lines: lines, Text: opt.logText, Show: a.show, Warn: a.warn}
+	a.hub = deliver.New(deliver.Config{MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle,
+		Audit: audit.Record, Guard: guard})
+	if opt.state == "" {
+		a.events = eventlog.Memory(a.hub)
+	} else {
+		events, err := eventlog.Open(opt.state, a.hub, eventlog.Options{Retention: stateRetention,
+			Sync: opt.sync, Repair: opt.repair, Trouble: a.trouble, Notice: a.notice})
+		if err != nil {
+			a.hub.Close("", true)
+			return nil, err
+		}
+		a.events = events
+	}
+	a.serve = &serve.Server{Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log, Guard: guard, Show: a.show,
 		Idle: opt.idle, Quiet: quiet, Rate: opt.rate}
 	a.serve.Ended = func() {
 		<-a.slots
 		a.connections.Done()
 	}
-	return a
+	return a, nil
+}
+
+// notice tells the operator what is unusual about the state folder.
+func (a *app) notice(text string) {
+	a.log.Warn("state", "text", text)
+	a.warn(text)
+}
+
+// trouble tells everyone that the state cannot be written, and with nil that it can again.
+func (a *app) trouble(err error) {
+	a.stuck.Store(err != nil)
+	switch {
+	case errors.Is(err, eventlog.ErrSync):
+		a.failed <- err
+	case err != nil:
+		a.log.Error("state not written", "error", err)
+		a.warn(fmt.Sprintf("cannot write the state, trying again: %v", err))
+		a.hub.Notice("the server cannot write to its disk: messages wait until it can")
+	default:
+		a.log.Info("state written again")
+		a.warn("the state is written again")
+		a.hub.Notice("the server can write to its disk again: messages go on")
+	}
+}
+
+// warn shows the operator that something failed.
+func (a *app) warn(text string) { fmt.Fprintf(a.stderr, "server: %s\n", text) }
+
+// propose has an entry committed. The error is the log's.
+func (a *app) propose(e room.Entry) error {
+	e.Time = uint64(time.Now().UnixMilli())
+	return a.events.Propose(e.Append(nil))
 }
 
 // show prints a line for the operator.
@@ -110,8 +152,9 @@ func (a *app) sharing() string {
 }
 
 // start begins to accept connections and to read what the operator types.
-func (a *app) start(listener net.Listener, stdin io.Reader, stderr io.Writer) {
+func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.listener, a.stopWatch = listener, a.serve.Watch()
+	a.hub.Start(a.events.Propose)
 	a.log.Info("listening", "addr", listener.Addr().String())
 	a.show(a.sharing())
 	a.show("listening on " + listener.Addr().String())
@@ -121,7 +164,7 @@ func (a *app) start(listener net.Listener, stdin io.Reader, stderr io.Writer) {
 	})
 	go func() {
 		defer a.guard()
-		a.console(stdin, stderr)
+		a.console(stdin)
 	}()
 }
 
@@ -152,8 +195,10 @@ func (a *app) accept() {
 	}
 }
 
-// end tells everyone that the server ends, sends what is still to be sent, and waits for the connections.
+// end tells everyone that the server ends, sends what is still to be sent, and waits for the connections. The
+// conversation goes on at the next start unless it is over.
 func (a *app) end(reason string) {
+	over := reason == "operator" || a.opt.state == ""
 	a.log.Info("shutdown", "reason", reason)
 	a.show("shutting down")
 	a.listener.Close()
@@ -161,12 +206,22 @@ func (a *app) end(reason string) {
 	if reason == "crash" {
 		text = "the server crashed and is shutting down"
 	}
+	if !over {
+		text += ": the conversation goes on when it is back"
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer a.guard()
 		a.serve.End()
-		a.room.Close(text)
+		a.hub.Close(text, over)
+		if over && !a.stuck.Load() {
+			a.propose(room.Entry{Kind: room.End}) // without it the clients could come back, which have ended
+		}
+		if err := a.events.Close(); err != nil {
+			a.log.Error("state not closed", "error", err)
+		}
+		a.hub.Wait()
 		a.connections.Wait()
 		a.stopWatch()
 	}()
@@ -176,38 +231,4 @@ func (a *app) end(reason string) {
 		a.log.Error("some connections did not end in time")
 	}
 	a.log.Info("ended")
-}
-
-// console carries out what the operator types. The end of input is no command: a server in the background has
-// none.
-func (a *app) console(stdin io.Reader, stderr io.Writer) {
-	lines := bufio.NewReader(stdin)
-	for end := error(nil); end == nil; {
-		var line string
-		line, end = lines.ReadString('\n')
-		line = strings.TrimSpace(line)
-		command, rest, _ := strings.Cut(line, " ")
-		rest = strings.TrimSpace(rest)
-		switch {
-		case command == "":
-		case command == "/who" && rest == "":
-			who := "nobody is here"
-			if names := a.room.Users(); len(names) > 0 {
-				who = fmt.Sprintf("%d here: %s", len(names), strings.Join(names, ", "))
-			}
-			a.show(who)
-		case command == "/say" && rest != "":
-			a.log.Info("notice", "text", rest)
-			a.room.Notice(rest)
-		case command == "/kick" && rest != "":
-			if !a.room.Kick(rest) {
-				fmt.Fprintf(stderr, "server: nobody here is called %s: /who shows who is\n", rest)
-			}
-		case command == "/quit" && rest == "":
-			close(a.quit)
-			return
-		default:
-			fmt.Fprintf(stderr, "server: unknown command %q: use /who, /say TEXT, /kick NAME or /quit\n", line)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package room_test
+package deliver_test
 
 import (
 	"bytes"
@@ -6,14 +6,14 @@ import (
 	"io"
 	"testing"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/wire"
 )
 
 // Transfers are sent one after the other, each whole, with the stream between their pieces.
 func TestTransfers(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		c := join(t, r, n, "alice")
 		first, second := &fakeTransfer{pieces: 2}, &fakeTransfer{}
 		if err := errors.Join(c.conn.Send(first, 1), c.conn.Send(second, 1)); err != nil {
@@ -33,7 +33,7 @@ func TestTransfers(t *testing.T) {
 // An endless transfer does not keep the stream waiting, and the stream does not keep it from going on.
 func TestStreamGoesOnDuringTransfer(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		c := join(t, r, n, "alice")
 		endless := &fakeTransfer{pieces: 1 << 40}
 		if err := c.conn.Send(endless, 0); err != nil {
@@ -71,7 +71,7 @@ func TestStreamGoesOnDuringTransfer(t *testing.T) {
 func TestWholeLinesInLongBatches(t *testing.T) {
 	const messages = 5000
 	each(t, func(t *testing.T, n network) {
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		sender, c := join(t, r, n, "sender"), join(t, r, n, "alice")
 		sender.discard()
 		for i := range messages {
@@ -104,18 +104,18 @@ func TestWholeLinesInLongBatches(t *testing.T) {
 
 // However its connection ends, a transfer is closed, and so is one that waits behind it.
 func TestTransferOfConnectionThatEnds(t *testing.T) {
-	ends := map[string]func(r *room.Room, c *client){
-		"quit":       func(_ *room.Room, c *client) { c.conn.Quit() },
-		"kick":       func(r *room.Room, _ *client) { r.Kick("alice") },
-		"lost":       func(_ *room.Room, c *client) { c.conn.Lost("cut") },
-		"hung up":    func(_ *room.Room, c *client) { c.nc.Close() },
-		"taken over": func(r *room.Room, c *client) { c.resume(r, networks[0]) },
-		"close":      func(r *room.Room, _ *client) { r.Close("so long") },
+	ends := map[string]func(r *convo, c *client){
+		"quit":       func(_ *convo, c *client) { c.conn.Quit() },
+		"kick":       func(r *convo, _ *client) { r.Kick("alice") },
+		"lost":       func(_ *convo, c *client) { c.conn.Lost("cut") },
+		"hung up":    func(_ *convo, c *client) { c.nc.Close() },
+		"taken over": func(r *convo, c *client) { c.resume(r, networks[0]) },
+		"close":      func(r *convo, _ *client) { r.Close("so long") },
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, n network) {
-				r := newRoom(t, room.Config{})
+				r := newRoom(t, deliver.Config{})
 				c := join(t, r, n, "alice")
 				first, second := &fakeTransfer{pieces: 1 << 40, begun: make(chan struct{})}, &fakeTransfer{}
 				begun := first.begun
@@ -140,7 +140,7 @@ func TestTransferOfConnectionThatEnds(t *testing.T) {
 
 // A transfer that fails breaks the connection, because its client cannot know where the next line begins.
 func TestTransferThatFails(t *testing.T) {
-	r := newRoom(t, room.Config{})
+	r := newRoom(t, deliver.Config{})
 	c := join(t, r, networks[0], "alice")
 	broken := &fakeTransfer{pieces: 1, fail: errors.New("the disk is broken")}
 	if err := c.conn.Send(broken, 0); err != nil {

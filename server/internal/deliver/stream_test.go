@@ -1,4 +1,4 @@
-package room
+package deliver
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/server/internal/room"
 	"parley/server/wire"
 )
 
@@ -20,10 +21,10 @@ func (c cursor) line(limit uint64) string {
 
 // After any seq, given or in a gap, the log goes on with the first line above it.
 func TestLogAfter(t *testing.T) {
-	l := newLog()
+	l := newStream(0)
 	var seqs []uint64
 	for seq := uint64(3); l.end < 4*chunkSize; seq += 1 + seq%3 {
-		l.append(&wire.Message{Verb: wire.Said, Seq: seq, Name: []byte("bob"), Text: []byte(strings.Repeat("x", int(seq*seq%900)+1))})
+		l.append(&wire.Message{Verb: wire.Said, Seq: seq, Name: []byte("bob"), Text: []byte(strings.Repeat("x", int(seq*seq%900)+1))}, true)
 		seqs = append(seqs, seq)
 	}
 	for seq, i := uint64(0), 0; i < len(seqs); seq++ {
@@ -43,12 +44,12 @@ func TestLogAfter(t *testing.T) {
 
 // The log keeps at least what it promises, and no more than one chunk beyond.
 func TestLogRetention(t *testing.T) {
-	l := newLog()
+	l := newStream(0)
 	m := wire.Message{Verb: wire.Joined, Name: []byte(strings.Repeat("n", 3000))}
 	said := wire.Message{Verb: wire.Said, Seq: 1, Name: []byte("bob"), Text: []byte("early")}
-	l.append(&said)
+	l.append(&said, true)
 	for m.Seq = 2; l.end < 2*retention; m.Seq++ {
-		l.append(&m)
+		l.append(&m, false)
 		kept := l.end - l.first.base
 		if kept < min(l.end, retention) || kept > retention+2*chunkSize {
 			t.Fatalf("%d of %d bytes are kept, want %d", kept, l.end, retention)
@@ -68,7 +69,7 @@ func TestLogRetention(t *testing.T) {
 // While there is always someone due, the queue stays as small as those in it.
 func TestQueueUnderLoad(t *testing.T) {
 	var q queue
-	q.epoch = 1
+	q.generation = 1
 	conns := make([]Conn, 10)
 	for i := range conns {
 		q.push(&q.due, &conns[i])
@@ -89,15 +90,15 @@ func TestQueueUnderLoad(t *testing.T) {
 // all of those.
 func TestQueueTurns(t *testing.T) {
 	var q queue
-	q.epoch = 1
+	q.generation = 1
 	conns := make([]Conn, 9)
 	for i := range conns {
-		q.rest(&conns[i])
+		q.park(&conns[i])
 	}
 	q.readyAll()
 	own := make([]Conn, 3)
 	for i := range own {
-		q.rest(&own[i])
+		q.park(&own[i])
 		q.ready(&own[i])
 	}
 	taken := make(map[*Conn]int)
@@ -118,31 +119,36 @@ func TestQueueTurns(t *testing.T) {
 }
 
 func BenchmarkLogAppend(b *testing.B) {
-	l := newLog()
+	l := newStream(0)
 	m := wire.Message{Verb: wire.Said, Name: []byte("alice"), Text: []byte(strings.Repeat("x", 60))}
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Seq++
-		l.append(&m)
+		l.append(&m, true)
 	}
 }
 
 // BenchmarkCollect gathers a batch of one's own messages and those of others, which alternate.
 func BenchmarkCollect(b *testing.B) {
-	r := &Room{log: newLog()}
-	r.queue.wake.L = &r.mu
-	s := &Session{wireName: []byte("alice"), inbox: inbox{all: &r.inboxes}}
-	s.conn = newConn(r, s, nil)
-	s.conn.at = cursor{r.log.last, 0}
+	h := New(Config{Guard: func() {}})
+	defer h.Close("the end", true)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := h.memberLocked(&room.Session{ID: 1, Name: "alice"})
+	m.conn = newConn(h, &Conn{})
+	m.conn.member, m.conn.at = m, cursor{h.stream.last, 0}
 	var bufs [][]byte
-	text := []byte(strings.Repeat("x", 60))
+	o := room.Outcome{To: room.Everyone, History: true, Receipt: wire.Message{Verb: wire.OK}}
+	o.Line = wire.Message{Verb: wire.Said, Name: []byte("alice"), Text: []byte(strings.Repeat("x", 60))}
 	b.ReportAllocs()
 	for b.Loop() {
-		for range 10 {
-			r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: text}, s, wire.OK)
-			r.eventLocked(&wire.Message{Verb: wire.Said, Name: s.wireName, Text: text}, nil, "")
+		for i := range 20 {
+			o.Line.Seq++
+			o.Receipt.Seq++
+			o.Hidden = i%2 == 0
+			h.broadcastLocked(m, &o)
 		}
-		bufs = s.conn.collectLocked(bufs[:0])
-		s.inbox.trim(r.seq, r.log.first.base, maxKept)
+		bufs = m.conn.collectLocked(bufs[:0])
+		m.mailbox.trim(o.Line.Seq, h.stream.first.base, maxUnacked)
 	}
 }

@@ -1,4 +1,4 @@
-package room_test
+package deliver_test
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parley/server/internal/room"
+	"parley/server/internal/deliver"
 	"parley/server/wire"
 )
 
@@ -24,7 +24,7 @@ const closeTime = 5 * time.Second
 // What was said before Close arrives, then the reason, then BYE. Afterwards nobody gets in.
 func TestCloseFlushes(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		sender, c, away := join(t, r, n, "sender"), join(t, r, n, "alice"), join(t, r, n, "away")
 		away.conn.Lost("cut")
 		c.expect("JOINED away", "LEFT away cut")
@@ -53,7 +53,7 @@ func TestCloseFlushes(t *testing.T) {
 			_, err = r.Resume(server, token, 0)
 			refused(t, err, wire.Resume, wire.CodeGone)
 		}
-		if _, err := c.conn.Say([]byte("late")); !errors.Is(err, room.ErrEnded) {
+		if _, err := c.conn.Say([]byte("late")); !errors.Is(err, deliver.ErrEnded) {
 			t.Errorf("SAY after the end: %v", err)
 		}
 		r.Close("again") // does nothing
@@ -64,7 +64,7 @@ func TestCloseFlushes(t *testing.T) {
 func TestCloseWithClientsThatDoNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := network{"pipe", pipe}
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		hello(t, r, n, "idle", 0)
 		slow := hello(t, r, n, "slow", 0)
 		sending := join(t, r, n, "busy")
@@ -89,7 +89,7 @@ func TestCloseWithClientsThatDoNotRead(t *testing.T) {
 		reading.Wait()
 	})
 	synctest.Test(t, func(t *testing.T) { // nothing to wait for
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		join(t, r, network{"pipe", pipe}, "away").conn.Lost("cut")
 		began := time.Now()
 		r.Close("so long")
@@ -108,10 +108,7 @@ func TestCallbacks(t *testing.T) {
 		defer mu.Unlock()
 		got = append(got, s)
 	}
-	r := newRoom(t, room.Config{
-		Joined: func(name string, from net.Addr) { note(name + " from " + from.Network()) },
-		Left:   func(name, reason string) { note(name + " left: " + reason) },
-	})
+	r := newRoom(t, deliver.Config{Audit: changes(note)})
 	n := networks[0]
 	alice, bob, cleo := join(t, r, n, "alice"), join(t, r, n, "bob"), join(t, r, n, "cleo")
 	alice.conn.Quit()
@@ -129,7 +126,7 @@ func TestCallbacks(t *testing.T) {
 
 // The end of what is written shows at the other end of a socket, before the reading side closes it.
 func TestEndOfWriting(t *testing.T) {
-	r := newRoom(t, room.Config{})
+	r := newRoom(t, deliver.Config{})
 	server, nc := tcp(t)
 	conn, err := r.Join(server, "alice", 0)
 	if err != nil {
@@ -150,7 +147,7 @@ func TestEndOfWriting(t *testing.T) {
 // What was said before QUIT or a kick arrives, and nothing of what comes after.
 func TestLastLines(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		watcher, c := join(t, r, n, "watcher"), join(t, r, n, "alice")
 		watcher.conn.Say([]byte("before"))
 		c.conn.Say([]byte("mine"))
@@ -166,7 +163,7 @@ func TestLastLines(t *testing.T) {
 func TestManySpeakers(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
 		const speakers, messages = 8, 200
-		r := newRoom(t, room.Config{})
+		r := newRoom(t, deliver.Config{})
 		var clients []*client
 		for i := range speakers {
 			clients = append(clients, join(t, r, n, fmt.Sprintf("speaker%d", i)))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"parley/server/internal/deliver"
 	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/wire"
@@ -44,12 +45,12 @@ func (c *client) handle(line []byte, err error) (reason string, ended bool) {
 	}
 	message := err == nil && (m.Verb == wire.Say || m.Verb == wire.Tell)
 	if message {
-		c.posts = append(c.posts, room.Post{To: m.Name, Text: m.Text})
-		if len(c.posts) < maxPosts && c.lines.More() {
-			return "", false // what came together is sent together
+		c.add(&m)
+		if c.batched < maxBatch && c.lines.More() {
+			return "", false // messages that came together are proposed together
 		}
 	}
-	if e := c.post(); e != nil {
+	if e := c.flush(); e != nil {
 		err = e
 	} else if err == nil && !message {
 		err = c.carryOut(&m)
@@ -58,7 +59,7 @@ func (c *client) handle(line []byte, err error) (reason string, ended bool) {
 	switch {
 	case err == nil:
 		return "", false
-	case errors.Is(err, room.ErrEnded):
+	case errors.Is(err, deliver.ErrEnded):
 		return "", true
 	case errors.As(err, &e):
 		c.log().Warn("bad line", "code", e.Code, "text", e.Text)
@@ -95,7 +96,7 @@ func (c *client) wait(free bool) {
 			r.CancelAt(now)
 		}
 		if d > 0 {
-			c.post() // an error comes again with the next line
+			c.flush() // an error is returned again by the next flush
 			select {
 			case <-time.After(d):
 			case <-c.conn.Done():
@@ -122,11 +123,11 @@ func (c *client) charge() {
 	}
 }
 
-// carryOut does what a line says that is no message. Its error is a *wire.ProtocolError or room.ErrEnded.
+// carryOut does what a line says that is no message. Its error is a *wire.ProtocolError or deliver.ErrEnded.
 func (c *client) carryOut(m *wire.Message) error {
 	switch m.Verb {
 	case wire.Who:
-		names := c.Room.Users()
+		names := c.Hub.Users()
 		answer := []wire.Message{{Verb: wire.Users, Count: uint64(len(names))}}
 		for _, n := range names {
 			answer = append(answer, wire.Message{Verb: wire.User, Name: []byte(n)})
@@ -153,23 +154,37 @@ func (c *client) carryOut(m *wire.Message) error {
 			case <-time.After(quitTime):
 			}
 		}
-		c.conn.Quit()
-		return room.ErrEnded
+		c.propose(room.Entry{Kind: room.Leave, Session: c.conn.Session(), Number: c.conn.Number()})
+		return deliver.ErrEnded
 	default: // HELLO and RESUME
 		return wire.Errorf(m.Verb, wire.CodeJoined, "you have joined as %s", c.conn.Name())
 	}
 	return nil
 }
 
-// post sends the messages that wait, and writes them into the log.
-func (c *client) post() error {
-	if len(c.posts) == 0 {
+// add adds a message to the batch.
+func (c *client) add(m *wire.Message) {
+	e := room.Entry{Kind: room.Say, Time: uint64(time.Now().UnixMilli()), Session: c.conn.Session(), Text: m.Text}
+	if m.Verb == wire.Tell {
+		e.Kind, e.Name = room.Tell, m.Name
+	}
+	c.number++
+	e.Number = c.number
+	c.batch = e.Append(c.batch)
+	c.batched++
+}
+
+// flush proposes the batch.
+func (c *client) flush() error {
+	if c.batched == 0 {
 		return nil
 	}
-	n, err := c.conn.Post(c.posts)
-	c.logPosts(c.posts[:n])
-	c.posts = c.posts[:0]
-	return err
+	err := c.Propose(c.batch)
+	c.batch, c.batched = c.batch[:0], 0
+	if err != nil {
+		return deliver.ErrEnded // the server ends
+	}
+	return nil
 }
 
 // reply sends a long answer, no faster than it is taken.

@@ -1,0 +1,390 @@
+package deliver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+const (
+	endTime = 5 * time.Second // how long a connection that ends may take to accept its unsent lines
+
+	// Linger is how long its client then has to close it: a close with unread input would destroy the last
+	// lines.
+	Linger = 2 * time.Second
+)
+
+// ErrEnded reports that a connection no longer belongs to a session. Nothing was done.
+var ErrEnded = errors.New("the connection has ended")
+
+// ErrWait reports that a transfer has nothing to write yet.
+var ErrWait = errors.New("nothing to write yet")
+
+// A Transfer is something large that goes to one connection between the lines of its stream.
+type Transfer interface {
+	// Piece writes the next part, with its lines, and returns io.EOF after the last. It returns ErrWait when
+	// there is none yet, and wake is called when there is. Any other error breaks the connection. It should
+	// take a fraction of a second, because the stream waits for it.
+	Piece(nc net.Conn, wake func()) error
+	// Stop lets it end at the next Piece. It is called from any goroutine and does not block.
+	Stop()
+	// Close is called once, after the last Piece or when the connection ends before it.
+	Close()
+}
+
+// A Conn is the writing side of a session's connection. The reading side calls its methods, for the lines
+// that it reads.
+type Conn struct {
+	// set at construction
+	hub     *Hub
+	nc      net.Conn
+	raw     syscall.RawConn // nil when nc cannot be written to without blocking
+	ref     uint64
+	token   string // of a newcomer, who is to be told
+	seq     uint64 // of one who comes back: everything up to it has arrived
+	history int    // how many of the newest broadcasts a newcomer is sent
+	done    chan struct{}
+
+	// set before the proposal of its Join or Resume returns, and not changed
+	refused *wire.ProtocolError
+	name    string // of the session
+	session uint64 // its ID
+	number  uint64 // of the connection within its session
+	handled uint64 // messages of the session that were handled before
+
+	// changed with the hub locked: non-nil while reading is paused; closed to resume it
+	paused atomic.Pointer[chan struct{}]
+
+	// guarded by the hub's mutex
+	member    *member // whose lines are sent; nil when its session goes on without the connection
+	at        cursor  // of the stream
+	limit     uint64  // stream position where it ends
+	replies   []reply
+	unsent    int // cost of the replies
+	idleSlot  idleSlot
+	transfers []Transfer
+	piece     bool // the first transfer may have something to write
+	ending    bool // the stream goes up to limit, then come the final lines
+	endBy     time.Time
+	final     []byte
+	last      bool // the final lines are being written
+	broken    bool // nothing more can be written
+}
+
+// A reply is lines that only this connection gets, at their place among the others. They are not resumed.
+type reply struct {
+	pos   uint64 // they come before the byte of the stream at pos
+	after uint64 // and after so many entries of the mailbox
+	lines []byte
+	cost  int
+}
+
+const maxReply = 16 << 10 // bytes from which on a reply's lines are sent and accounted for apart
+
+const lineCost = 64 // bytes of memory that a queued line takes beside its own
+
+// Newcomer returns a connection for a Join entry: nc belongs to it for writing as soon as the entry is
+// applied. It is sent the token and the newest broadcasts. The error is a *wire.ProtocolError.
+func (h *Hub) Newcomer(nc net.Conn, name, token string, history int) (*Conn, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if taken := h.room.Taken(name); taken != nil { // which need not become an entry
+		return nil, taken
+	}
+	return h.openLocked(wire.Hello, &Conn{nc: nc, token: token, history: history})
+}
+
+// Returner returns a connection for a Resume entry of the session with that token, given by its SHA-256. The
+// error is a *wire.ProtocolError; with CodeGone, lost is an entry to propose unless it is zero.
+func (h *Hub) Returner(nc net.Conn, token []byte, seq uint64) (c *Conn, lost room.Entry, err error) {
+	gone := wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := h.members[h.room.Token(token)]
+	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client
+	// came back over another connection: that one goes on.
+	if m == nil || h.closed || seq < m.acked {
+		return nil, room.Entry{}, gone
+	}
+	if _, ok := h.stream.after(seq); !ok || seq > h.room.Seq() || seq < m.mailbox.droppedThrough {
+		return nil, room.Entry{Kind: room.Leave, Session: m.session.ID, Number: m.session.Conn,
+			Text: []byte("connection lost")}, gone
+	}
+	if m.conn != nil { // which gives its place
+		return newConn(h, &Conn{nc: nc, seq: seq}), room.Entry{}, nil
+	}
+	c, err = h.openLocked(wire.Resume, &Conn{nc: nc, seq: seq})
+	return c, room.Entry{}, err
+}
+
+// openLocked returns a connection whose entry is about to be proposed, unless there are too many.
+func (h *Hub) openLocked(verb wire.Verb, c *Conn) (*Conn, error) {
+	switch n := h.connected + len(h.pending); {
+	case h.closed:
+		return nil, wire.Errorf(verb, wire.CodeFull, "the server is shutting down")
+	case n >= h.cfg.MaxSessions:
+		return nil, wire.Errorf(verb, wire.CodeFull, "the server is full: %d people are here, try again later", n)
+	}
+	return newConn(h, c), nil
+}
+
+func newConn(h *Hub, c *Conn) *Conn {
+	h.refs++
+	c.hub, c.ref, c.raw, c.limit, c.done = h, h.refs, rawConn(c.nc), 1<<64-1, make(chan struct{})
+	h.pending[c.ref] = c
+	return c
+}
+
+// Opened is called when the entry has been proposed. The error is the proposal's, or a *wire.ProtocolError
+// that says why the entry was not carried out.
+func (c *Conn) Opened(err error) error {
+	if err != nil {
+		c.hub.mu.Lock()
+		defer c.hub.mu.Unlock()
+		delete(c.hub.pending, c.ref)
+		return err
+	}
+	if c.refused != nil {
+		return c.refused
+	}
+	return nil
+}
+
+// Ref returns what the connection's entry is to carry as its Ref.
+func (c *Conn) Ref() uint64 { return c.ref }
+
+// Name returns the session's name.
+func (c *Conn) Name() string { return c.name }
+
+// Session returns the session's ID.
+func (c *Conn) Session() uint64 { return c.session }
+
+// Number returns the connection's number within its session.
+func (c *Conn) Number() uint64 { return c.number }
+
+// Handled returns how many messages of the session were handled before the connection.
+func (c *Conn) Handled() uint64 { return c.handled }
+
+// Done is closed when nothing more is written to the connection.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// attachLocked connects a session. c is nil unless the connection is one of this process.
+func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {
+	if m.expiry != nil {
+		m.expiry.Stop()
+		m.expiry = nil
+	}
+	if m.conn != nil {
+		m.conn.releaseLocked(wire.CodeMoved, "this session goes on over another connection")
+	}
+	if c == nil {
+		return
+	}
+	c.name, c.session, c.number, c.handled = m.session.Name, m.session.ID, m.session.Conn, m.session.Handled
+	c.at = cursor{h.stream.last, len(h.stream.last.buf)}
+	if e.Kind == room.Resume {
+		at, ok := h.stream.after(c.seq)
+		if !m.mailbox.rewind(c.seq) || !ok { // it was possible a moment ago
+			c.refused = wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
+			h.proposeLaterLocked(room.Entry{Kind: room.Leave, Session: m.session.ID, Number: c.number,
+				Text: []byte("connection lost")})
+			return
+		}
+		c.at = at
+	}
+	m.conn, m.cut, c.member = c, false, m
+	h.connected++
+	h.open.Add(1)
+	h.queue.push(&h.queue.direct, c)
+	here := people(h.room.Here())
+	if e.Kind == room.Resume {
+		resumed := wire.Message{Verb: wire.Resumed, Count: c.handled,
+			Text: fmt.Appendf(nil, "welcome back, %s: %s", c.Name(), here)}
+		c.addReply(reply{pos: c.at.pos(), after: m.mailbox.taken, lines: resumed.AppendServer(nil)})
+		return
+	}
+	welcome := wire.Message{Verb: wire.Welcome, Token: []byte(c.token), Seq: o.Line.Seq - 1,
+		Text: fmt.Appendf(nil, "welcome to parley, %s: %s", c.Name(), here)}
+	c.replyLocked(welcome.AppendServer(nil))
+	for _, span := range h.stream.newest(c.history) {
+		c.addReply(reply{pos: h.stream.end, lines: span.lines(), cost: lineCost}) // memory of the stream
+	}
+}
+
+// isCurrentLocked reports whether the connection is its session's.
+func (c *Conn) isCurrentLocked() bool { return c.member != nil && c.member.conn == c }
+
+// do calls f, with the hub locked, if the connection is still its session's.
+func (c *Conn) do(f func(m *member)) error {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	if !c.isCurrentLocked() {
+		return ErrEnded
+	}
+	f(c.member)
+	return nil
+}
+
+// Reply sends lines that are not part of the stream. What was said before comes before them. The error is
+// ErrEnded.
+func (c *Conn) Reply(messages ...wire.Message) error {
+	return c.do(func(*member) {
+		var lines []byte
+		for i := range messages {
+			if len(lines) > maxReply {
+				c.replyLocked(lines)
+				lines = nil
+			}
+			lines = messages[i].AppendServer(lines)
+		}
+		c.replyLocked(lines)
+	})
+}
+
+// replyLocked queues lines for this connection, after all that was said.
+func (c *Conn) replyLocked(lines []byte) {
+	c.addReply(reply{pos: c.hub.stream.end, after: c.member.mailbox.added(), lines: lines})
+	c.hub.queue.ready(c)
+}
+
+func (c *Conn) addReply(r reply) {
+	if len(r.lines) == 0 {
+		return
+	}
+	if r.cost == 0 {
+		r.cost = len(r.lines) + lineCost
+	}
+	c.replies = append(c.replies, r)
+	c.unsent += r.cost
+	c.hub.cost += r.cost
+	c.throttleLocked()
+}
+
+// Ack takes note that everything up to seq has arrived.
+func (c *Conn) Ack(seq uint64) {
+	c.do(func(m *member) {
+		m.acked = max(m.acked, min(seq, c.hub.room.Seq()))
+		m.mailbox.trim(m.acked, c.hub.stream.first.base, maxUnacked)
+	})
+}
+
+// Wait blocks while the session has too many unsent lines of its own.
+func (c *Conn) Wait() {
+	for paused := c.paused.Load(); paused != nil; paused = c.paused.Load() {
+		select {
+		case <-*paused:
+		case <-c.done: // broken, which the reader is about to notice
+			return
+		}
+	}
+}
+
+// throttleLocked pauses the session's reader while too much is unsent.
+func (c *Conn) throttleLocked() {
+	much := c.isCurrentLocked() && c.member.mailbox.pending+c.unsent > pauseReadAbove
+	paused := c.paused.Load()
+	if much && paused == nil {
+		paused := make(chan struct{})
+		c.paused.Store(&paused)
+	}
+	if !much && paused != nil {
+		c.paused.Store(nil)
+		close(*paused)
+	}
+}
+
+// Send queues a transfer. The error is ErrEnded, or a *wire.ProtocolError with CodeBusy if limit transfers are
+// already queued behind the one in progress.
+func (c *Conn) Send(t Transfer, limit int) error {
+	busy := false
+	err := c.do(func(*member) {
+		busy = len(c.transfers) > limit
+		if !busy {
+			c.transfers = append(c.transfers, t)
+			c.pieceLocked()
+		}
+	})
+	if busy {
+		return wire.Errorf(wire.Get, wire.CodeBusy, "%d downloads wait already", limit)
+	}
+	return err
+}
+
+// Stop stops the transfers, and reports whether there were any.
+func (c *Conn) Stop() (stopped bool) {
+	c.do(func(*member) {
+		for _, t := range c.transfers {
+			t.Stop()
+			stopped = true
+		}
+		c.pieceLocked()
+	})
+	return stopped
+}
+
+// wake has the first transfer go on.
+func (c *Conn) wake() {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	c.pieceLocked()
+}
+
+func (c *Conn) pieceLocked() {
+	c.piece = true
+	c.hub.queue.ready(c)
+}
+
+// sendsLocked reports whether there is something to do for the transfers.
+func (c *Conn) sendsLocked() bool {
+	return len(c.transfers) > 0 && (c.piece || c.ending || c.broken)
+}
+
+// Lost closes a connection that broke. It reports whether it was its session's, which a Detach entry is to
+// tell then.
+func (c *Conn) Lost() bool {
+	c.nc.Close()
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	c.broken = true
+	current := c.isCurrentLocked()
+	if current {
+		c.releaseLocked(wire.CodeMoved, "connection lost")
+	}
+	c.hub.queue.ready(c)
+	return current
+}
+
+// endLocked lets the connection send everything up to here, then the final lines.
+func (c *Conn) endLocked(final []byte) {
+	c.limit = c.hub.stream.end
+	c.finishLocked(final)
+}
+
+// releaseLocked takes the session, which can go on, from the connection. Its stream stops where it is, and
+// code and text say why.
+func (c *Conn) releaseLocked(code, text string) {
+	m := wire.Errorf("-", code, "%s", text).Message()
+	c.finishLocked(append(m.AppendServer(nil), bye("the session can be resumed")...))
+	c.member.mailbox.keepAll()
+	c.dropReplies()
+	c.member, c.at = nil, cursor{} // release the stream: a cursor keeps every later chunk alive
+}
+
+func (c *Conn) dropReplies() {
+	c.hub.cost -= c.unsent
+	c.replies, c.unsent = nil, 0
+}
+
+func (c *Conn) finishLocked(final []byte) {
+	c.member.conn = nil
+	c.hub.connected--
+	c.ending, c.final, c.endBy = true, final, time.Now().Add(endTime)
+	c.nc.SetWriteDeadline(c.endBy) // for a write that already waits
+	c.hub.queue.ready(c)
+}

@@ -1,0 +1,157 @@
+package deliver_test
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"sync"
+	"time"
+
+	"parley/server/internal/deliver"
+	"parley/server/internal/eventlog"
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+// A convo is a hub with an event log in memory. Its methods propose entries as package serve does.
+type convo struct {
+	*deliver.Hub
+	log    *eventlog.Log
+	closed sync.Once
+
+	mu   sync.Mutex // held while a message or a kick is proposed; guards last
+	last room.Outcome
+}
+
+// A convoConn is a session's connection to a convo.
+type convoConn struct {
+	*deliver.Conn
+	convo  *convo
+	number uint64
+	entry  []byte // reused
+}
+
+func newConvo(cfg deliver.Config) *convo {
+	r := &convo{}
+	audit := cfg.Audit
+	cfg.Audit = func(e room.Entry, o room.Outcome, from net.Addr) {
+		switch e.Kind {
+		case room.Say, room.Tell, room.Kick:
+			r.last = o
+		}
+		if audit != nil {
+			audit(e, o, from)
+		}
+	}
+	r.Hub = deliver.New(cfg)
+	r.log = eventlog.Memory(r.Hub)
+	r.Start(r.log.Propose)
+	return r
+}
+
+func (r *convo) propose(e room.Entry) error {
+	e.Time = uint64(time.Now().UnixMilli())
+	return r.log.Propose(e.Append(nil))
+}
+
+func hash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+func (r *convo) Join(nc net.Conn, name string, history int) (*convoConn, error) {
+	var random [16]byte
+	rand.Read(random[:])
+	token := hex.EncodeToString(random[:])
+	c, err := r.Newcomer(nc, name, token, history)
+	if err != nil {
+		return nil, err
+	}
+	return r.open(c, room.Entry{Kind: room.Join, Name: []byte(name), Token: hash(token)})
+}
+
+func (r *convo) Resume(nc net.Conn, token string, seq uint64) (*convoConn, error) {
+	c, lost, err := r.Returner(nc, hash(token), seq)
+	if lost.Kind != 0 {
+		r.propose(lost)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.open(c, room.Entry{Kind: room.Resume, Token: hash(token)})
+}
+
+func (r *convo) open(c *deliver.Conn, e room.Entry) (*convoConn, error) {
+	e.Ref = c.Ref()
+	if err := c.Opened(r.propose(e)); err != nil {
+		return nil, err
+	}
+	return &convoConn{Conn: c, convo: r, number: c.Handled()}, nil
+}
+
+func (r *convo) Kick(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.propose(room.Entry{Kind: room.Kick, Name: []byte(name)})
+	return r.last.Refused == nil
+}
+
+// Close ends the conversation.
+func (r *convo) Close(text string) {
+	r.Hub.Close(text, true)
+	r.closed.Do(func() { r.log.Close() })
+}
+
+// Say proposes a broadcast.
+func (c *convoConn) Say(text []byte) (seq uint64, err error) {
+	o, err := c.post(room.Entry{Kind: room.Say, Text: text})
+	return o.Receipt.Seq, err
+}
+
+// Tell proposes a unicast. A *wire.ProtocolError has been told to the sender.
+func (c *convoConn) Tell(name, text []byte) (seq uint64, to string, err error) {
+	o, err := c.post(room.Entry{Kind: room.Tell, Name: name, Text: text})
+	if o.Peer != nil {
+		to = o.Peer.Name
+	}
+	if err == nil && o.Refused != nil {
+		err = o.Refused
+	}
+	return o.Receipt.Seq, to, err
+}
+
+func (c *convoConn) post(e room.Entry) (room.Outcome, error) {
+	c.convo.mu.Lock()
+	defer c.convo.mu.Unlock()
+	if c.Reply() != nil {
+		return room.Outcome{}, deliver.ErrEnded
+	}
+	c.number++
+	e.Session, e.Number, e.Time = c.Session(), c.number, uint64(time.Now().UnixMilli())
+	c.entry = e.Append(c.entry[:0])
+	err := c.convo.log.Propose(c.entry)
+	return c.convo.last, err
+}
+
+func (c *convoConn) Quit() {
+	c.convo.propose(room.Entry{Kind: room.Leave, Session: c.Session(), Number: c.Number()})
+}
+
+func (c *convoConn) Lost(reason string) {
+	if c.Conn.Lost() {
+		c.convo.propose(room.Entry{Kind: room.Detach, Session: c.Session(), Number: c.Number(), Text: []byte(reason)})
+	}
+}
+
+// changes returns an Audit that notes who came and who left.
+func changes(note func(string)) func(room.Entry, room.Outcome, net.Addr) {
+	return func(_ room.Entry, o room.Outcome, from net.Addr) {
+		switch o.Line.Verb {
+		case wire.Joined:
+			note(o.Session.Name + " from " + from.Network())
+		case wire.Left:
+			note(o.Session.Name + " left: " + o.Reason)
+		}
+	}
+}

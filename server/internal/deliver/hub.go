@@ -1,0 +1,458 @@
+// Package deliver carries what follows from the entries of a conversation to the connections.
+//
+// Broadcasts, joins and leaves are encoded once and appended to the stream. A session is a cursor into it,
+// overlaid with a mailbox of the lines that only this session sees. So a broadcast costs one append whatever
+// the number of sessions, and one system call sends a connection a few slices of memory that all share.
+package deliver
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+// Limits of a hub, beside those in Config.
+const (
+	// maximum lag behind the stream, in bytes; a session further behind is disconnected
+	maxLag = 8 << 20
+	// maximum cost of a mailbox's unsent entries; a session with more is disconnected
+	maxPending = 1 << 20
+	// maximum cost of entries that were sent and not acknowledged; older ones cannot be resumed
+	maxUnacked = 256 << 10
+	// cost of all mailboxes and replies from which on pauseReadAbove limits each mailbox
+	mailboxBudget = 512 << 20
+	// above this cost of unsent lines of its own, the server stops reading from a session (back-pressure)
+	pauseReadAbove = 64 << 10
+
+	// delay for each connection before joins and leaves are announced, so that bursts of them go out together:
+	// ten times the cost of one delivery
+	presencePause = 100 * time.Microsecond
+)
+
+// Config says how a hub works.
+type Config struct {
+	MaxSessions int           // connections at a time, and sessions without one
+	Grace       time.Duration // how long a session outlives its connection
+	// a write without progress for so long means that the connection is lost
+	Idle time.Duration
+	// Audit is called for each entry with what followed from it, in order and with the hub locked: it must not
+	// block and must not call the hub. from is nil unless the entry opened a connection here.
+	Audit func(e room.Entry, o room.Outcome, from net.Addr)
+	Guard func() // deferred in every goroutine of the hub; recovers panics
+}
+
+// A Hub applies committed entries to its room and delivers what follows. It is the state of an event log. Its
+// methods may be called from any goroutine.
+type Hub struct {
+	cfg      Config // set at construction
+	flushers sync.WaitGroup
+	open     sync.WaitGroup // connections that something is still to be written to
+	propose  func([]byte) error
+	proposed sync.WaitGroup // the hub's own proposals
+
+	// mu guards the following fields and those of member and Conn that say so; held for memory work only
+	mu            sync.Mutex
+	room          *room.Room
+	stream        stream
+	members       map[*room.Session]*member
+	pending       map[uint64]*Conn // by Entry.Ref: connections whose Join or Resume is being committed
+	refs          uint64           // the newest Ref
+	connected     int              // attached connections
+	announced     uint64           // stream position that has been announced; connections behind it are due
+	presenceTimer bool             // a timer is about to announce the end of the stream
+	queue         queue            // connections, by whether they have something to send
+	cost          int              // of all mailboxes and replies
+	draining      map[*Conn]bool   // connections with a goroutine of their own
+	stats         Stats
+	live          bool          // Start was called: entries are new, not those of an earlier server
+	closed        bool          // nobody may join any more
+	stopped       bool          // the flushers end
+	flushersIdle  chan struct{} // closed when no flusher is at work; nil if nobody waits for that
+}
+
+// Stats counts what happened since the server started, and who is here.
+type Stats struct {
+	Sessions   int    // connected at present
+	Messages   uint64 // broadcasts and unicasts
+	Deliveries uint64 // receivers of all messages
+	Bytes      uint64 // handed to the network, files not counted
+	SlowCuts   uint64 // connections cut because they lagged
+}
+
+// A member is what the hub knows of a session beside the room. The hub's mutex guards it.
+type member struct {
+	session *room.Session
+	conn    *Conn // nil if it has none
+	cut     bool  // it was disconnected, and the Detach is being committed
+	mailbox mailbox
+	acked   uint64      // everything up to this seq has arrived
+	expiry  *time.Timer // proposes that the wait for the client ends
+}
+
+// New returns a hub with an empty room. Its goroutines run until Close.
+func New(cfg Config) *Hub {
+	h := &Hub{cfg: cfg, room: room.New(), stream: newStream(0), members: map[*room.Session]*member{},
+		pending: map[uint64]*Conn{}, draining: map[*Conn]bool{}}
+	h.queue.wake.L, h.queue.generation = &h.mu, 1
+	h.startFlushers()
+	return h
+}
+
+// Start begins to deliver. propose is the event log's, whose entries the hub has applied so far.
+func (h *Hub) Start(propose func([]byte) error) {
+	h.mu.Lock()
+	h.live, h.propose = true, propose
+	h.mu.Unlock()
+	up := room.Entry{Kind: room.Up, Time: now()}
+	h.propose(up.Append(nil)) // a log that has failed already fails the next proposal, too
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range h.members {
+		wait := h.cfg.Idle // for which a client may not have noticed yet that the connection is lost
+		if m.session.Away() {
+			wait = h.cfg.Grace
+		}
+		h.expireLocked(m, wait)
+	}
+}
+
+// Snapshot returns the state of the room. The stream is not part of it: it is made of the entries since.
+func (h *Hub) Snapshot() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.room.Snapshot()
+}
+
+// Restore makes an empty hub what a snapshot says.
+func (h *Hub) Restore(snapshot []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.room.Restore(snapshot); err != nil {
+		return err
+	}
+	h.stream = newStream(h.room.Seq())
+	for _, s := range h.room.Sessions() {
+		h.memberLocked(s)
+	}
+	return nil
+}
+
+// Apply applies a group of entries. The error says that the bytes are no entries.
+func (h *Hub) Apply(group []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(group) > 0 {
+		e, rest, err := room.ParseEntry(group)
+		if err != nil {
+			return err
+		}
+		h.deliverLocked(e, h.room.Apply(e))
+		group = rest
+	}
+	return nil
+}
+
+// deliverLocked carries out what follows from an entry: first what becomes of the session's connection, then
+// the lines.
+func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
+	c := h.pending[e.Ref]
+	delete(h.pending, e.Ref)
+	if c != nil {
+		c.refused = o.Refused
+	}
+	if o.Over {
+		h.stream.forgetHistory()
+		for _, m := range h.members {
+			h.removeLocked(m)
+		}
+	}
+	if o.Replaced != nil {
+		h.removeLocked(h.members[o.Replaced])
+	}
+	var m *member
+	if o.Session != nil {
+		m = h.memberLocked(o.Session)
+	}
+	switch o.Change {
+	case room.Attached:
+		h.attachLocked(m, c, e, o)
+	case room.Detached:
+		h.detachLocked(m)
+	case room.Ended:
+		h.endLocked(m, e.Kind, o.Reason)
+	}
+	switch o.To {
+	case room.Everyone:
+		h.broadcastLocked(m, &o)
+	case room.Nobody, room.Peer:
+		if o.Receipt.Verb != "" {
+			h.postLocked(m, &o.Receipt)
+		}
+		if o.To == room.Peer {
+			h.stats.Messages++
+			h.stats.Deliveries++
+			h.postLocked(h.members[o.Peer], &o.Line)
+		}
+	case room.Present:
+		h.noticeLocked(&o.Line)
+	}
+	if h.live {
+		var from net.Addr
+		if c != nil {
+			from = c.nc.RemoteAddr()
+		}
+		h.cfg.Audit(e, o, from)
+	}
+}
+
+func (h *Hub) memberLocked(s *room.Session) *member {
+	m := h.members[s]
+	if m == nil {
+		m = &member{session: s, mailbox: mailbox{total: &h.cost}}
+		h.members[s] = m
+	}
+	return m
+}
+
+// broadcastLocked appends a line to the stream. If it is hidden from the session whose it is, that one gets
+// its receipt in the place.
+func (h *Hub) broadcastLocked(m *member, o *room.Outcome) {
+	s, rolled := h.stream.append(&o.Line, o.History)
+	if o.Hidden {
+		e := entry{pos: s.pos(), seq: o.Line.Seq, skip: int32(s.to - s.from)}
+		if o.Receipt.Verb != "" {
+			e.line = m.mailbox.encode(&o.Receipt)
+		}
+		m.add(e)
+	}
+	if o.History {
+		h.stats.Messages++
+		h.stats.Deliveries += uint64(max(h.connected-1, 0))
+	}
+	if o.Lazy {
+		h.announceLaterLocked()
+	} else {
+		h.announceLocked()
+	}
+	if rolled {
+		h.cutLaggardsLocked()
+	}
+}
+
+// postLocked adds a line to one session's mailbox, and cuts the session off if it does not read them.
+func (h *Hub) postLocked(m *member, line *wire.Message) {
+	m.add(entry{pos: h.stream.end, seq: line.Seq, line: m.mailbox.encode(line)})
+	if m.conn == nil {
+		return
+	}
+	h.queue.ready(m.conn)
+	if p := m.mailbox.pending; p > maxPending || p > pauseReadAbove && m.mailbox.overBudget() {
+		h.cutLocked(m)
+	}
+}
+
+// add adds an entry to the mailbox and pauses the session's reader if too much is unsent.
+func (m *member) add(e entry) {
+	limit := maxUnacked
+	if m.conn == nil {
+		limit = maxLag // more than a connection leaves
+	}
+	if m.cut {
+		limit = mailboxBudget // others do not know yet
+	}
+	m.mailbox.add(e, m.conn != nil, limit)
+	if m.conn != nil {
+		m.conn.throttleLocked()
+	}
+}
+
+// announceLocked queues every connection that is behind the stream.
+func (h *Hub) announceLocked() {
+	h.announced = h.stream.end
+	h.queue.readyAll()
+}
+
+// announceLaterLocked does so after a delay that grows with the number of connections, so that when thousands
+// come or go at once, each is told of many with one write.
+func (h *Hub) announceLaterLocked() {
+	if h.presenceTimer || !h.live {
+		return
+	}
+	h.presenceTimer = true
+	time.AfterFunc(time.Duration(h.connected)*presencePause, func() {
+		defer h.cfg.Guard()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.presenceTimer = false
+		h.announceLocked()
+	})
+}
+
+// cutLaggardsLocked cuts off sessions that are too far behind the stream.
+func (h *Hub) cutLaggardsLocked() {
+	for c := range h.draining {
+		if c.isCurrentLocked() && h.stream.end-c.at.pos() > maxLag {
+			h.cutLocked(c.member)
+		}
+	}
+}
+
+// cutLocked disconnects a slow consumer. The session can be resumed.
+func (h *Hub) cutLocked(m *member) {
+	h.stats.SlowCuts++
+	m.cut = true
+	m.conn.releaseLocked(wire.CodeTooSlow, "you lag too far behind the conversation")
+	h.proposeLaterLocked(room.Entry{Kind: room.Detach, Session: m.session.ID, Number: m.session.Conn,
+		Text: []byte("too slow")})
+}
+
+// proposeLaterLocked proposes an entry of the hub's own.
+func (h *Hub) proposeLaterLocked(e room.Entry) {
+	if h.closed {
+		return
+	}
+	h.proposed.Go(func() {
+		defer h.cfg.Guard()
+		e.Time = now()
+		h.propose(e.Append(nil)) // an error means that the server ends
+	})
+}
+
+// expireLocked proposes after a while that the wait for a session's client ends.
+func (h *Hub) expireLocked(m *member, wait time.Duration) {
+	e := room.Entry{Kind: room.Expire, Session: m.session.ID, Number: m.session.Conn}
+	m.expiry = time.AfterFunc(wait, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.proposeLaterLocked(e)
+	})
+}
+
+// detachLocked is told that everyone knows that a session has no connection.
+func (h *Hub) detachLocked(m *member) {
+	m.cut = false
+	if m.conn != nil { // another server's, or one that has just broken
+		m.conn.releaseLocked(wire.CodeMoved, "connection lost")
+	}
+	if !h.live {
+		return
+	}
+	wait := h.cfg.Grace
+	if len(h.members)-h.room.Here() > h.cfg.MaxSessions || m.mailbox.overBudget() {
+		wait = 0
+	}
+	h.expireLocked(m, wait)
+}
+
+// endLocked ends a session. Its connection sends everything up to here and then BYE, unless another one tried
+// in vain to take the session over.
+func (h *Hub) endLocked(m *member, how room.Kind, reason string) {
+	c := m.conn
+	switch {
+	case c == nil:
+	case how == room.Kick:
+		c.endLocked(bye("you were kicked by the server's operator"))
+	case reason == "":
+		c.endLocked(bye("goodbye"))
+	default:
+		c.releaseLocked(wire.CodeMoved, "this session goes on over another connection")
+	}
+	if c != nil && c.member != nil {
+		delete(h.members, m.session) // the connection still drains the mailbox
+		return
+	}
+	h.removeLocked(m)
+}
+
+// removeLocked drops a member that no connection sends from.
+func (h *Hub) removeLocked(m *member) {
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
+	m.mailbox.drop()
+	delete(h.members, m.session)
+}
+
+// noticeLocked sends a line to every connection.
+func (h *Hub) noticeLocked(line *wire.Message) {
+	for _, m := range h.members {
+		if m.conn != nil {
+			m.conn.replyLocked(line.AppendServer(nil))
+		}
+	}
+}
+
+// Notice sends a text from the server on every connection here. It is not an entry: it is for times at which
+// none can be committed.
+func (h *Hub) Notice(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.noticeLocked(&wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
+}
+
+// Users returns the names of those who are here, in order.
+func (h *Hub) Users() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.room.Users()
+}
+
+// Stats returns the counts.
+func (h *Hub) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stats.Sessions = h.connected
+	return h.stats
+}
+
+// Close sends everyone a last text, and BYE if the conversation is over; otherwise clients come back when the
+// server does. It waits until all connections have taken what they were sent, for at most endTime.
+func (h *Hub) Close(text string, over bool) {
+	h.mu.Lock()
+	if !h.closed {
+		h.closed = true
+		var final []byte
+		if over {
+			final = bye("the server is closing")
+		}
+		for _, m := range h.members {
+			if m.expiry != nil {
+				m.expiry.Stop()
+			}
+			if m.conn != nil {
+				notice := wire.Message{Verb: wire.Notice, Text: wire.Line(text)}
+				m.conn.replyLocked(notice.AppendServer(nil))
+				m.conn.endLocked(final)
+			}
+		}
+	}
+	h.mu.Unlock()
+	h.open.Wait()
+	h.mu.Lock()
+	h.stopped = true
+	h.queue.wake.Broadcast()
+	h.mu.Unlock()
+	h.flushers.Wait()
+}
+
+// Wait waits for the hub's own proposals, after Close and after the event log was closed.
+func (h *Hub) Wait() { h.proposed.Wait() }
+
+// people counts the sessions for a person.
+func people(n int) string {
+	if n == 1 {
+		return "you are the only one here"
+	}
+	return fmt.Sprintf("%d people are here", n)
+}
+
+func bye(text string) []byte {
+	return (&wire.Message{Verb: wire.Bye, Text: []byte(text)}).AppendServer(nil)
+}
+
+// now returns the Unix time in milliseconds.
+func now() uint64 { return uint64(time.Now().UnixMilli()) }

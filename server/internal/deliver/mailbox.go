@@ -1,0 +1,213 @@
+package deliver
+
+import (
+	"bytes"
+
+	"parley/server/wire"
+)
+
+// An entry is a line that only one session sees, at its place in the stream.
+type entry struct {
+	pos  uint64 // it comes before the byte of the stream at pos
+	seq  uint64
+	line []byte // empty where a line of the stream is only hidden
+	skip int32  // bytes of the stream from pos on that it replaces
+}
+
+// cost is the memory that an entry takes, in bytes.
+func (e *entry) cost() int { return len(e.line) + lineCost }
+
+// A mailbox holds a session's entries: the unsent ones and, because a connection may break before they
+// arrive, those that were sent and not acknowledged. Without a connection, all count as sent. The hub's mutex
+// guards it.
+type mailbox struct {
+	entries        []entry
+	sent           int    // entries[:sent] were sent
+	pending        int    // cost of the unsent entries
+	unacked        int    // cost of the sent entries
+	taken          uint64 // entries that were sent so far
+	total          *int   // cost of all mailboxes
+	droppedThrough uint64 // highest seq of a dropped entry; the session cannot be resumed from before it
+	slab           []byte // short lines are made in it, many to an allocation
+}
+
+// add adds an entry. Sent entries that cost more than limit are dropped, the oldest first.
+func (b *mailbox) add(e entry, connected bool, limit int) {
+	b.entries = append(b.entries, e)
+	*b.total += e.cost()
+	if connected {
+		b.pending += e.cost()
+	} else {
+		b.unacked += e.cost()
+		b.sent++
+	}
+	if b.unacked > limit || b.overBudget() {
+		b.trim(0, 0, min(b.unacked, limit)/2)
+	}
+}
+
+// overBudget reports whether all mailboxes together take as much memory as they may.
+func (b *mailbox) overBudget() bool { return *b.total > mailboxBudget }
+
+// encode returns the line of m, in memory that stays.
+func (b *mailbox) encode(m *wire.Message) []byte {
+	const block = 4 << 10 // bytes: dozens of messages to an allocation
+	size := atMost(m)
+	if size > cap(b.slab)-len(b.slab) {
+		b.slab = make([]byte, 0, max(size, min(2*cap(b.slab), block)))
+	}
+	from := len(b.slab)
+	b.slab = m.AppendServer(b.slab)
+	return b.slab[from:]
+}
+
+// added returns how many entries there have been, those counted that were not sent yet.
+func (b *mailbox) added() uint64 { return b.taken + uint64(len(b.entries)-b.sent) }
+
+// peek returns the entry that is to be sent next, or nil.
+func (b *mailbox) peek() *entry {
+	if b.sent == len(b.entries) {
+		return nil
+	}
+	return &b.entries[b.sent]
+}
+
+// take marks the entry that peek returned as sent.
+func (b *mailbox) take() {
+	cost := b.entries[b.sent].cost()
+	b.pending -= cost
+	b.unacked += cost
+	b.sent++
+	b.taken++
+}
+
+// keepAll marks all entries as sent, because the session has no connection any more.
+func (b *mailbox) keepAll() {
+	b.taken = b.added()
+	b.unacked += b.pending
+	b.sent, b.pending = len(b.entries), 0
+}
+
+// trim drops sent entries: those up to the seq acked, which arrived, those before the position oldest, from
+// where on nothing can be resumed anyway, and the oldest of those that cost more than keep bytes.
+func (b *mailbox) trim(acked, oldest uint64, keep int) {
+	n := 0
+	for ; n < b.sent; n++ {
+		e := &b.entries[n]
+		if e.seq > acked && e.pos >= oldest && b.unacked <= keep {
+			break
+		}
+		b.droppedThrough = max(b.droppedThrough, e.seq)
+		b.unacked -= e.cost()
+		*b.total -= e.cost()
+	}
+	left := copy(b.entries, b.entries[n:])
+	clear(b.entries[left:])
+	b.sent -= n
+	b.entries = b.entries[:left]
+	if left == 0 && n < cap(b.entries)/4 {
+		b.entries, b.slab = nil, nil // a burst is over
+	}
+}
+
+// rewind makes the entries after seq unsent again. It returns false if entries after seq were dropped before.
+func (b *mailbox) rewind(seq uint64) bool {
+	old := b.entries
+	b.drop()
+	for _, e := range old {
+		if e.seq > seq {
+			b.add(e, true, maxUnacked)
+		}
+	}
+	return seq >= b.droppedThrough
+}
+
+// drop empties the mailbox.
+func (b *mailbox) drop() {
+	*b.total -= b.pending + b.unacked
+	b.entries, b.sent, b.pending, b.unacked = nil, 0, 0, 0
+}
+
+// pendingLocked reports whether there is something to do for the connection.
+func (c *Conn) pendingLocked() bool {
+	return c.broken || c.ending && !c.last || c.sendsLocked() || c.hasOutputLocked(c.hub.announced)
+}
+
+// hasOutputLocked reports whether anything is unsent: lines of the connection's own, or the stream up to a
+// position.
+func (c *Conn) hasOutputLocked(end uint64) bool {
+	return c.member != nil && (c.at.pos() < min(c.limit, end) || c.member.mailbox.peek() != nil || len(c.replies) > 0)
+}
+
+// collectLocked appends to bufs the next part of what is to be sent: the stream, overlaid with the mailbox and
+// the replies.
+func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
+	const (
+		maxSize = 256 << 10 // bytes: a larger system call costs no less for each byte
+		maxBufs = 256       // a system call takes at most 1024
+	)
+	size := 0
+	for size < maxSize && len(bufs) < maxBufs && c.hasOutputLocked(c.hub.stream.end) {
+		b, own := c.nextLocked()
+		if own {
+			bufs, size = join(bufs, b), size+len(b)
+			continue
+		}
+		if len(b) > maxSize-size { // whole lines, because other lines may have to follow
+			b = b[:bytes.LastIndexByte(b[:maxSize-size], '\n')+1]
+			if len(b) == 0 {
+				break
+			}
+		}
+		c.at.off += len(b)
+		bufs, size = append(bufs, b), size+len(b)
+	}
+	if c.ending && !c.last && !c.hasOutputLocked(c.hub.stream.end) {
+		c.last = true
+		bufs = append(bufs, c.final)
+	}
+	c.hub.stats.Bytes += uint64(size)
+	c.throttleLocked()
+	return bufs
+}
+
+// nextLocked returns what is to be sent next: lines of the connection's own, which are taken, or a part of the
+// stream, which is not yet.
+func (c *Conn) nextLocked() (b []byte, own bool) {
+	box, at, end := &c.member.mailbox, c.at.pos(), c.limit
+	if len(c.replies) > 0 {
+		r := c.replies[0]
+		if r.pos <= at && r.after <= box.taken {
+			c.replies[0] = reply{}
+			c.replies = c.replies[1:]
+			c.unsent -= r.cost
+			c.hub.cost -= r.cost
+			return r.lines, true
+		}
+		end = min(end, max(at, r.pos))
+	}
+	if e := box.peek(); e != nil {
+		if e.pos <= at {
+			if e.skip > 0 {
+				c.at.next(c.limit) // into the chunk where the line is
+				c.at.off += int(e.skip)
+			}
+			box.take()
+			return e.line, true
+		}
+		end = min(end, e.pos)
+	}
+	return c.at.next(end), false
+}
+
+// join appends b to bufs, or to the last of them if b lies behind it in memory: the kernel takes few long
+// pieces faster.
+func join(bufs [][]byte, b []byte) [][]byte {
+	if n := len(bufs) - 1; n >= 0 && len(b) > 0 && len(b) <= cap(bufs[n])-len(bufs[n]) {
+		if longer := bufs[n][:len(bufs[n])+len(b)]; &longer[len(bufs[n])] == &b[0] {
+			bufs[n] = longer
+			return bufs
+		}
+	}
+	return append(bufs, b)
+}

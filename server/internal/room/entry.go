@@ -1,0 +1,108 @@
+package room
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// A Kind is what an entry says.
+type Kind byte
+
+// The kinds of entries, with the fields that they use beside Time.
+const (
+	Up     Kind = iota + 1 // the server started: no session has a connection
+	Join                   // Token, Name: someone takes a name
+	Resume                 // Token: a session goes on over a new connection
+	Detach                 // Session, Number, Text: the connection with that number broke, because of Text
+	Leave                  // Session, Number, Text: it ends for good; Text is empty after QUIT
+	Say                    // Session, Number, Text: a broadcast
+	Tell                   // Session, Number, Name, Text: a unicast to Name
+	Notice                 // Text: the operator speaks to everyone
+	Kick                   // Name: the operator ends a session
+	Expire                 // Session, Number: the client did not come back after the connection with that number
+	End                    // the conversation is over
+	lastKind
+)
+
+// An Entry is one step of the conversation.
+type Entry struct {
+	Kind    Kind
+	Time    uint64 // Unix time in milliseconds
+	Ref     uint64 // what the proposer knows the entry by; 0 if it does not ask for the outcome
+	Session uint64 // see Session.ID
+	Number  uint64 // of a message within its session, or of a connection; both count from 1
+	Name    []byte
+	Token   []byte // SHA-256 of the session's token
+	Text    []byte
+}
+
+// ErrEntry reports that bytes are no entry.
+var ErrEntry = errors.New("not an entry")
+
+// Append appends the encoded entry to b. Entries that follow each other need nothing between them.
+func (e *Entry) Append(b []byte) []byte {
+	b = append(b, byte(e.Kind))
+	for _, n := range [...]uint64{e.Time, e.Ref, e.Session, e.Number} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, s := range [...][]byte{e.Name, e.Token, e.Text} {
+		b = appendBytes(b, s)
+	}
+	return b
+}
+
+// ParseEntry returns the first entry of b and what follows it. Its slices belong to b. The error is ErrEntry.
+func ParseEntry(b []byte) (e Entry, rest []byte, err error) {
+	d := decoder{b: b}
+	e.Kind = Kind(d.byte())
+	for _, n := range [...]*uint64{&e.Time, &e.Ref, &e.Session, &e.Number} {
+		*n = d.number()
+	}
+	for _, s := range [...]*[]byte{&e.Name, &e.Token, &e.Text} {
+		*s = d.bytes()
+	}
+	if d.bad || e.Kind == 0 || e.Kind >= lastKind {
+		return Entry{}, nil, ErrEntry
+	}
+	return e, d.b, nil
+}
+
+func appendBytes(b, s []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// A decoder takes values from the front of b. After the first that is not there, it returns zeros.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) byte() byte {
+	s := d.take(1)
+	if len(s) == 0 {
+		return 0
+	}
+	return s[0]
+}
+
+func (d *decoder) number() uint64 {
+	n, size := binary.Uvarint(d.b)
+	if size <= 0 {
+		d.bad = true
+		return 0
+	}
+	d.b = d.b[size:]
+	return n
+}
+
+func (d *decoder) bytes() []byte { return d.take(d.number()) }
+
+func (d *decoder) take(n uint64) []byte {
+	if d.bad || n > uint64(len(d.b)) {
+		d.bad = true
+		return nil
+	}
+	s := d.b[:n:n]
+	d.b = d.b[n:]
+	return s
+}

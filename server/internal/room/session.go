@@ -1,0 +1,27 @@
+package room
+
+// A presence says whether a session has a connection.
+type presence byte
+
+const (
+	present presence = iota // it has one
+	waiting                 // it had one when the server died: its client is expected back, and nobody was told
+	away                    // it has none, and everyone was told
+)
+
+// A Session is one person's part in the conversation, across connections.
+type Session struct {
+	// set at construction
+	ID       uint64 // the seq of its first JOINED
+	Name     string
+	key      string // see wire.NameKey
+	token    string // SHA-256 of the token
+	wireName []byte // Name, as lines carry it
+
+	Conn     uint64 // number of its newest connection
+	Handled  uint64 // SAY and TELL lines that got an OK or REFUSED
+	presence presence
+}
+
+// Away reports whether everyone was told that the session has no connection.
+func (s *Session) Away() bool { return s.presence == away }

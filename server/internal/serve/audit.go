@@ -1,0 +1,114 @@
+package serve
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+// An Audit writes what followed from the entries into the log, and shows it to the operator. Its fields are
+// set before the first entry and not changed. One goroutine at a time may call it.
+type Audit struct {
+	Log   *slog.Logger
+	Lines io.Writer    // where Log writes to, which takes lines as a whole; it does not fail
+	Text  bool         // texts of messages go into the log
+	Show  func(string) // shows the operator a line
+	Warn  func(string) // shows the operator that a command failed
+
+	line  []byte // reused
+	time  uint64 // the one that stamp shows, Unix milliseconds
+	stamp []byte
+}
+
+// Record records an entry. from is the address of the connection that it opened.
+func (a *Audit) Record(e room.Entry, o room.Outcome, from net.Addr) {
+	switch e.Kind {
+	case room.Say, room.Tell:
+		if o.Refused != nil {
+			a.Log.Info("refused", "name", o.Session.Name, "code", o.Refused.Code, "to", string(e.Name))
+		} else if o.Session != nil {
+			a.message(&e, &o)
+		}
+	case room.Notice:
+		a.Log.Info("notice", "text", string(e.Text))
+	case room.Kick:
+		if o.Refused != nil {
+			a.Warn(o.Refused.Text)
+		}
+	case room.Join, room.Resume:
+		if o.Session != nil && from != nil {
+			what := map[room.Kind]string{room.Join: "joined", room.Resume: "resumed"}[e.Kind]
+			a.Log.Info(what, "name", o.Session.Name, "addr", from.String())
+		}
+	}
+	switch o.Line.Verb {
+	case wire.Joined:
+		a.Show(o.Session.Name + " has joined")
+	case wire.Left:
+		a.left(o.Session.Name, o.Reason)
+	}
+}
+
+func (a *Audit) left(name, reason string) {
+	if reason == "" {
+		a.Log.Info("left", "name", name)
+		a.Show(name + " has left")
+		return
+	}
+	a.Log.Info("left", "name", name, "reason", reason)
+	a.Show(name + " has left (" + reason + ")")
+}
+
+// message writes a line that looks as slog would write it; but slog takes longer for the line than the room
+// for the message.
+func (a *Audit) message(e *room.Entry, o *room.Outcome) {
+	if e.Time != a.time || a.stamp == nil {
+		a.time = e.Time
+		a.stamp = time.UnixMilli(int64(e.Time)).AppendFormat(a.stamp[:0], "2006-01-02T15:04:05.000Z07:00")
+	}
+	kind := "broadcast"
+	if o.Peer != nil {
+		kind = "unicast"
+	}
+	b := append(append(a.line[:0], "time="...), a.stamp...)
+	b = append(append(b, " level=INFO msg="...), kind...)
+	b = strconv.AppendUint(append(b, " seq="...), o.Line.Seq, 10)
+	b = appendValue(append(b, " from="...), o.Session.Name)
+	if o.Peer != nil {
+		b = appendValue(append(b, " to="...), o.Peer.Name)
+	}
+	if a.Text {
+		b = appendValue(append(b, " text="...), e.Text)
+	}
+	a.line = append(b, '\n')
+	a.Lines.Write(a.line)
+}
+
+// appendValue appends the value of an attribute, in quotes where slog puts it in quotes.
+func appendValue[T string | []byte](b []byte, value T) []byte {
+	word := len(value) > 0
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c > '=' && c <= '~' && c != '\\': // most are letters
+		case c == ' ' || c == '=':
+			word = false
+		case c < ' ' || c > '~' || c == '"' || c == '\\':
+			s := string(value)
+			escaped := len(s) + len(`""`) + strings.Count(s, `\`) // if nothing else is
+			if q := strconv.Quote(s); len(q) > escaped || strings.ContainsAny(s, " =\ufffd") {
+				return append(b, q...)
+			}
+			return append(b, s...) // letters of any language, and backslashes
+		}
+	}
+	if word {
+		return append(b, value...)
+	}
+	return append(append(append(b, '"'), value...), '"')
+}

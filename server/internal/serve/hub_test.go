@@ -1,0 +1,33 @@
+package serve_test
+
+import (
+	"net"
+	"time"
+
+	"parley/server/internal/deliver"
+	"parley/server/internal/eventlog"
+	"parley/server/internal/room"
+	"parley/server/internal/serve"
+)
+
+// begin gives s a conversation in memory.
+func begin(s *serve.Server, sessions int, audit func(room.Entry, room.Outcome, net.Addr)) {
+	s.Hub = deliver.New(deliver.Config{MaxSessions: sessions, Grace: time.Hour, Idle: s.Idle, Audit: audit, Guard: func() {}})
+	s.Propose = eventlog.Memory(s.Hub).Propose
+	s.Hub.Start(s.Propose)
+}
+
+func kick(s *serve.Server, name string) {
+	e := room.Entry{Kind: room.Kick, Name: []byte(name)}
+	s.Propose(e.Append(nil))
+}
+
+// join makes a session without the server's help.
+func join(s *serve.Server, nc net.Conn, name string) (*deliver.Conn, error) {
+	c, err := s.Hub.Newcomer(nc, name, name, 0)
+	if err != nil {
+		return nil, err
+	}
+	e := room.Entry{Kind: room.Join, Ref: c.Ref(), Name: []byte(name), Token: []byte(name)}
+	return c, c.Opened(s.Propose(e.Append(nil)))
+}
