@@ -61,6 +61,7 @@ type app struct {
 	slots    chan struct{} // holds an element for each open connection
 	quit     chan struct{} // closed by /quit on the terminal
 	failed   chan error    // gets the error that keeps entries from being committed for good
+	ending   chan struct{} // closed when the server ends
 	stuck    atomic.Bool   // the state cannot be written at present
 
 	// set by start
@@ -73,7 +74,8 @@ type app struct {
 func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer, guard func()) (*app, error) {
 	log := slog.New(slog.NewTextHandler(lines, nil))
 	a := &app{opt: opt, log: log, terminal: terminal, stderr: stderr, guard: guard,
-		slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{}), failed: make(chan error, 1)}
+		slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{}), failed: make(chan error, 1),
+		ending: make(chan struct{})}
 	audit := serve.Audit{Log: log, Lines: lines, Text: opt.logText, Show: a.show, Warn: a.warn}
 	a.hub = deliver.New(deliver.Config{MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle,
 		Audit: audit.Record, Guard: guard})
@@ -112,11 +114,28 @@ func (a *app) trouble(err error) {
 	case err != nil:
 		a.log.Error("state not written", "error", err)
 		a.warn(fmt.Sprintf("cannot write the state, trying again: %v", err))
-		a.hub.Notice("the server cannot write to its disk: messages wait until it can")
+		a.tell("the server cannot write to its disk: messages wait until it can")
+		a.connections.Go(a.keepAlive)
 	default:
 		a.log.Info("state written again")
 		a.warn("the state is written again")
-		a.hub.Notice("the server can write to its disk again: messages go on")
+		a.tell("the server can write to its disk again: messages go on")
+	}
+}
+
+func (a *app) tell(text string) { a.hub.Send(wire.Message{Verb: wire.Notice, Text: wire.Line(text)}) }
+
+// keepAlive answers for those whose lines wait for the disk, so that their clients do not take the connection
+// for lost.
+func (a *app) keepAlive() {
+	defer a.guard()
+	for a.stuck.Load() {
+		select {
+		case <-time.After(a.opt.idle / 4):
+			a.hub.Send(wire.Message{Verb: wire.Pong})
+		case <-a.ending:
+			return
+		}
 	}
 }
 
@@ -202,6 +221,7 @@ func (a *app) end(reason string) {
 	a.log.Info("shutdown", "reason", reason)
 	a.show("shutting down")
 	a.listener.Close()
+	close(a.ending)
 	text := "the server is shutting down"
 	if reason == "crash" {
 		text = "the server crashed and is shutting down"

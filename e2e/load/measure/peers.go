@@ -41,7 +41,7 @@ type peer struct {
 // peers returns parley, the bare loop, and the servers of other projects that are installed.
 func (r *run) peers() []*peer {
 	all := []*peer{
-		r.parleyPeer(), barePeer(r.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(),
+		r.parleyPeer("parley"), r.parleyPeer("parley in memory", "-state", ""), barePeer(r.Self), natsPeer(), ngircdPeer(), mosquittoPeer(), bunPeer(),
 		bunWithPresence(), nginxPeer(),
 	}
 	var found []*peer
@@ -72,14 +72,15 @@ func (p *peer) describe() string {
 
 func nick(i int) string { return fmt.Sprintf("u%05d", i) }
 
-func (r *run) parleyPeer() *peer {
+func (r *run) parleyPeer(name string, more ...string) *peer {
 	return &peer{
-		name: "parley", program: r.Server, window: 16384, backlog: 256, presence: true,
+		name: name, program: r.Server, window: 16384, backlog: 256, presence: true,
 		lifted: "-rate 0 -max-clients 20000; it writes its log, with every text; " +
 			"clients acknowledge as its own does",
 		config: func(_ string, port int, share string) ([]string, error) {
 			flags := append([]string{"-rate", "0", "-max-clients", "20000", "-files", share},
 				strings.Fields(r.Flags)...)
+			flags = append(flags, more...)
 			return append(flags, fmt.Sprintf("127.0.0.1:%d", port)), nil
 		},
 		first: func(i int) []byte { return fmt.Appendf(nil, "HELLO parley/1 %s 0\n", nick(i)) },

@@ -155,3 +155,5 @@ func changes(note func(string)) func(room.Entry, room.Outcome, net.Addr) {
 		}
 	}
 }
+
+func (r *convo) Notice(text string) { r.propose(room.Entry{Kind: room.Notice, Text: []byte(text)}) }

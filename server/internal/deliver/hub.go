@@ -27,10 +27,6 @@ const (
 	mailboxBudget = 512 << 20
 	// above this cost of unsent lines of its own, the server stops reading from a session (back-pressure)
 	pauseReadAbove = 64 << 10
-
-	// delay for each connection before joins and leaves are announced, so that bursts of them go out together:
-	// ten times the cost of one delivery
-	presencePause = 100 * time.Microsecond
 )
 
 // Config says how a hub works.
@@ -81,16 +77,6 @@ type Stats struct {
 	Deliveries uint64 // receivers of all messages
 	Bytes      uint64 // handed to the network, files not counted
 	SlowCuts   uint64 // connections cut because they lagged
-}
-
-// A member is what the hub knows of a session beside the room. The hub's mutex guards it.
-type member struct {
-	session *room.Session
-	conn    *Conn // nil if it has none
-	cut     bool  // it was disconnected, and the Detach is being committed
-	mailbox mailbox
-	acked   uint64      // everything up to this seq has arrived
-	expiry  *time.Timer // proposes that the wait for the client ends
 }
 
 // New returns a hub with an empty room. Its goroutines run until Close.
@@ -209,15 +195,6 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 	}
 }
 
-func (h *Hub) memberLocked(s *room.Session) *member {
-	m := h.members[s]
-	if m == nil {
-		m = &member{session: s, mailbox: mailbox{total: &h.cost}}
-		h.members[s] = m
-	}
-	return m
-}
-
 // broadcastLocked appends a line to the stream. If it is hidden from the session whose it is, that one gets
 // its receipt in the place.
 func (h *Hub) broadcastLocked(m *member, o *room.Outcome) {
@@ -255,128 +232,6 @@ func (h *Hub) postLocked(m *member, line *wire.Message) {
 	}
 }
 
-// add adds an entry to the mailbox and pauses the session's reader if too much is unsent.
-func (m *member) add(e entry) {
-	limit := maxUnacked
-	if m.conn == nil {
-		limit = maxLag // more than a connection leaves
-	}
-	if m.cut {
-		limit = mailboxBudget // others do not know yet
-	}
-	m.mailbox.add(e, m.conn != nil, limit)
-	if m.conn != nil {
-		m.conn.throttleLocked()
-	}
-}
-
-// announceLocked queues every connection that is behind the stream.
-func (h *Hub) announceLocked() {
-	h.announced = h.stream.end
-	h.queue.readyAll()
-}
-
-// announceLaterLocked does so after a delay that grows with the number of connections, so that when thousands
-// come or go at once, each is told of many with one write.
-func (h *Hub) announceLaterLocked() {
-	if h.presenceTimer || !h.live {
-		return
-	}
-	h.presenceTimer = true
-	time.AfterFunc(time.Duration(h.connected)*presencePause, func() {
-		defer h.cfg.Guard()
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.presenceTimer = false
-		h.announceLocked()
-	})
-}
-
-// cutLaggardsLocked cuts off sessions that are too far behind the stream.
-func (h *Hub) cutLaggardsLocked() {
-	for c := range h.draining {
-		if c.isCurrentLocked() && h.stream.end-c.at.pos() > maxLag {
-			h.cutLocked(c.member)
-		}
-	}
-}
-
-// cutLocked disconnects a slow consumer. The session can be resumed.
-func (h *Hub) cutLocked(m *member) {
-	h.stats.SlowCuts++
-	m.cut = true
-	m.conn.releaseLocked(wire.CodeTooSlow, "you lag too far behind the conversation")
-	h.proposeLaterLocked(room.Entry{Kind: room.Detach, Session: m.session.ID, Number: m.session.Conn,
-		Text: []byte("too slow")})
-}
-
-// proposeLaterLocked proposes an entry of the hub's own.
-func (h *Hub) proposeLaterLocked(e room.Entry) {
-	if h.closed {
-		return
-	}
-	h.proposed.Go(func() {
-		defer h.cfg.Guard()
-		e.Time = now()
-		h.propose(e.Append(nil)) // an error means that the server ends
-	})
-}
-
-// expireLocked proposes after a while that the wait for a session's client ends.
-func (h *Hub) expireLocked(m *member, wait time.Duration) {
-	e := room.Entry{Kind: room.Expire, Session: m.session.ID, Number: m.session.Conn}
-	m.expiry = time.AfterFunc(wait, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.proposeLaterLocked(e)
-	})
-}
-
-// detachLocked is told that everyone knows that a session has no connection.
-func (h *Hub) detachLocked(m *member) {
-	m.cut = false
-	if m.conn != nil { // another server's, or one that has just broken
-		m.conn.releaseLocked(wire.CodeMoved, "connection lost")
-	}
-	if !h.live {
-		return
-	}
-	wait := h.cfg.Grace
-	if len(h.members)-h.room.Here() > h.cfg.MaxSessions || m.mailbox.overBudget() {
-		wait = 0
-	}
-	h.expireLocked(m, wait)
-}
-
-// endLocked ends a session. Its connection sends everything up to here and then BYE, unless another one tried
-// in vain to take the session over.
-func (h *Hub) endLocked(m *member, how room.Kind, reason string) {
-	c := m.conn
-	switch {
-	case c == nil:
-	case how == room.Kick:
-		c.endLocked(bye("you were kicked by the server's operator"))
-	case reason == "":
-		c.endLocked(bye("goodbye"))
-	default:
-		c.releaseLocked(wire.CodeMoved, "this session goes on over another connection")
-	}
-	if c != nil && c.member != nil {
-		delete(h.members, m.session) // the connection still drains the mailbox
-		return
-	}
-	h.removeLocked(m)
-}
-
-// removeLocked drops a member that no connection sends from.
-func (h *Hub) removeLocked(m *member) {
-	if m.expiry != nil {
-		m.expiry.Stop()
-	}
-	m.mailbox.drop()
-	delete(h.members, m.session)
-}
-
 // noticeLocked sends a line to every connection.
 func (h *Hub) noticeLocked(line *wire.Message) {
 	for _, m := range h.members {
@@ -386,12 +241,12 @@ func (h *Hub) noticeLocked(line *wire.Message) {
 	}
 }
 
-// Notice sends a text from the server on every connection here. It is not an entry: it is for times at which
-// none can be committed.
-func (h *Hub) Notice(text string) {
+// Send sends a line on every connection here, outside of the streams. It is not an entry: it is for times at
+// which none can be committed.
+func (h *Hub) Send(line wire.Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.noticeLocked(&wire.Message{Verb: wire.Notice, Text: wire.Line(text)})
+	h.noticeLocked(&line)
 }
 
 // Users returns the names of those who are here, in order.

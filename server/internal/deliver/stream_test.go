@@ -134,6 +134,7 @@ func BenchmarkCollect(b *testing.B) {
 	defer h.Close("the end", true)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer clear(h.members) // the connection has no socket that could be closed
 	m := h.memberLocked(&room.Session{ID: 1, Name: "alice"})
 	m.conn = newConn(h, &Conn{})
 	m.conn.member, m.conn.at = m, cursor{h.stream.last, 0}

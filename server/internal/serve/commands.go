@@ -164,7 +164,10 @@ func (c *client) carryOut(m *wire.Message) error {
 
 // add adds a message to the batch.
 func (c *client) add(m *wire.Message) {
-	e := room.Entry{Kind: room.Say, Time: uint64(time.Now().UnixMilli()), Session: c.conn.Session(), Text: m.Text}
+	if c.batched == 0 {
+		c.batchTime = uint64(time.Now().UnixMilli()) // which takes as long as all the rest
+	}
+	e := room.Entry{Kind: room.Say, Time: c.batchTime, Session: c.conn.Session(), Text: m.Text}
 	if m.Verb == wire.Tell {
 		e.Kind, e.Name = room.Tell, m.Name
 	}

@@ -119,7 +119,9 @@ type client struct {
 	handled int    // lines since the client rested
 	batch   []byte // entries of messages that were read and are not proposed yet
 	batched int    // how many
-	number  uint64 // of the newest message within the session
+	// when the first of them was read, in Unix milliseconds
+	batchTime uint64
+	number    uint64 // of the newest message within the session
 
 	lists    atomic.Int32  // FILES lines that are not answered yet
 	answered chan struct{} // closed when there are none; nil before the first

@@ -1,0 +1,127 @@
+package deliver
+
+import (
+	"time"
+
+	"parley/server/internal/room"
+	"parley/server/wire"
+)
+
+// A member is what the hub knows of a session beside the room. The hub's mutex guards it.
+type member struct {
+	session *room.Session
+	conn    *Conn // nil if it has none
+	cut     bool  // it was disconnected, and the Detach is being committed
+	mailbox mailbox
+	acked   uint64      // everything up to this seq has arrived
+	expiry  *time.Timer // proposes that the wait for the client ends
+}
+
+func (h *Hub) memberLocked(s *room.Session) *member {
+	m := h.members[s]
+	if m == nil {
+		m = &member{session: s, mailbox: mailbox{total: &h.cost}}
+		h.members[s] = m
+	}
+	return m
+}
+
+// add adds an entry to the mailbox and pauses the session's reader if too much is unsent.
+func (m *member) add(e entry) {
+	limit := maxUnacked
+	if m.conn == nil {
+		limit = maxLag // more than a connection leaves
+	}
+	if m.cut {
+		limit = mailboxBudget // others do not know yet
+	}
+	m.mailbox.add(e, m.conn != nil, limit)
+	if m.conn != nil {
+		m.conn.throttleLocked()
+	}
+}
+
+// cutLaggardsLocked cuts off sessions that are too far behind the stream.
+func (h *Hub) cutLaggardsLocked() {
+	for c := range h.draining {
+		if c.isCurrentLocked() && h.stream.end-c.at.pos() > maxLag {
+			h.cutLocked(c.member)
+		}
+	}
+}
+
+// cutLocked disconnects a slow consumer. The session can be resumed.
+func (h *Hub) cutLocked(m *member) {
+	h.stats.SlowCuts++
+	m.cut = true
+	m.conn.releaseLocked(wire.CodeTooSlow, "you lag too far behind the conversation")
+	h.proposeLaterLocked(room.Entry{Kind: room.Detach, Session: m.session.ID, Number: m.session.Conn,
+		Text: []byte("too slow")})
+}
+
+// proposeLaterLocked proposes an entry of the hub's own.
+func (h *Hub) proposeLaterLocked(e room.Entry) {
+	if h.closed {
+		return
+	}
+	h.proposed.Go(func() {
+		defer h.cfg.Guard()
+		e.Time = now()
+		h.propose(e.Append(nil)) // an error means that the server ends
+	})
+}
+
+// expireLocked proposes after a while that the wait for a session's client ends.
+func (h *Hub) expireLocked(m *member, wait time.Duration) {
+	e := room.Entry{Kind: room.Expire, Session: m.session.ID, Number: m.session.Conn}
+	m.expiry = time.AfterFunc(wait, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.proposeLaterLocked(e)
+	})
+}
+
+// detachLocked is told that everyone knows that a session has no connection.
+func (h *Hub) detachLocked(m *member) {
+	m.cut = false
+	if m.conn != nil { // another server's, or one that has just broken
+		m.conn.releaseLocked(wire.CodeMoved, "connection lost")
+	}
+	if !h.live {
+		return
+	}
+	wait := h.cfg.Grace
+	if len(h.members)-h.room.Here() > h.cfg.MaxSessions || m.mailbox.overBudget() {
+		wait = 0
+	}
+	h.expireLocked(m, wait)
+}
+
+// endLocked ends a session. Its connection sends everything up to here and then BYE, unless another one tried
+// in vain to take the session over.
+func (h *Hub) endLocked(m *member, how room.Kind, reason string) {
+	c := m.conn
+	switch {
+	case c == nil:
+	case how == room.Kick:
+		c.endLocked(bye("you were kicked by the server's operator"))
+	case reason == "":
+		c.endLocked(bye("goodbye"))
+	default:
+		c.releaseLocked(wire.CodeMoved, "this session goes on over another connection")
+	}
+	if c != nil && c.member != nil {
+		delete(h.members, m.session) // the connection still drains the mailbox
+		return
+	}
+	h.removeLocked(m)
+}
+
+// removeLocked drops a member that no connection sends from.
+func (h *Hub) removeLocked(m *member) {
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
+	m.mailbox.drop()
+	delete(h.members, m.session)
+}

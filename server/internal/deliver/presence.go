@@ -1,0 +1,29 @@
+package deliver
+
+import "time"
+
+// delay for each connection before joins and leaves are announced, so that bursts of them go out together: ten
+// times the cost of one delivery
+const presencePause = 100 * time.Microsecond
+
+// announceLocked queues every connection that is behind the stream.
+func (h *Hub) announceLocked() {
+	h.announced = h.stream.end
+	h.queue.readyAll()
+}
+
+// announceLaterLocked does so after a delay that grows with the number of connections, so that when thousands
+// come or go at once, each is told of many with one write.
+func (h *Hub) announceLaterLocked() {
+	if h.presenceTimer || !h.live {
+		return
+	}
+	h.presenceTimer = true
+	time.AfterFunc(time.Duration(h.connected)*presencePause, func() {
+		defer h.cfg.Guard()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.presenceTimer = false
+		h.announceLocked()
+	})
+}
