@@ -197,6 +197,7 @@ func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {
 			return
 		}
 		c.at = at
+		m.acked = max(m.acked, c.seq) // so a RESUME from before that is refused
 	}
 	m.conn, m.cut, c.member = c, false, m
 	h.connected++
