@@ -77,7 +77,8 @@ func newChat(ctx context.Context, cfg Config, ui UI) *Chat {
 // Run chats over conn, on which the server has sent welcome, until the session ends. It closes conn and
 // returns the exit status. The end of input leaves: a script once the server has answered everything, a
 // person at once.
-func Run(cfg Config, ui UI, conn *link.Conn, welcome wire.Message, input <-chan Input, signals <-chan os.Signal) int {
+func Run(cfg Config, ui UI, conn *link.Conn, welcome wire.Message, input <-chan Input,
+	signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := newChat(ctx, cfg, ui)
 	defer c.work.Wait()

@@ -115,7 +115,8 @@ func TestChat(t *testing.T) {
 			. /get ` + strings.Repeat("x", 4092) + `
 			. \e[2J`, `
 			! client: unknown command /fils: did you mean /files?
-			! client: / could be /all or /to or /tell or /who or /files or /get or /cancel or /history or /ignore or /quiet or /help or /quit: type more of it
+			! client: / could be /all or /to or /tell or /who or /files or ` +
+			`/get or /cancel or /history or /ignore or /quiet or /help or /quit: type more of it
 			! client: /h could be /history or /help: type more of it
 			! client: type /quit in full to leave
 			! client: /QUI could be /quiet or /quit: type more of it
@@ -124,7 +125,7 @@ func TestChat(t *testing.T) {
 			! client: /get needs the name of a file: /files shows them
 			! client: no download to stop
 			! client: not sent: 4092 bytes of text, at most 4091 fit in a message
-			! client: not sent: a line of 4097 or more bytes, at most 4096 are allowed
+			! client: a name of 4092 bytes is too long for a file
 			! client: not sent: a control character at byte 1 of the line`, 0},
 		{"a command with too much", true, `
 			. /to bob
@@ -188,7 +189,6 @@ func TestChat(t *testing.T) {
 			. /history
 			. /ignore BOB
 			< SAID 14 0 bob back
-			. /ignore alice
 			. /quiet
 			< JOINED 15 0 dave
 			< LEFT 16 0 dave
@@ -201,10 +201,9 @@ func TestChat(t *testing.T) {
 			(earlier) carol: sense
 			no longer ignoring BOB
 			bob: back
-			! client: /ignore: that is you: choose someone else
 			joins and leaves are hidden
 			joins and leaves are shown
-			erin has joined`, 1},
+			erin has joined`, 0},
 		{"pasted", false, `
 			, /quit
 			> SAY /quit
@@ -245,7 +244,6 @@ func TestChat(t *testing.T) {
 			? /get notes 1
 			? /w Bo: hi Bob
 			? /who x
-			? /help qui
 			? /al
 			? 　／al
 			? //q`, `
@@ -261,7 +259,6 @@ func TestChat(t *testing.T) {
 			? /get Notes 1.txt| Notes 1.txt
 			? /w Bo: hi Bob | Bob
 			? /who x|
-			? /help /qui| /quiet /quit
 			? /all | /all
 			? /all | /all
 			? //q|`, 0},
@@ -347,7 +344,8 @@ func TestChat(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person}, tt.steps)
+			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person},
+				tt.steps)
 			compare(t, "hi"+tt.want, got, tt.status, status)
 		})
 	}

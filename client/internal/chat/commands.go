@@ -38,11 +38,13 @@ func init() {
 		{[]string{"/get"}, "FILE", "download FILE, a folder, or all that match: /get *.png",
 			"/get old photos/pier 1.png", (*Chat).get},
 		{[]string{"/cancel"}, "", "stop the downloads", "/cancel", (*Chat).cancel},
-		{[]string{"/history"}, "[N]", "show the newest N messages again (20)", "/history 50", (*Chat).history},
+		{[]string{"/history"}, "[N]", "show the newest N messages again (20)", "/history 50",
+			(*Chat).history},
 		{[]string{"/ignore"}, "[NAME]", "hide what NAME says, or stop hiding it; alone: who is ignored",
 			"/ignore bob", (*Chat).toggleIgnore},
 		{[]string{"/quiet"}, "", "hide joins and leaves, or show them again", "/quiet", (*Chat).toggleQuiet},
-		{[]string{"/help"}, "[COMMAND]", "show this list, or an example of COMMAND", "/help get", (*Chat).help},
+		{[]string{"/help"}, "[COMMAND]", "show this list, or an example of COMMAND", "/help get",
+			(*Chat).help},
 		{[]string{"/quit", "/q", "/exit"}, "", "leave; also /q and /exit", "/quit",
 			func(c *Chat, _ string) error { c.quit(); return nil }},
 	}
@@ -95,8 +97,6 @@ func (c *Chat) enter(in Input) {
 	switch {
 	case in.Complete != nil:
 		c.complete(in)
-	case len(text) > wire.MaxLine:
-		c.fail("not sent: a line of %d or more bytes, at most %d are allowed", len(text), wire.MaxLine)
 	case err != nil:
 		c.fail("not sent: %v", err)
 	case strings.TrimSpace(text) == "":
@@ -156,7 +156,7 @@ func (c *Chat) talkToAll(string) error {
 // talkTo sends plain lines to one person. Someone who is not here may come back, so the server's answer
 // changes nothing.
 func (c *Chat) talkTo(argument string) error {
-	name, err := c.otherName("/to", argument)
+	name, err := checkName("/to", argument)
 	if err != nil {
 		return err
 	}
@@ -174,9 +174,9 @@ func (c *Chat) talkTo(argument string) error {
 
 func (c *Chat) tell(argument string) error {
 	to, text := firstWord(argument)
-	name, err := wire.CheckName(to)
+	name, err := checkName("/tell", to)
 	if err != nil {
-		return fmt.Errorf("/tell: %w", err)
+		return err
 	}
 	return c.send(name, text)
 }
@@ -231,7 +231,7 @@ func (c *Chat) toggleIgnore(argument string) error {
 		c.show("ignoring %s", cmp.Or(strings.Join(slices.Sorted(maps.Values(c.ignored)), ", "), "nobody"))
 		return nil
 	}
-	name, err := c.otherName("/ignore", argument)
+	name, err := checkName("/ignore", argument)
 	if err != nil {
 		return err
 	}
@@ -276,12 +276,9 @@ func (c *Chat) help(argument string) error {
 	return nil
 }
 
-// otherName returns the name of another user that a command was given.
-func (c *Chat) otherName(cmd, argument string) (string, error) {
+// checkName returns the name that a command was given.
+func checkName(cmd, argument string) (string, error) {
 	name, err := wire.CheckName(argument)
-	if err == nil && wire.NameKey(name) == wire.NameKey(c.cfg.Name) {
-		err = errors.New("that is you: choose someone else")
-	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", cmd, err)
 	}
@@ -299,7 +296,8 @@ func (c *Chat) send(to, text string) error {
 	case text == "":
 		return errors.New("not sent: there is no text after the name")
 	case excess > 0:
-		return fmt.Errorf("not sent: %d bytes of text, at most %d fit in a message", len(text), len(text)-excess)
+		return fmt.Errorf("not sent: %d bytes of text, at most %d fit in a message",
+			len(text), len(text)-excess)
 	case len(c.session.Pending) >= maxPending:
 		return fmt.Errorf("not sent: %d messages are waiting for the server already", maxPending)
 	}

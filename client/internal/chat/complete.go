@@ -9,9 +9,6 @@ import (
 	"parley/server/wire"
 )
 
-// maxOffered is the number of words to choose from: more than a row shows.
-const maxOffered = 100
-
 // complete says how a line may continue, as soon as that is known.
 func (c *Chat) complete(in Input) {
 	line := in.Text
@@ -26,8 +23,6 @@ func (c *Chat) complete(in Input) {
 	switch {
 	case strings.HasPrefix(line, "/") && !more:
 		in.offer("", line, " ", primaryNames(commands))
-	case argument == "[COMMAND]":
-		in.offer(first+" ", "/"+strings.TrimPrefix(rest, "/"), "", primaryNames(commands))
 	case argument == "FILE":
 		c.query(wire.Files, fresh, func() {
 			in.offer(first+" ", rest, "", c.lists[wire.Files].names())
@@ -64,7 +59,7 @@ func (in Input) offer(prefix, typed, suffix string, words []string) {
 	if len(words) == 1 {
 		answer.Longer += suffix
 	}
-	for _, w := range words[:min(len(words), maxOffered)] {
+	for _, w := range words {
 		answer.Words = append(answer.Words, Escape(w))
 	}
 	in.Complete(answer)

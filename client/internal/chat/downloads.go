@@ -54,9 +54,6 @@ func (c *Chat) get(argument string) error {
 		return errors.New("/get needs the name of a file: /files shows them")
 	case len(w.name) > wire.MaxLine-getOverhead:
 		return fmt.Errorf("a name of %d bytes is too long for a file", len(w.name))
-	case slices.ContainsFunc(c.queue, func(q *want) bool { return q.name == w.name }):
-		c.show("getting %s already", w.name)
-		return nil
 	}
 	c.queue = append(c.queue, w)
 	if strings.ContainsAny(w.name, "*?") || strings.HasSuffix(w.name, "/") {
@@ -86,25 +83,17 @@ func (c *Chat) takeSearches() (searches []*want) {
 // found replaces what is searched for by the files on the list that it stands for.
 func (c *Chat) found() {
 	searches := c.takeSearches()
-	queued := make(map[string]bool)
-	for _, w := range c.queue {
-		queued[w.name] = true
-	}
 	for _, w := range searches {
-		matches := match(w.name, c.lists[wire.Files].names())
-		names := slices.DeleteFunc(slices.Clone(matches), func(name string) bool { return queued[name] })
+		names := match(w.name, c.lists[wire.Files].names())
+		if len(names) == 0 {
+			c.fail("no file matches %s: /files shows them", w.name)
+		}
 		var all *group
 		if len(names) > 1 {
 			all = &group{all: len(names), left: len(names)}
 		}
 		for _, name := range names {
-			queued[name] = true
 			c.queue = append(c.queue, &want{name, listed, w.verbose, all})
-		}
-		if len(matches) == 0 {
-			c.fail("no file matches %s: /files shows them", w.name)
-		} else if len(names) == 0 {
-			c.show("getting %s already", w.name)
 		}
 	}
 	c.getNext()
@@ -198,7 +187,8 @@ func (c *Chat) got(w *want, r result) {
 	case r.err != nil:
 		c.fail("%s: %v", w.name, r.err)
 	case r.Already:
-		c.show("have %s already as %s%s: %d bytes, SHA-256 %s", w.name, r.Path, inBrackets(r.Note), r.size, digest)
+		c.show("have %s already as %s%s: %d bytes, SHA-256 %s", w.name, r.Path, inBrackets(r.Note), r.size,
+			digest)
 	default:
 		c.show("saved %s as %s%s: %d bytes, SHA-256 %s", w.name, r.Path, inBrackets(r.Note), r.size, digest)
 	}

@@ -80,7 +80,8 @@ func TestUnsent(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person}, tt.steps)
+			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice"), Person: tt.person},
+				tt.steps)
 			compare(t, "hi"+tt.want, got, tt.status, status)
 		})
 	}
@@ -95,7 +96,8 @@ func TestUnsentMuch(t *testing.T) {
 	face := new(record)
 	c := newChat(t.Context(), Config{}, face)
 	c.showUnfinished(input)
-	if n := len(face.lines); n != maxPending+1 || face.lines[n-1] != "! client: more lines of input were not read" {
+	const last = "! client: more lines of input were not read"
+	if n := len(face.lines); n != maxPending+1 || face.lines[n-1] != last {
 		t.Errorf("%d lines, the last is %q", n, face.lines[n-1])
 	}
 }

@@ -36,7 +36,8 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) result {
 		return result{err: err}
 	}
 	defer part.Close()
-	pieces := conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version), Name: []byte(name)})
+	ask := wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version), Name: []byte(name)}
+	pieces := conn.Get(ask)
 	var reported time.Time
 	for err == nil {
 		select {
@@ -47,7 +48,8 @@ func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) result {
 			case !ok:
 				return result{err: errLost}
 			case p.Verb == wire.Error:
-				return result{err: &wire.ProtocolError{Verb: wire.Get, Code: string(p.Code), Text: string(p.Text)}}
+				return result{err: &wire.ProtocolError{Verb: wire.Get, Code: string(p.Code),
+					Text: string(p.Text)}}
 			case p.Verb == wire.Data:
 				err = part.Write(p.Bytes)
 				if time.Since(reported) > progressEvery {

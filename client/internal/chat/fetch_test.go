@@ -61,22 +61,12 @@ func playIn(t *testing.T, cfg Config, files map[string]string, steps string) (
 	return lines, left
 }
 
-// A pattern whose files are all queued says so, not that there are none.
-func TestQueuedAlready(t *testing.T) {
-	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(2)+asked(0, 1)+
-		". /get f*\n> FILES\n"+small(2)+sent("f00", "x")+asked(1, 2)+sent("f01", "y"))
-	compare(t, `hi
-		getting f* already
-		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
-		saved f01 as DIR/f01: 1 bytes, SHA-256 `+sum("y")[:12]+`
-		have 2 files, 2 B`, got, 0, 0)
-}
-
 // The files of a pattern go on over another connection.
 func TestPatternBroken(t *testing.T) {
-	got, left := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 1)+sent("f00", "x")+asked(1, 2)+
-		"< SENDING 1 0 v f01\ncut\n> RESUME parley/1 tok 10\n< RESUMED 0 hi\n"+
-		asked(1, 2)+sent("f01", "y")+asked(2, 3)+sent("f02", "z"))
+	got, left := playIn(t, Config{}, nil,
+		". /get f*\n> FILES\n"+small(3)+asked(0, 1)+sent("f00", "x")+asked(1, 2)+
+			"< SENDING 1 0 v f01\ncut\n> RESUME parley/1 tok 10\n< RESUMED 0 hi\n"+
+			asked(1, 2)+sent("f01", "y")+asked(2, 3)+sent("f02", "z"))
 	if diff := cmp.Diff("have 3 files, 3 B", got[len(got)-1]); diff != "" {
 		t.Errorf("last line (-want +got):\n%s", diff)
 	}
@@ -152,7 +142,8 @@ func TestMatch(t *testing.T) {
 	tests := []struct{ typed, want string }{
 		{"a", "a"}, {" a ", "a"}, {"b*", "b*"}, {"b?", "b*|bc"}, {"s", " s "},
 		{"cafe\u0301.txt", "café.txt"}, {"café.md", "cafe\u0301.md"},
-		{"p", "p/x.png|p/q/y.png"}, {"p/", "p/x.png|p/q/y.png"}, {"p/q/", "p/q/y.png"}, {"p/**", "p/x.png|p/q/y.png"},
+		{"p", "p/x.png|p/q/y.png"}, {"p/", "p/x.png|p/q/y.png"}, {"p/q/", "p/q/y.png"}, {"p/**",
+			"p/x.png|p/q/y.png"},
 		{"?.png", "p/x.png|p/q/y.png"}, {"d/", " d /e "}, {"d/e", " d /e "}, {"[z]", "[z]"},
 		{"[z*", "[z]"}, {"x.png", ""}, {"P", ""}, {"p q", "p q/z"},
 		{"caf?.*", "café.txt|cafe\u0301.md"}, {"z", ""},

@@ -34,7 +34,8 @@ func invisible(r rune) bool {
 	if r >= ' ' && r < 0x7f || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
 		return false
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
+		unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // joinable reports whether a joiner makes sense next to r.

@@ -47,7 +47,8 @@ func TestOwnLines(t *testing.T) {
 			}
 			format, _ := strconv.Unquote(literal.Value)
 			words := strings.Fields(format)
-			chosen := strings.HasPrefix(words[0], "%") && strings.HasSuffix(strings.TrimRight(words[0], ":"), "s")
+			chosen := strings.HasPrefix(words[0], "%") && strings.HasSuffix(strings.TrimRight(words[0], ":"),
+				"s")
 			arrow := len(words) > 1 && words[1] == "→"
 			if strings.HasSuffix(words[0], ":") || chosen && !slices.Contains(free, format) || arrow {
 				t.Errorf("%s: %q can look like a message", name, format)

@@ -120,7 +120,8 @@ func TestGet(t *testing.T) {
 			< DATA 1
 			< aSENT ` + sum("b") + ` 1 a`, `
 			downloading a: 1 bytes
-			! client: a: 1 bytes with SHA-256 ` + sum("a") + ` came, the server has 1 with ` + sum("b") + `: get it again`, 1},
+			! client: a: 1 bytes with SHA-256 ` + sum("a") + ` came, the server has 1 with ` +
+			sum("b") + `: get it again`, 1},
 		{"too much", `
 			. /get a
 			> GET 0 - a

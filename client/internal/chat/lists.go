@@ -49,7 +49,8 @@ func (c *Chat) onList(l *list, limit uint64, m wire.Message) {
 	case l.callbacks == nil: // nobody asked
 		return
 	case m.Count > limit:
-		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "%d %s, at most %d are allowed", m.Count, m.Verb, limit))
+		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "%d %s, at most %d are allowed",
+			m.Count, m.Verb, limit))
 		return
 	case m.Verb == wire.Users, m.Verb == wire.Files:
 		l.head, l.rows = m, nil

@@ -54,7 +54,8 @@ func FuzzEscape(f *testing.F) {
 
 func TestNearest(t *testing.T) {
 	tests := []struct{ typed, want string }{
-		{"/fils", "did you mean /files?"}, {"/alll", "did you mean /all?"}, {"/histroy", "did you mean /history?"},
+		{"/fils", "did you mean /files?"}, {"/alll", "did you mean /all?"}, {"/histroy",
+			"did you mean /history?"},
 		{"/GETT", "did you mean /get?"}, {"/hepl", "did you mean /help?"},
 		{"/xyzzy", "/help lists all"}, {"/Ä", "/help lists all"},
 	}

@@ -52,7 +52,8 @@ func TestServerTime(t *testing.T) {
 			c.session.Add(wire.Message{Verb: wire.Say, Text: []byte("three")}, true)
 			c.backlog.skew -= time.Minute // as when our clock is set back
 			come(wire.OK, "", 0)
-			want := []string{"12:00:00 alice has joined", "12:00:10 you: one", "12:00:20 bob: hi", "12:00:40 you: two",
+			want := []string{"12:00:00 alice has joined", "12:00:10 you: one", "12:00:20 bob: hi",
+				"12:00:40 you: two",
 				"12:01:00 bob: hi", "12:01:00 you: three"}
 			if diff := cmp.Diff(want, face.lines); diff != "" {
 				t.Errorf("the server's clock is %v ahead (-want +got):\n%s", ahead, diff)

@@ -97,7 +97,8 @@ func (c console) send(text string) {
 		records = append(records, record{event: keyEvent, down: 1, repeat: 1, unit: unit})
 	}
 	var n uint32
-	ok, _, err := writeInput.Call(c.in.Fd(), uintptr(unsafe.Pointer(&records[0])), uintptr(len(records)), uintptr(unsafe.Pointer(&n)))
+	ok, _, err := writeInput.Call(c.in.Fd(), uintptr(unsafe.Pointer(&records[0])), uintptr(len(records)),
+		uintptr(unsafe.Pointer(&n)))
 	if ok == 0 {
 		c.t.Fatal(err)
 	}
@@ -117,7 +118,8 @@ func (c console) screen() string {
 	c.t.Helper()
 	info := c.info()
 	cells, n := make([]uint16, int(info.Size.X)*int(info.Window.Bottom+1)), uint32(0)
-	ok, _, err := readOutput.Call(c.out.Fd(), uintptr(unsafe.Pointer(&cells[0])), uintptr(len(cells)), 0, uintptr(unsafe.Pointer(&n)))
+	ok, _, err := readOutput.Call(c.out.Fd(), uintptr(unsafe.Pointer(&cells[0])), uintptr(len(cells)), 0,
+		uintptr(unsafe.Pointer(&n)))
 	if ok == 0 {
 		c.t.Fatal(err)
 	}
@@ -136,10 +138,13 @@ func TestConsole(t *testing.T) {
 	in, out := c.mode(c.in), c.mode(c.out)
 
 	f, typed := New(c.in, c.out, "alice")
-	const reads = windows.ENABLE_VIRTUAL_TERMINAL_INPUT | windows.ENABLE_WINDOW_INPUT | windows.ENABLE_QUICK_EDIT_MODE
+	const reads = windows.ENABLE_VIRTUAL_TERMINAL_INPUT | windows.ENABLE_WINDOW_INPUT |
+		windows.ENABLE_QUICK_EDIT_MODE
 	const others = windows.ENABLE_PROCESSED_INPUT | windows.ENABLE_LINE_INPUT | windows.ENABLE_ECHO_INPUT
-	c.until("sequences are read, and the mouse still marks", func() bool { return c.mode(c.in)&(reads|others) == reads })
-	c.until("sequences are shown", func() bool { return c.mode(c.out)&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0 })
+	c.until("sequences are read, and the mouse still marks",
+		func() bool { return c.mode(c.in)&(reads|others) == reads })
+	c.until("sequences are shown",
+		func() bool { return c.mode(c.out)&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0 })
 
 	const text = "café € Ж" // in no code page that consoles begin with
 	f.Show(chat.Line{Kind: chat.Answer, Text: text})
@@ -150,8 +155,10 @@ func TestConsole(t *testing.T) {
 		name, sent string
 		want       []chat.Input
 	}{
-		{"left, Shift alone, left, End, Home", "é日👍x\x1b[D\x00\x1b[Dy\x1b[F!\x1b[H>\r", []chat.Input{{Text: ">é日y👍x!"}}},
-		{"a paste", "\x1b[200~one\r/quit\r\x1b[201~", []chat.Input{{Text: "one", Pasted: true}, {Text: "/quit", Pasted: true}}},
+		{"left, Shift alone, left, End, Home", "é日👍x\x1b[D\x00\x1b[Dy\x1b[F!\x1b[H>\r",
+			[]chat.Input{{Text: ">é日y👍x!"}}},
+		{"a paste", "\x1b[200~one\r/quit\r\x1b[201~",
+			[]chat.Input{{Text: "one", Pasted: true}, {Text: "/quit", Pasted: true}}},
 		{"Ctrl-C twice, with Ctrl let go", "\x03\x00\x03", []chat.Input{{Text: "the end"}}},
 	}
 	for _, tt := range tests {
@@ -187,7 +194,8 @@ func TestConsoleSize(t *testing.T) {
 	same := func(_ tea.Model, msg tea.Msg) tea.Msg { return msg }
 	got := patched(c.in, c.out, same)(nil, tea.WindowSizeMsg{Width: 80, Height: 9001})
 	window := c.info().Window
-	want := tea.WindowSizeMsg{Width: int(window.Right-window.Left) + 1, Height: int(window.Bottom-window.Top) + 1}
+	want := tea.WindowSizeMsg{Width: int(window.Right-window.Left) + 1,
+		Height: int(window.Bottom-window.Top) + 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

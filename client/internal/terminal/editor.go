@@ -34,15 +34,16 @@ var keys = map[string]func(*editor){
 	"alt+right": (*editor).wordRight, "ctrl+right": (*editor).wordRight, "alt+f": (*editor).wordRight,
 	"up": func(e *editor) { e.recall(e.index - 1) }, "down": func(e *editor) { e.recall(e.index + 1) },
 
-	"backspace": func(e *editor) { e.cut((*editor).left) }, "ctrl+h": func(e *editor) { e.cut((*editor).left) },
-	"delete": func(e *editor) { e.cut((*editor).right) }, "ctrl+d": func(e *editor) { e.cut((*editor).right) },
-	"ctrl+u": func(e *editor) { e.kill((*editor).home) }, "ctrl+k": func(e *editor) { e.kill((*editor).end) },
-	"ctrl+w":        func(e *editor) { e.kill((*editor).wordLeft) },
-	"alt+backspace": func(e *editor) { e.kill((*editor).wordLeft) },
-	"alt+d":         func(e *editor) { e.kill((*editor).wordRight) },
-	"alt+delete":    func(e *editor) { e.kill((*editor).wordRight) },
-	"ctrl+y":        func(e *editor) { e.insert(e.killed) },
+	"backspace": cuts((*editor).left), "ctrl+h": cuts((*editor).left),
+	"delete": cuts((*editor).right), "ctrl+d": cuts((*editor).right),
+	"ctrl+u": kills((*editor).home), "ctrl+k": kills((*editor).end),
+	"ctrl+w": kills((*editor).wordLeft), "alt+backspace": kills((*editor).wordLeft),
+	"alt+d": kills((*editor).wordRight), "alt+delete": kills((*editor).wordRight),
+	"ctrl+y": func(e *editor) { e.insert(e.killed) },
 }
+
+func cuts(movement func(*editor)) func(*editor)  { return func(e *editor) { e.cut(movement) } }
+func kills(movement func(*editor)) func(*editor) { return func(e *editor) { e.kill(movement) } }
 
 // press handles the key of that name, or inserts the text that it stands for.
 func (e *editor) press(name, text string) {

@@ -40,11 +40,13 @@ func TestDecoder(t *testing.T) {
 		{"Ctrl-C in a sequence", "\x1b[1;|\x03", "\x1b[91;3u1;\x03"},
 		{"no end of a sequence", "\x1b[" + ones + "|x", "\x1b[91;3u" + ones + "x"},
 
-		{"a paste", "\x1b[20|0~/quit\r|ca\xc3|\xa9\t|\x1b|[201|~/", pasteStart + "/quit\rcaé\t" + pasteEnd + "/"},
+		{"a paste", "\x1b[20|0~/quit\r|ca\xc3|\xa9\t|\x1b|[201|~/",
+			pasteStart + "/quit\rcaé\t" + pasteEnd + "/"},
 		{"a paste, its end very late", "\x1b[200~a\r\x1b*[*201~b", pasteStart + "a\r" + pasteEnd + "b"},
 		{"a paste of sequences", "\x1b[200~\x1b[A\x1b[200~\a\x1b[201~", pasteStart + "?[A?[200~?" + pasteEnd},
 		{"a paste of Ctrl-C", "\x1b[200~a|\x03\r/quit\r|\x1b[201~", pasteStart + "a?\r/quit\r" + pasteEnd},
-		{"a paste without an end, Ctrl-C", "\x1b[200~a|\x1b[2|*\x03|b", pasteStart + "a\x03" + pasteEnd + "b"},
+		{"a paste without an end, Ctrl-C", "\x1b[200~a|\x1b[2|*\x03|b",
+			pasteStart + "a\x03" + pasteEnd + "b"},
 
 		{"Latin-1", "caf\xe9|\r\xa0ad\xe8s\xff|", "café\r\u00a0adèsÿ"},
 		{"half a character", "\xc3|a\xf0\x9f\x91|b", "Ãað??b"},

@@ -12,8 +12,8 @@ import (
 
 // unspaced are the scripts without spaces between words, and Hangul, where names have endings.
 var unspaced = []*unicode.RangeTable{
-	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul, unicode.Thai, unicode.Lao,
-	unicode.Khmer, unicode.Myanmar, unicode.Tibetan,
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul, unicode.Thai,
+	unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan,
 }
 
 // mentionOf returns a pattern for a name in texts of form NFC, in upper or lower case.

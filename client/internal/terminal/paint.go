@@ -46,7 +46,8 @@ func profile() colorprofile.Profile {
 // paintAll returns the rows of all lines that are to be printed, and whether one mentions the user.
 func (p *prompt) paintAll() (rows []string, mentioned bool) {
 	if p.skipped > 0 {
-		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: "... " + chat.Count(p.skipped, "message") + " not shown"})
+		text := "... " + chat.Count(p.skipped, "message") + " not shown"
+		p.lines = slices.Insert(p.lines, 0, chat.Line{Text: text})
 	}
 	for _, l := range p.lines {
 		painted, calls := paint(l, p.own, p.size.Width-1, time.Now())
@@ -93,7 +94,8 @@ func paint(l chat.Line, own *regexp.Regexp, width int, now time.Time) (rows []st
 // because a text may be padded so that one of its rows looks like another line.
 func continuation(columns int) string {
 	mark := "│ "
-	return strings.Repeat(" ", max(0, columns-utf8.RuneCountInString(mark))) + ansi.TruncateWc(mark, columns, "")
+	return strings.Repeat(" ", max(0, columns-utf8.RuneCountInString(mark))) +
+		ansi.TruncateWc(mark, columns, "")
 }
 
 // wrap breaks text into rows between words. A word that is longer than a row, or of wide characters, which
@@ -186,7 +188,8 @@ func (p *prompt) head(now time.Time) string {
 		to = "to " + p.status.To
 	}
 	if p.pasted != nil {
-		return p.columns.Truncate(fmt.Sprintf("send %d lines? y/n [%s] ", len(p.pasted), to), p.size.Width-2, "… ")
+		question := fmt.Sprintf("send %d lines? y/n [%s] ", len(p.pasted), to)
+		return p.columns.Truncate(question, p.size.Width-2, "… ")
 	}
 	parts := []string{to}
 	if wait := math.Ceil(p.status.Retry.Sub(now).Seconds()); p.status.Away && wait > 0 {
@@ -229,7 +232,8 @@ func progress(g chat.Progress, now time.Time) string {
 	took := now.Sub(g.Began)
 	if rate := float64(g.Have-g.From) / took.Seconds(); took > patience && rate > 1 {
 		left := min(float64(g.Size-g.Have)/rate, 1e6) * float64(time.Second)
-		text += fmt.Sprintf(", %s/s, %v left", chat.Bytes(uint64(rate)), time.Duration(left).Round(time.Second))
+		text += fmt.Sprintf(", %s/s, %v left", chat.Bytes(uint64(rate)),
+			time.Duration(left).Round(time.Second))
 	}
 	if g.More > 0 {
 		text += fmt.Sprintf(", %d more to come", g.More)

@@ -30,8 +30,9 @@ var (
 
 // marked returns painted rows with words in place of sequences.
 func marked(rows []string) []string {
-	return strings.Split(strings.NewReplacer("\x1b[m", "}", "\x1b[2m", "dim{", "\x1b[1m", "bold{", "\x1b[1;7m", "called{",
-		"\x1b[38;5;"+nameColor("bob")+"m", "bob{", "\x1b[38;5;160m", "wrong{").Replace(strings.Join(rows, "\n")), "\n")
+	words := strings.NewReplacer("\x1b[m", "}", "\x1b[2m", "dim{", "\x1b[1m", "bold{", "\x1b[1;7m", "called{",
+		"\x1b[38;5;"+nameColor("bob")+"m", "bob{", "\x1b[38;5;160m", "wrong{")
+	return strings.Split(words.Replace(strings.Join(rows, "\n")), "\n")
 }
 
 func TestPaint(t *testing.T) {
@@ -42,25 +43,42 @@ func TestPaint(t *testing.T) {
 		want  []string
 		calls bool
 	}{
-		{"message", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi"}, 40, []string{"dim{11:00 }bob{bob}: hi"}, false},
-		{"of another day", chat.Line{Kind: chat.Message, At: old, From: "bob", Text: "hi"}, 40, []string{"dim{Nov 20 12:00 }bob{bob}: hi"}, false},
-		{"unicast", chat.Line{Kind: chat.Message, At: fresh, From: "bob", To: "you", Text: "hi"}, 40, []string{"dim{11:00 }bob{bob} → bold{you}: hi"}, false},
-		{"own", chat.Line{Kind: chat.Answer, At: fresh, From: "you", To: "bob", Text: "al"}, 40, []string{"dim{11:00 }bold{you} → bob{bob}: al"}, false},
-		{"calls", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "AL, al!"}, 40, []string{"dim{11:00 }bob{bob}: called{AL}, called{al}!"}, true},
-		{"calls again", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "al al al2 al"}, 40, []string{"dim{11:00 }bob{bob}: called{al} called{al} al2 called{al}"}, true},
-		{"does not call", chat.Line{Kind: chat.Message, At: fresh, From: "al", Text: "also all pal al2"}, 40, []string{"dim{11:00 }\x1b[38;5;" + nameColor("al") + "mal}: also all pal al2"}, false},
-		{"joined", chat.Line{Kind: chat.Presence, At: fresh, Text: "al has joined"}, 40, []string{"dim{11:00 }dim{al has joined}"}, false},
-		{"history", chat.Line{Kind: chat.Earlier, At: fresh, From: "bob", Text: "hi al"}, 40, []string{"dim{11:00 }dim{bob: hi al}"}, false},
+		{"message", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi"}, 40,
+			[]string{"dim{11:00 }bob{bob}: hi"}, false},
+		{"of another day", chat.Line{Kind: chat.Message, At: old, From: "bob", Text: "hi"}, 40,
+			[]string{"dim{Nov 20 12:00 }bob{bob}: hi"}, false},
+		{"unicast", chat.Line{Kind: chat.Message, At: fresh, From: "bob", To: "you", Text: "hi"}, 40,
+			[]string{"dim{11:00 }bob{bob} → bold{you}: hi"}, false},
+		{"own", chat.Line{Kind: chat.Answer, At: fresh, From: "you", To: "bob", Text: "al"}, 40,
+			[]string{"dim{11:00 }bold{you} → bob{bob}: al"}, false},
+		{"calls", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "AL, al!"}, 40,
+			[]string{"dim{11:00 }bob{bob}: called{AL}, called{al}!"}, true},
+		{"calls again", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "al al al2 al"}, 40,
+			[]string{"dim{11:00 }bob{bob}: called{al} called{al} al2 called{al}"}, true},
+		{"does not call", chat.Line{Kind: chat.Message, At: fresh, From: "al", Text: "also all pal al2"}, 40,
+			[]string{"dim{11:00 }\x1b[38;5;" + nameColor("al") + "mal}: also all pal al2"}, false},
+		{"joined", chat.Line{Kind: chat.Presence, At: fresh, Text: "al has joined"}, 40,
+			[]string{"dim{11:00 }dim{al has joined}"}, false},
+		{"history", chat.Line{Kind: chat.Earlier, At: fresh, From: "bob", Text: "hi al"}, 40,
+			[]string{"dim{11:00 }dim{bob: hi al}"}, false},
 		{"answer", chat.Line{Text: "you may read this"}, 12, []string{"you may", "dim{│ }read this"}, false},
 		{"failure", chat.Line{Kind: chat.Failure, Text: "no such"}, 40, []string{"wrong{no such}"}, false},
-		{"wrapped", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "one two three four"}, 20, []string{"dim{11:00 }bob{bob}: one two", "dim{    │ }three four"}, false},
-		{"wrapped look", chat.Line{Kind: chat.Presence, At: fresh, Text: "one two three four"}, 20, []string{"dim{11:00 }dim{one two three}", "dim{    │ }dim{four}"}, false},
-		{"long word", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: strings.Repeat("x", 20)}, 20, []string{"dim{11:00 }bob{bob}: xxxxxxxxx", "dim{    │ }xxxxxxxxxxx"}, false},
-		{"long word after others", chat.Line{Text: "one two " + strings.Repeat("x", 20) + " end"}, 12, []string{"one two xx", "dim{│ }xxxxxxxxxx", "dim{│ }xxxxxxxx", "dim{│ }end"}, false},
-		{"wide", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "日本語日本語"}, 20, []string{"dim{11:00 }bob{bob}: 日本語日", "dim{    │ }本語"}, false},
-		{"combining", chat.Line{Text: "e\u0301e\u0301e\u0301 e\u0301"}, 6, []string{"e\u0301e\u0301e\u0301", "dim{│ }e\u0301"}, false},
-		{"hearts", chat.Line{Text: strings.Repeat("❤️", 5)}, 6, []string{"❤️❤️", "dim{│ }❤️❤️", "dim{│ }❤️"}, false},
-		{"narrow", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi you"}, 12, []string{"dim{11:00 }bob{bob}:", "dim{│ }hi you"}, false},
+		{"wrapped", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "one two three four"}, 20,
+			[]string{"dim{11:00 }bob{bob}: one two", "dim{    │ }three four"}, false},
+		{"wrapped look", chat.Line{Kind: chat.Presence, At: fresh, Text: "one two three four"}, 20,
+			[]string{"dim{11:00 }dim{one two three}", "dim{    │ }dim{four}"}, false},
+		{"long word", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: strings.Repeat("x", 20)},
+			20, []string{"dim{11:00 }bob{bob}: xxxxxxxxx", "dim{    │ }xxxxxxxxxxx"}, false},
+		{"long word after others", chat.Line{Text: "one two " + strings.Repeat("x", 20) + " end"}, 12,
+			[]string{"one two xx", "dim{│ }xxxxxxxxxx", "dim{│ }xxxxxxxx", "dim{│ }end"}, false},
+		{"wide", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "日本語日本語"}, 20,
+			[]string{"dim{11:00 }bob{bob}: 日本語日", "dim{    │ }本語"}, false},
+		{"combining", chat.Line{Text: "e\u0301e\u0301e\u0301 e\u0301"}, 6,
+			[]string{"e\u0301e\u0301e\u0301", "dim{│ }e\u0301"}, false},
+		{"hearts", chat.Line{Text: strings.Repeat("❤️", 5)}, 6, []string{"❤️❤️", "dim{│ }❤️❤️", "dim{│ }❤️"},
+			false},
+		{"narrow", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi you"}, 12,
+			[]string{"dim{11:00 }bob{bob}:", "dim{│ }hi you"}, false},
 		{"narrow and wide", chat.Line{Text: "日本 語"}, 3, []string{"日", "dim{│}本", "dim{│}語"}, false},
 		{"narrower than an indent", chat.Line{Text: "日本 語"}, 2, []string{"日", "dim{}本", "dim{}語"}, false},
 	}
@@ -80,8 +98,10 @@ func TestPaint(t *testing.T) {
 func TestNoColor(t *testing.T) {
 	lipgloss.Writer.Profile = colorprofile.ASCII // as it is with NO_COLOR
 	defer func() { lipgloss.Writer.Profile = colorprofile.ANSI256 }()
-	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, mentionOf("al"), 40, today)
-	if diff := cmp.Diff([]string{"dim{11:00 }bob: hi called{al}"}, marked([]string{strings.ReplaceAll(rows[0], "\x1b[mbob\x1b[m", "bob")})); diff != "" {
+	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, mentionOf("al"),
+		40, today)
+	if diff := cmp.Diff([]string{"dim{11:00 }bob: hi called{al}"},
+		marked([]string{strings.ReplaceAll(rows[0], "\x1b[mbob\x1b[m", "bob")})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -115,9 +135,12 @@ func TestProgress(t *testing.T) {
 		want string
 	}{
 		{chat.Progress{Name: "a", Size: 10, Began: noon}, "0%, 0 B of 10 B: a"},
-		{chat.Progress{Name: "a b", Have: 3e6, Size: 4e6, From: 1e6, Began: noon.Add(-4 * time.Second), More: 2}, "75%, 3.0 MB of 4.0 MB, 500.0 kB/s, 2s left, 2 more to come: a b"},
-		{chat.Progress{Name: "a", Have: 999, Size: 1000, Began: noon.Add(-time.Second)}, "99%, 999 B of 1.0 kB, 999 B/s, 0s left: a"},
-		{chat.Progress{Name: "a", Have: 100, Size: math.MaxUint64, Began: noon.Add(-time.Second)}, "0%, 100 B of 18.4 EB, 100 B/s, 277h46m40s left: a"},
+		{chat.Progress{Name: "a b", Have: 3e6, Size: 4e6, From: 1e6, Began: noon.Add(-4 * time.Second),
+			More: 2}, "75%, 3.0 MB of 4.0 MB, 500.0 kB/s, 2s left, 2 more to come: a b"},
+		{chat.Progress{Name: "a", Have: 999, Size: 1000, Began: noon.Add(-time.Second)},
+			"99%, 999 B of 1.0 kB, 999 B/s, 0s left: a"},
+		{chat.Progress{Name: "a", Have: 100, Size: math.MaxUint64, Began: noon.Add(-time.Second)},
+			"0%, 100 B of 18.4 EB, 100 B/s, 277h46m40s left: a"},
 		{chat.Progress{Name: "empty", Began: noon}, "100%, 0 B of 0 B: empty"},
 	}
 	for _, tt := range tests {
@@ -146,7 +169,8 @@ func FuzzPaint(f *testing.F) {
 		t.Helper()
 		plain := look.ReplaceAllString(row, "")
 		parts := strings.NewReplacer("\u200c", "", "\u200d", "").Replace(plain) // a joiner may end a row
-		if !utf8.ValidString(plain) || strings.ContainsFunc(plain, unicode.IsControl) || chat.Escape(parts) != parts {
+		if !utf8.ValidString(plain) || strings.ContainsFunc(plain,
+			unicode.IsControl) || chat.Escape(parts) != parts {
 			t.Errorf("printed %q", row)
 		}
 		if w := columns(row); most > 1 && w > most && widest(plain) <= 2 { // in one column nothing is certain
@@ -156,7 +180,8 @@ func FuzzPaint(f *testing.F) {
 	f.Fuzz(func(t *testing.T, from, to, text string, kind, width int) {
 		width = min(max(width, 2), 200)
 		kind = kind & 7 % 5
-		l := chat.Line{Kind: chat.Kind(kind), At: fresh, From: chat.Escape(from), To: chat.Escape(to), Text: chat.Escape(text)}
+		l := chat.Line{Kind: chat.Kind(kind), At: fresh, From: chat.Escape(from), To: chat.Escape(to),
+			Text: chat.Escape(text)}
 		rows, _ := paint(l, mentionOf("al"), width-1, noon)
 		for _, row := range rows {
 			check(t, row, maxWidth, width-1)

@@ -171,8 +171,8 @@ func (p *prompt) hangUp() {
 	}
 }
 
-// resize takes the size of the window, unless the terminal does not know it, as on some serial lines and in some
-// containers.
+// resize takes the size of the window, unless the terminal does not know it, as on some serial lines and in
+// some containers.
 func (p *prompt) resize(size tea.WindowSizeMsg) {
 	if size.Width > 0 && size.Height > 0 {
 		p.size = tea.WindowSizeMsg{Width: max(size.Width, 2), Height: max(size.Height, 2)}

@@ -15,7 +15,8 @@ import (
 // pressKeys presses keys, which are named as tea names them, or pastes what begins with a quote.
 func pressKeys(p *prompt, names ...string) {
 	special := map[string]tea.Key{
-		"enter": {Code: tea.KeyEnter}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown}, "left": {Code: tea.KeyLeft},
+		"enter": {Code: tea.KeyEnter}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
+		"left":  {Code: tea.KeyLeft},
 		"right": {Code: tea.KeyRight}, "home": {Code: tea.KeyHome}, "backspace": {Code: tea.KeyBackspace},
 		"delete": {Code: tea.KeyDelete}, "tab": {Code: tea.KeyTab}, "alt+d": {Code: 'd', Mod: tea.ModAlt},
 	}
@@ -55,10 +56,13 @@ func TestPrompt(t *testing.T) {
 		{"end of input", []string{"a", "left", "ctrl+d", "ctrl+d"}, nil, "", true},
 		{"after the end", []string{"ctrl+c", "ctrl+c", "a", "enter"}, nil, "a", true},
 
-		{"combining", []string{"e\u0301", "x", "left", "left", "y", "enter"}, []string{"ye\u0301x"}, "", false},
+		{"combining", []string{"e\u0301", "x", "left", "left", "y", "enter"}, []string{"ye\u0301x"}, "",
+			false},
 		{"combining, erased", []string{"a", "e\u0301", "backspace"}, nil, "a", false},
-		{"a family, deleted", []string{"a", "👩\u200d👧", "b", "home", "right", "delete", "enter"}, []string{"ab"}, "", false},
-		{"cut and put back", []string{"'one two three", "ctrl+w", "home", "ctrl+y", "enter"}, []string{"threeone two "}, "", false},
+		{"a family, deleted", []string{"a", "👩\u200d👧", "b", "home", "right", "delete", "enter"},
+			[]string{"ab"}, "", false},
+		{"cut and put back", []string{"'one two three", "ctrl+w", "home", "ctrl+y", "enter"},
+			[]string{"threeone two "}, "", false},
 		{"cut the last letter", []string{"a", "home", "alt+d", "ctrl+y", "ctrl+y"}, nil, "aa", false},
 		{"cut to the end", []string{"'ab", "left", "ctrl+k", "ctrl+k", "home", "ctrl+y"}, nil, "ba", false},
 		{"cut to the beginning", []string{"'ab", "left", "ctrl+u"}, nil, "b", false},
@@ -68,14 +72,18 @@ func TestPrompt(t *testing.T) {
 		{"pasted lines", []string{"a", "'b\r\nc\rd", "enter"}, []string{">ab", ">c", "d"}, "", false},
 		{"pasted before the end", []string{"'ad", "left", "'b\nc", "x"}, []string{">ab"}, "cxd", false},
 		{"pasted commands", []string{"'/quit\n//x\n\n", "y"}, []string{">/quit", ">//x"}, "y", false},
-		{"pasted into a command", []string{"'/tell bob ", "'a\nb\n", "enter"}, []string{"/tell bob a b"}, "", false},
-		{"pasted into a command after a blank", []string{"' ／tell bob ", "'a\nb\n", "enter"}, []string{" ／tell bob a b"}, "", false},
+		{"pasted into a command", []string{"'/tell bob ", "'a\nb\n", "enter"}, []string{"/tell bob a b"}, "",
+			false},
+		{"pasted into a command after a blank", []string{"' ／tell bob ", "'a\nb\n", "enter"},
+			[]string{" ／tell bob a b"}, "", false},
 		{"pasted after //", []string{"'//a ", "'b\nc\n"}, []string{">/a b", ">c"}, "", false},
 		{"pasted without an end", []string{"a", "'b\n/quit\nc\x03", "d"}, nil, "d", false},
 		{"much pasted, no", []string{"a", "'" + eleven, "enter", "n", "b"}, nil, "ab", false},
 		{"much pasted, leave", []string{"a", "'" + eleven, "ctrl+c", "ctrl+c"}, nil, "", true},
-		{"much pasted, twice", []string{"'" + eleven, "'y\nz", "y"}, strings.Split(strings.Repeat(">x,", 11)+">y", ","), "z", false},
-		{"much pasted, dropped", []string{"'" + eleven, "y", "ctrl+c"}, strings.Split(strings.Repeat(">x,", 10)+">x", ","), "", false},
+		{"much pasted, twice", []string{"'" + eleven, "'y\nz", "y"},
+			strings.Split(strings.Repeat(">x,", 11)+">y", ","), "z", false},
+		{"much pasted, dropped", []string{"'" + eleven, "y", "ctrl+c"},
+			strings.Split(strings.Repeat(">x,", 10)+">x", ","), "", false},
 
 		{"tab", []string{"'/g x", "left", "tab"}, []string{"?/g "}, "/g x", false},
 	}
@@ -90,7 +98,13 @@ func TestPrompt(t *testing.T) {
 			p.hangUp()
 			var got []string
 			for in := range typed {
-				got = append(got, map[bool]string{true: ">"}[in.Pasted]+map[bool]string{true: "?"}[in.Complete != nil]+in.Text)
+				if in.Pasted {
+					in.Text = ">" + in.Text
+				}
+				if in.Complete != nil {
+					in.Text = "?" + in.Text
+				}
+				got = append(got, in.Text)
 			}
 			if diff := cmp.Diff(tt.typed, got); diff != "" {
 				t.Errorf("typed (-want +got):\n%s", diff)
@@ -107,7 +121,8 @@ func TestPrompt(t *testing.T) {
 func TestKeysAskNobody(t *testing.T) {
 	p := newPrompt("alice", make(chan chat.Input, 1))
 	for key := rune('a'); key <= 'z'; key++ {
-		for _, mod := range []tea.KeyMod{tea.ModCtrl, tea.ModAlt, tea.ModCtrl | tea.ModAlt, tea.ModCtrl | tea.ModShift} {
+		for _, mod := range []tea.KeyMod{tea.ModCtrl, tea.ModAlt, tea.ModCtrl | tea.ModAlt,
+			tea.ModCtrl | tea.ModShift} {
 			press := tea.KeyPressMsg{Code: key, Mod: mod}
 			if _, cmd := p.Update(press); cmd != nil && press.String() != "ctrl+z" {
 				t.Errorf("%s has something done: %T", press, cmd())
@@ -140,10 +155,13 @@ func TestComplete(t *testing.T) {
 		answer       chat.Completion
 		before, hint string
 	}{
-		{"one", "/te", chat.Completion{Line: "/te", Longer: "/tell ", Words: []string{"/tell"}}, "/tell ", ""},
-		{"several", "bo", chat.Completion{Line: "bo", Longer: "Bob", Words: []string{"Bob", "Bobby"}}, "Bob", "Bob  Bobby"},
+		{"one", "/te", chat.Completion{Line: "/te", Longer: "/tell ", Words: []string{"/tell"}}, "/tell ",
+			""},
+		{"several", "bo", chat.Completion{Line: "bo", Longer: "Bob", Words: []string{"Bob", "Bobby"}}, "Bob",
+			"Bob  Bobby"},
 		{"none", "x", chat.Completion{Line: "x", Longer: "x"}, "x", "no match"},
-		{"too late", "hi bo, but", chat.Completion{Line: "hi bo", Longer: "hi bob", Words: []string{"bob"}}, "hi bo, but", ""},
+		{"too late", "hi bo, but", chat.Completion{Line: "hi bo", Longer: "hi bob", Words: []string{"bob"}},
+			"hi bo, but", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,13 +187,15 @@ func TestFlood(t *testing.T) {
 	f.Flush(chat.Status{Waiting: 1})
 	sent := <-f.updates
 	p := newPrompt("alice", nil)
-	for _, n := range []update{{lines: sent.lines[:50]}, {lines: sent.lines[50:], skipped: sent.skipped, status: sent.status}} {
+	for _, n := range []update{{lines: sent.lines[:50]},
+		{lines: sent.lines[50:], skipped: sent.skipped, status: sent.status}} {
 		p.Update(n)
 	}
 	want := update{skipped: 100_000 - readable, status: chat.Status{Waiting: 1}}
 	want.lines = append(want.lines, chat.Line{Kind: chat.Answer, Text: "answer"})
 	for i := range readable {
-		want.lines = append(want.lines, chat.Line{Kind: chat.Message, Text: fmt.Sprint(100_000 - readable + i)})
+		want.lines = append(want.lines,
+			chat.Line{Kind: chat.Message, Text: fmt.Sprint(100_000 - readable + i)})
 	}
 	if diff := cmp.Diff(want, p.update, cmp.AllowUnexported(update{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
