@@ -165,13 +165,13 @@ func (e *editor) recall(index int) {
 }
 
 // drafts returns what was typed and not submitted: the line, and the new one if an earlier one was recalled.
-func (e *editor) drafts() []string {
+func (e *editor) drafts() (lines []string) {
 	last := len(e.history) - 1
-	switch {
-	case e.index == last:
-		return []string{e.text()}
-	case e.text() == e.history[e.index]:
-		return []string{e.history[last]}
+	if e.index < last {
+		lines = append(lines, e.history[last])
 	}
-	return []string{e.history[last], e.text()}
+	if e.index == last || e.text() != e.history[e.index] {
+		lines = append(lines, e.text())
+	}
+	return lines
 }

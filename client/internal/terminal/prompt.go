@@ -51,9 +51,6 @@ type prompt struct {
 	size    tea.WindowSizeMsg // of the screen
 	columns ansi.Method       // how the terminal and Bubble Tea count the columns of a text
 	views   int               // drawn so far
-	drawn   string            // what the last one has before the cursor
-	// drawn, when the terminal was asked where the cursor is; empty if no answer counts
-	asked string
 }
 
 func newPrompt(name string, typed chan<- chat.Input) *prompt {
