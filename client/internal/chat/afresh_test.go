@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Who cannot resume and joins afresh is shown what was said meanwhile, once.
+// A client that cannot resume joins afresh and shows the messages it missed, once.
 func TestJoinedAfresh(t *testing.T) {
 	tests := []struct {
 		name, steps, want string

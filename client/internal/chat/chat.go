@@ -49,7 +49,7 @@ type Chat struct {
 	ui    UI
 	ctx   context.Context // ends with Run
 	work  sync.WaitGroup  // of goroutines beside Run
-	calls chan func()     // what they want Run to do
+	calls chan func()     // functions that they want Run to call
 
 	phase  phase
 	giveUp <-chan time.Time // while leaving: fires when we stop waiting for BYE
@@ -177,7 +177,7 @@ func (c *Chat) use(conn *link.Conn) {
 	c.background(func() {
 		err := conn.Receive()
 		c.call(func() {
-			for c.conn == conn && len(conn.Lines()) > 0 { // what came before the error
+			for c.conn == conn && len(conn.Lines()) > 0 { // received before the error
 				c.receive(<-conn.Lines())
 			}
 			if c.conn == conn {

@@ -2,7 +2,7 @@ package chat
 
 import "testing"
 
-// What stands before a slash makes no command a message, but two slashes do.
+// Blanks before a slash do not make a command a message, but a second slash does.
 func TestCommand(t *testing.T) {
 	tests := []struct {
 		line, command string

@@ -17,9 +17,9 @@ import (
 // defaultHistory is the number of messages that /history shows: a screenful.
 const defaultHistory = "20"
 
-// A command is what the user may type to have something done.
+// A command is something that the user can tell the client to do.
 type command struct {
-	names                   []string // the primary one first, then what other programs call it
+	names                   []string // the primary one first, then aliases known from other programs
 	argument, help, example string
 	run                     func(c *Chat, argument string) error
 }

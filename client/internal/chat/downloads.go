@@ -20,7 +20,7 @@ const (
 	getOverhead = 512 // bytes that a GET needs beside the name
 )
 
-// A wantState says what is known of a want's name.
+// A wantState says how much is known about a want's name.
 type wantState uint8
 
 const (
@@ -29,7 +29,7 @@ const (
 	listed                     // it names a file on that list
 )
 
-// A want is a file to download, or what was typed for some.
+// A want is a file to download, or a pattern or folder as it was typed.
 type want struct {
 	name    string
 	state   wantState
@@ -43,7 +43,7 @@ type group struct {
 	bytes           uint64 // of those downloaded
 }
 
-// get queues what follows /get, exactly as it was typed.
+// get queues the argument of /get, exactly as it was typed.
 func (c *Chat) get(argument string) error {
 	w := &want{name: argument, verbose: !c.cfg.Person}
 	if name, ok := strings.CutPrefix(argument, "-v "); ok {
@@ -63,13 +63,13 @@ func (c *Chat) get(argument string) error {
 	return nil
 }
 
-// search finds out from the server's list what w stands for.
+// search asks for the server's list to find the files that w stands for.
 func (c *Chat) search(w *want) {
 	w.state = searching
 	c.query(wire.Files, 0, c.found)
 }
 
-// takeSearches removes from the queue what is searched for, and returns it.
+// takeSearches removes the wants that are being searched for from the queue, and returns them.
 func (c *Chat) takeSearches() (searches []*want) {
 	c.queue = slices.DeleteFunc(c.queue, func(w *want) bool {
 		if w.state == searching {
@@ -80,7 +80,7 @@ func (c *Chat) takeSearches() (searches []*want) {
 	return searches
 }
 
-// found replaces what is searched for by the files on the list that it stands for.
+// found replaces the wants that are being searched for by their files on the list.
 func (c *Chat) found() {
 	searches := c.takeSearches()
 	for _, w := range searches {

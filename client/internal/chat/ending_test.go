@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// However a session ends, what was typed and not sent is shown, each text whole.
+// However a session ends, every unsent text is shown in full.
 func TestUnsent(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -87,7 +87,7 @@ func TestUnsent(t *testing.T) {
 	}
 }
 
-// Of a script that does not end, some of what was not sent is shown, and that there is more.
+// If a script does not end, some of its unsent lines are shown, and a hint that there are more.
 func TestUnsentMuch(t *testing.T) {
 	input := make(chan Input, maxPending+1)
 	for range cap(input) {

@@ -34,7 +34,7 @@ func sent(name, content string) string {
 		len(content), name, len(content), content, sum(content), len(content), name)
 }
 
-// playIn plays in a folder with files. It returns what was shown and the files that are there in the end.
+// playIn plays in a folder with files. It returns the lines shown and the files that exist in the end.
 func playIn(t *testing.T, cfg Config, files map[string]string, steps string) (
 	lines []string, left map[string]string) {
 	t.Helper()
@@ -75,7 +75,7 @@ func TestPatternBroken(t *testing.T) {
 	}
 }
 
-// /cancel stops all files and leaves no part; what is asked for then waits until the server has stopped.
+// /cancel stops all files and leaves no part; a later /get waits until the server has stopped.
 func TestCancelled(t *testing.T) {
 	got, left := playIn(t, Config{}, map[string]string{"f02.part": "old"}, ". /get f*\n> FILES\n"+small(3)+
 		asked(0, 1)+"< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n< DATA 1\n< xERROR GET stopped s\n"+

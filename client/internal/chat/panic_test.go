@@ -12,7 +12,7 @@ import (
 	"parley/server/wire"
 )
 
-// A panic in what goes on beside Run comes out of Run, whose caller can give the terminal back then.
+// A panic in a goroutine beside Run becomes one of Run, so that its caller can restore the terminal.
 func TestPanic(t *testing.T) {
 	t.Run("dialing", func(t *testing.T) { testPanic(t, func(c net.Conn) net.Conn { return c }) })
 	t.Run("reading", func(t *testing.T) {

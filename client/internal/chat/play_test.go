@@ -18,8 +18,8 @@ import (
 	"parley/client/internal/link"
 )
 
-// A record is a Face that keeps what it is shown: with ! before what went wrong, in brackets what a new
-// status says of the connection and whom plain lines go to, and ? before what may complete a line.
+// A record is a UI that keeps the lines it is shown: errors after !, a new receiver of plain lines and the
+// state of the connection in brackets, and completions after ?.
 type record struct {
 	lines []string
 	mode  string
@@ -145,7 +145,7 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 
 func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
 
-// word is the version that tells the server what is here.
+// word is the version that tells the server which bytes are here.
 func word(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return "sha256:" + base64.RawURLEncoding.EncodeToString(sum[:])

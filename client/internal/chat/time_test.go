@@ -11,7 +11,7 @@ import (
 	"parley/server/wire"
 )
 
-// stamps is a Face that keeps the times of what it is shown.
+// stamps is a UI that keeps the times of the lines it is shown.
 type stamps struct{ lines []string }
 
 func (s *stamps) Show(l Line) {

@@ -60,7 +60,7 @@ type Completion struct {
 	Words  []string // what its last word may become, escaped
 }
 
-// A Status is what a user wants to know all the time.
+// A Status is what a prompt shows all the time.
 type Status struct {
 	To      string    // receiver of plain lines; empty for everyone
 	Away    bool      // the connection is lost

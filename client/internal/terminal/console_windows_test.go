@@ -82,7 +82,7 @@ func (c console) until(what string, is func() bool) {
 }
 
 // send has the program read UTF-16 units, as a console sends characters and, in sequences, keys. All are
-// there at once, for Bubble Tea can mix up what comes while it takes what came before.
+// there at once, because Bubble Tea can mix up records that arrive while it handles earlier ones.
 func (c console) send(text string) {
 	c.t.Helper()
 	type record struct {
@@ -113,7 +113,7 @@ func (c console) info() (info windows.ConsoleScreenBufferInfo) {
 	return info
 }
 
-// screen returns what the screen shows, and what it has shown.
+// screen returns the text of the screen and of its scrollback.
 func (c console) screen() string {
 	c.t.Helper()
 	info := c.info()

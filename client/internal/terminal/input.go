@@ -32,7 +32,7 @@ var (
 	// from the Linux console, ESC [ 3 $ from rxvt.
 	whole = regexp.MustCompile(`^\x1b(\x1b?(\[\[[@-~]|\[[0-9]+\$|[\[O][ -?]*[@-Z\\-~])` +
 		`|[P\]X^_][^\x00-\x1f]*(\a|\x1b\\))`)
-	// begun matches what more bytes can make whole.
+	// begun matches the beginning of a sequence.
 	begun = regexp.MustCompile(`^\x1b(\x1b?(\[\[?|[\[O][ -?]*)?|[P\]X^_][^\x00-\x1f]*\x1b?)$`)
 	// either matches what is begun but can also be keys: Esc, Esc twice, or Alt and the first character of an
 	// answer.
@@ -51,7 +51,7 @@ type input struct {
 	decoder decoder
 }
 
-// unfinished returns what has arrived of a text that is not whole. Nothing may read any more.
+// unfinished returns the text of which a part has not arrived. There must be no more reads.
 func (in *input) unfinished() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -159,7 +159,7 @@ func widest(s string) (most int) {
 	return most
 }
 
-// FuzzPaint holds what is printed, and the line itself, to hold no control character but the sequences for a
+// FuzzPaint checks that printed lines and the prompt hold no control characters but the sequences for a
 // look.
 func FuzzPaint(f *testing.F) {
 	f.Add("bob", "", "hi \x1b[2J al \u202e\u200d", 0, 20)

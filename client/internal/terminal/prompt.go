@@ -31,7 +31,7 @@ type redraw struct{}
 type prompt struct {
 	typed     chan<- chat.Input // nil after hangUp
 	send      func(tea.Msg)     // sends a message to Update
-	queue     []chat.Input      // what the chat could not take yet
+	queue     []chat.Input      // lines that the chat could not take yet
 	forwarded int               // lines that the chat got
 
 	line        editor
@@ -43,7 +43,7 @@ type prompt struct {
 
 	update             // lines not printed yet, and the status
 	since    time.Time // of the oldest unconfirmed message
-	ticking  bool      // a frame has begun; print follows
+	ticking  bool      // print follows after this frame
 	redraws  bool      // a redraw follows
 	lastBell time.Time
 

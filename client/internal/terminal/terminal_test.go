@@ -12,7 +12,7 @@ import (
 	"parley/client/internal/chat"
 )
 
-// pressKeys presses keys, which are named as tea names them, or pastes what begins with a quote.
+// pressKeys presses keys, which are named as tea names them, or pastes a text that begins with a quote.
 func pressKeys(p *prompt, names ...string) {
 	special := map[string]tea.Key{
 		"enter": {Code: tea.KeyEnter}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
@@ -131,7 +131,7 @@ func TestKeysAskNobody(t *testing.T) {
 	}
 }
 
-// What the chat cannot take yet is kept in order, and what was pasted waits for the server too.
+// Lines that the chat cannot take yet stay in order, and pasted ones also wait for the server.
 func TestPromptFull(t *testing.T) {
 	typed := make(chan chat.Input, 1)
 	p := newPrompt("alice", typed)
@@ -176,7 +176,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// What comes while the terminal takes nothing costs no memory: of the messages the newest are kept, and the
+// A blocked terminal costs no memory: of the messages that arrive meanwhile the newest are kept, and the
 // others counted.
 func TestFlood(t *testing.T) {
 	f := &UI{updates: make(chan update, 1)}
