@@ -24,6 +24,7 @@ const (
 
 	goodbye    = 5 * time.Second        // for the server to answer QUIT, or a message sent before
 	unreadTime = 100 * time.Millisecond // for more lines of a script after the session has ended
+	diskTime   = 800 * time.Millisecond // for a slow disk after the session has ended
 )
 
 // Config is how a chat behaves.
@@ -81,7 +82,7 @@ func Run(cfg Config, ui UI, conn *link.Conn, welcome wire.Message, input <-chan 
 	signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := newChat(ctx, cfg, ui)
-	defer c.work.Wait()
+	defer c.wait()
 	defer cancel() // closes every later connection
 	defer conn.Close()
 	c.session.Attach(welcome)
@@ -167,6 +168,19 @@ func (c *Chat) call(f func()) {
 	select {
 	case c.calls <- f:
 	case <-c.ctx.Done():
+	}
+}
+
+// wait waits for the goroutines beside Run, but not for a slow disk: checking a large part takes seconds.
+func (c *Chat) wait() {
+	done := make(chan struct{})
+	go func() {
+		c.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(diskTime):
 	}
 }
 

@@ -21,6 +21,9 @@ var (
 	errStopped = errors.New("stopped")
 )
 
+// openPart is download.Open; a test replaces it.
+var openPart = download.Open
+
 // A result is how a download ended.
 type result struct {
 	download.Saved
@@ -31,7 +34,7 @@ type result struct {
 
 // fetch downloads a file over conn. It runs beside Run. The part is kept unless ctx ends with errStopped.
 func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) result {
-	part, err := download.Open(c.cfg.Folder, name)
+	part, err := openPart(c.cfg.Folder, name)
 	if err != nil {
 		return result{err: err}
 	}

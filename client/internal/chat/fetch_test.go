@@ -6,8 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"parley/client/internal/download"
 )
 
 // small is a list of n files of a byte each, f00 and so on, as steps.
@@ -133,6 +136,20 @@ func TestOtherFileSent(t *testing.T) {
 	compare(t, "hi\n! client: a: the server sends b instead", got, 0, 0)
 	if diff := cmp.Diff(map[string]string{}, left); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// A slow disk keeps nobody from leaving.
+func TestSlowDisk(t *testing.T) {
+	openPart = func(folder, name string) (*download.Part, error) {
+		time.Sleep(time.Minute)
+		return download.Open(folder, name)
+	}
+	t.Cleanup(func() { openPart = download.Open })
+	for _, leave := range []string{". /quit", "interrupt", ". /cancel\n. /quit"} {
+		t.Run(leave, func(t *testing.T) {
+			playIn(t, Config{Person: true}, nil, ". /get a\n"+leave+"\nends 5.8s\nwait")
+		})
 	}
 }
 
