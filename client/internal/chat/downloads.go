@@ -82,8 +82,7 @@ func (c *Chat) takeSearches() (searches []*want) {
 
 // found replaces the wants that are being searched for by their files on the list.
 func (c *Chat) found() {
-	searches := c.takeSearches()
-	for _, w := range searches {
+	for _, w := range c.takeSearches() {
 		names := match(w.name, c.lists[wire.Files].names())
 		if len(names) == 0 {
 			c.fail("no file matches %s: /files shows them", w.name)
@@ -121,10 +120,11 @@ func match(typed string, names []string) []string {
 			matching = append(matching, name)
 		}
 	}
-	for _, found := range [][]string{same, below} {
-		if len(found) > 0 {
-			return found
-		}
+	if same != nil {
+		return same
+	}
+	if below != nil {
+		return below
 	}
 	return matching
 }
