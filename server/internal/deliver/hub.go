@@ -91,7 +91,7 @@ func New(cfg Config) *Hub {
 // Start begins to deliver. propose is the event log's, whose entries the hub has applied so far.
 func (h *Hub) Start(propose func([]byte) error) {
 	h.mu.Lock()
-	h.live, h.propose = true, propose
+	h.live, h.propose, h.announced = true, propose, h.stream.end
 	h.mu.Unlock()
 	up := room.Entry{Kind: room.Up, Time: now()}
 	h.propose(up.Append(nil)) // a log that has failed already fails the next proposal, too
