@@ -1,6 +1,7 @@
 package room
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 )
@@ -21,19 +22,21 @@ func (r *Room) Snapshot() []byte {
 	return b
 }
 
-// Restore makes an empty room what it was when the snapshot was taken.
+// Restore makes an empty room what it was when the snapshot was taken. After an error, the room is of no use.
 func (r *Room) Restore(snapshot []byte) error {
 	d := decoder{b: snapshot}
 	r.seq = d.number()
 	for n := d.number(); n > 0 && !d.bad; n-- {
 		s := &Session{ID: d.number(), Conn: d.number(), Handled: d.number(), presence: presence(d.byte())}
 		s.Name, s.token = string(d.bytes()), string(d.bytes())
+		d.bad = d.bad || s.presence > away || s.ID > r.seq
 		r.add(s)
 		if !s.Away() {
 			r.here++
 		}
 	}
-	if d.bad || len(d.b) > 0 {
+	unique := len(r.names) == len(r.sessions) && len(r.tokens) == len(r.sessions)
+	if d.bad || !unique || !bytes.Equal(r.Snapshot(), snapshot) {
 		return errors.New("not a snapshot of a room")
 	}
 	return nil
