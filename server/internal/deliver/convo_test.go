@@ -14,7 +14,7 @@ import (
 	"parley/server/wire"
 )
 
-// A convo is a hub with an event log in memory. Its methods propose entries as package serve does.
+// A convo is a hub with an event log. Its methods propose entries as package serve does.
 type convo struct {
 	*deliver.Hub
 	log    *eventlog.Log
@@ -32,7 +32,8 @@ type convoConn struct {
 	entry  []byte // reused
 }
 
-func newConvo(cfg deliver.Config) *convo {
+// newConvo returns a convo whose log open makes.
+func newConvo(cfg deliver.Config, open func(eventlog.State) (*eventlog.Log, error)) (*convo, error) {
 	r := &convo{}
 	audit := cfg.Audit
 	cfg.Audit = func(e room.Entry, o room.Outcome, from net.Addr) {
@@ -45,9 +46,14 @@ func newConvo(cfg deliver.Config) *convo {
 		}
 	}
 	r.Hub = deliver.New(cfg)
-	r.log = eventlog.Memory(r.Hub)
+	log, err := open(r.Hub)
+	if err != nil {
+		r.Hub.Close("", true)
+		return nil, err
+	}
+	r.log = log
 	r.Start(r.log.Propose)
-	return r
+	return r, nil
 }
 
 func (r *convo) propose(e room.Entry) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley/server/internal/deliver"
+	"parley/server/internal/eventlog"
 	"parley/server/wire"
 )
 
@@ -21,8 +22,13 @@ import (
 // the room waits for, and costs nothing.
 const patience = time.Minute
 
-// newRoom returns a room that ends with the test. What cfg leaves out is filled in.
+// newRoom returns a room that ends with the test and keeps nothing. What cfg leaves out is filled in.
 func newRoom(t testing.TB, cfg deliver.Config) *convo {
+	return openRoom(t, cfg, func(s eventlog.State) (*eventlog.Log, error) { return eventlog.Memory(s), nil })
+}
+
+func openRoom(t testing.TB, cfg deliver.Config, open func(eventlog.State) (*eventlog.Log, error)) *convo {
+	t.Helper()
 	if cfg.MaxSessions == 0 {
 		cfg.MaxSessions = 100
 	}
@@ -33,7 +39,10 @@ func newRoom(t testing.TB, cfg deliver.Config) *convo {
 		cfg.Idle = time.Hour
 	}
 	cfg.Guard = func() {}
-	r := newConvo(cfg)
+	r, err := newConvo(cfg, open)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { r.Close("the test ends") })
 	return r
 }

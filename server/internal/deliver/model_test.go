@@ -58,7 +58,7 @@ const (
 var modelNames = []string{"ann", "bob", "cleo", "dan", "eve", "fred", "gus", "Zoë"}
 
 // TestModel: whatever happens in whatever order, each session gets what a naive reference says, in order and
-// once.
+// once. A hub that starts from the folder of its entries can go on with the same.
 func TestModel(t *testing.T) {
 	if *seed != 0 {
 		runModel(t, *seed)
@@ -78,7 +78,9 @@ func runModel(t *testing.T, seed uint64) {
 			t.Logf("run it again with -run TestModel -seed %d", seed)
 		}
 	}()
-	m := &model{t: t, rand: rand.New(rand.NewPCG(seed, 0)), convo: newRoom(t, deliver.Config{MaxSessions: modelSessions})}
+	m := &model{t: t, rand: rand.New(rand.NewPCG(seed, 0))}
+	folder := newFolder(t, m.rand)
+	m.convo = openRoom(t, deliver.Config{MaxSessions: modelSessions}, folder.open)
 	steps := []struct {
 		weight int
 		do     func()
@@ -94,6 +96,7 @@ func runModel(t *testing.T, seed uint64) {
 		bag[m.rand.IntN(len(bag))]()
 	}
 	m.end()
+	folder.check(m.convo)
 }
 
 // pick returns one of the people who are here, or who are not and can come back, and nil when there is none.

@@ -1,0 +1,70 @@
+package deliver_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/deliver"
+	"parley/server/internal/eventlog"
+)
+
+// A folder keeps the entries of a convo in a test.
+type folder struct {
+	t    *testing.T
+	dir  string
+	keep int64 // bytes of the entries
+}
+
+// newFolder returns a folder that keeps all entries, or only the newest.
+func newFolder(t *testing.T, random *rand.Rand) *folder {
+	return &folder{t: t, dir: t.TempDir(), keep: []int64{1 << 30, 64 << 10}[random.IntN(2)]}
+}
+
+func (f *folder) open(s eventlog.State) (*eventlog.Log, error) {
+	return eventlog.Open(f.dir, s, eventlog.Options{Retention: f.keep,
+		Trouble: func(err error) { f.t.Errorf("unexpected trouble: %v", err) },
+		Notice:  func(text string) { f.t.Errorf("unexpected notice: %s", text) }})
+}
+
+// check has another hub start from the folder of a convo that was closed: it makes the same room, and keeps
+// as much as the folder does for those who come back.
+func (f *folder) check(closed *convo) {
+	f.t.Helper()
+	closed.Wait()
+	again := deliver.New(deliver.Config{Guard: func() {}})
+	defer again.Close("", true)
+	log, err := f.open(again)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer log.Close()
+	if !slices.Equal(closed.Snapshot(), again.Snapshot()) {
+		f.t.Errorf("the room of the folder is another one:\n%q, want\n%q", again.Snapshot(), closed.Snapshot())
+	}
+	stream, history, mailboxes := closed.Kept()
+	gotStream, gotHistory, gotMailboxes := again.Kept()
+	if f.keep == 1<<30 {
+		// What was acknowledged is dropped from a mailbox, and no entry says so.
+		for name, want := range mailboxes {
+			got := gotMailboxes[name]
+			got = got[max(0, len(got)-len(want)):]
+			if diff := cmp.Diff(want, got); diff != "" {
+				f.t.Errorf("the mailbox of %s (-want +got):\n%s", name, diff)
+			}
+		}
+		if gotStream != stream || gotHistory != history {
+			f.t.Errorf("%d bytes of the stream and %d of history come back, want %d and %d, or they differ",
+				len(gotStream), len(gotHistory), len(stream), len(history))
+		}
+		return
+	}
+	few := len(gotStream) < min(len(stream), int(f.keep/2)) // about as long as their entries
+	if few || !strings.HasSuffix(stream, gotStream) || !strings.HasSuffix(history, gotHistory) {
+		f.t.Errorf("%d bytes of the stream and %d of history come back, which are not the newest of %d and %d",
+			len(gotStream), len(gotHistory), len(stream), len(history))
+	}
+}
