@@ -4,8 +4,8 @@
 //	go test ./e2e                              run all; with -short, without those that take long
 //	go test ./e2e -run Scenarios/join -v       run those whose name begins with join, and show every step
 //	go test ./e2e -update                      write what cmp found different into the scenarios: look at it
-//	go test ./e2e -run Faults -seed N          the same broken connections again
-//	go test ./e2e -run Faults -long 3h -timeout 0   go on breaking connections
+//	go test ./e2e -run Faults -seed N          the same broken connections and killed servers again
+//	go test ./e2e -run Faults -long 3h -timeout 0   go on with other seeds
 //	go test ./e2e -windows                     the programs for Windows, started by the loader $PARLEY_WINE
 //
 // A scenario is a text archive: commands, one a line, then the files that they need. A line that begins with
@@ -38,8 +38,8 @@
 //		bob has joined
 //		bob: hello, Alice
 //
-// Package fault breaks connections while programs talk. You need not read package load, which measures parley
-// and other servers, unless you want to know how the figures in README.txt come about.
+// Package fault breaks connections and kills the server while programs talk. You need not read package load,
+// which measures parley and other servers, unless you want to know how the figures in README.txt come about.
 //
 // # Texts
 //

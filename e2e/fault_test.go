@@ -21,13 +21,13 @@ var faults = []struct {
 	name string
 	cfg  fault.Config
 }{
-	{"chat", fault.Config{Talkers: 28, Cuts: 1000}},
-	{"downloads", fault.Config{Talkers: 8, Cuts: 100, Shared: shared, Big: 4 << 20}},
-	{"crashes", fault.Config{Talkers: 8, Visitors: 8, Cuts: 150, Shared: shared, Big: 1 << 20}},
+	{"chat", fault.Config{Talkers: 28, Cuts: 700, Kills: 100}},
+	{"downloads", fault.Config{Talkers: 8, Cuts: 100, Kills: 40, Shared: shared, Big: 4 << 20}},
+	{"crashes", fault.Config{Talkers: 8, Visitors: 8, Cuts: 200, Kills: 60, Shared: shared, Big: 1 << 20}},
 }
 
 // TestFaults: no message is lost, doubled, out of order or sent to the wrong person, whatever happens to the
-// connections. With -long it repeats that with one seed after the other.
+// connections and the server. With -long it repeats that with one seed after the other.
 func TestFaults(t *testing.T) {
 	if onWindows() {
 		t.Skip("a heartbeat of milliseconds needs a system whose timers are that fine")
@@ -49,20 +49,57 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// makeFaults makes one run.
+// makeFaults makes one run, which must go well.
 func makeFaults(t *testing.T, cfg fault.Config, seed uint64) {
-	cfg.Server, cfg.Client, cfg.Dir = program("server"), program("client"), t.TempDir()
-	cfg.Seed, cfg.Idle, cfg.Pace = seed, idle, 50*time.Millisecond
 	if raceEnabled { // programs that are several times as slow
-		cfg.Idle, cfg.Cuts, cfg.Talkers = 2*idle, cfg.Cuts/4, cfg.Talkers/2
+		cfg.Cuts, cfg.Kills, cfg.Talkers = cfg.Cuts/4, cfg.Kills/4, cfg.Talkers/2
 	}
-	report, err := fault.Run(cfg)
-	if err != nil {
-		t.Fatalf("seed %d: %v", seed, err)
-	}
+	report := runFaults(t, cfg, seed)
 	if !report.OK() {
 		t.Fatalf("it failed; the same faults again: go test ./e2e -run %s -seed %d\n%s", t.Name(), seed,
 			report)
 	}
 	t.Logf("%s", report)
+}
+
+// runFaults makes one run with the programs under test.
+func runFaults(t *testing.T, cfg fault.Config, seed uint64) *fault.Report {
+	cfg.Server, cfg.Client, cfg.Dir = program("server"), program("client"), t.TempDir()
+	cfg.Seed, cfg.Idle, cfg.Pace = seed, idle, 50*time.Millisecond
+	if raceEnabled {
+		cfg.Idle = 2 * idle
+	}
+	report, err := fault.Run(cfg)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	return report
+}
+
+// TestFlawsFound: an event log that breaks its promise when the server is killed does not pass.
+func TestFlawsFound(t *testing.T) {
+	if onWindows() {
+		t.Skip("a heartbeat of milliseconds needs a system whose timers are that fine")
+	}
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []struct {
+		name string
+		flaw fault.Flaw
+	}{
+		{"log that loses its last group", fault.LosesLast},
+		{"log that answers before it writes", fault.AnswersSoon},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			sum := new(fault.Report) // a run ends early when a client finds out, too
+			for range 3 {
+				sum.Add(runFaults(t, fault.Config{Talkers: 12, Kills: 20, Flaw: f.flaw}, fault.Seed()))
+			}
+			if sum.Lost+sum.Doubled == 0 {
+				t.Fatalf("nothing lost, nothing doubled:\n%s", sum)
+			}
+			t.Logf("%s", sum)
+		})
+	}
 }

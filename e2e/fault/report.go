@@ -17,6 +17,7 @@ type Report struct {
 	Took        time.Duration
 	Cuts        int64 // of live connections
 	Early       int64 // of connections that had not carried anything to the client
+	Kills       int64 // of the server
 	Stalls      int64 // pauses longer than the heartbeat limit
 	Connections int64 // through the proxies
 	Sessions    int
@@ -36,8 +37,8 @@ func (r *Report) OK() bool { return r.Verdict.OK() && len(r.Troubles) == 0 }
 // Add adds the figures of another run.
 func (r *Report) Add(o *Report) {
 	for _, c := range []struct{ sum, add *int64 }{
-		{&r.Cuts, &o.Cuts}, {&r.Early, &o.Early}, {&r.Stalls, &o.Stalls}, {&r.Connections, &o.Connections},
-		{&r.Killed, &o.Killed}, {&r.Quit, &o.Quit}, {&r.Sent, &o.Sent}, {&r.Refused, &o.Refused},
+		{&r.Cuts, &o.Cuts}, {&r.Early, &o.Early}, {&r.Kills, &o.Kills}, {&r.Stalls, &o.Stalls},
+		{&r.Connections, &o.Connections}, {&r.Killed, &o.Killed}, {&r.Quit, &o.Quit}, {&r.Sent, &o.Sent}, {&r.Refused, &o.Refused},
 		{&r.Deliveries, &o.Deliveries}, {&r.Files, &o.Files}, {&r.Bytes, &o.Bytes},
 	} {
 		*c.sum += *c.add
@@ -72,9 +73,9 @@ func (r *Report) String() string {
 
 // Progress returns the figures so far in one line.
 func (r *Report) Progress() string {
-	return fmt.Sprintf("%d cuts, %d messages, %d of them refused, %d deliveries, "+
+	return fmt.Sprintf("%d cuts, %d kills of the server, %d messages, %d of them refused, %d deliveries, "+
 		"%d sessions, %d files of %d MB in all",
-		r.Cuts, r.Sent, r.Refused, r.Deliveries, r.Sessions, r.Files, r.Bytes>>20)
+		r.Cuts, r.Kills, r.Sent, r.Refused, r.Deliveries, r.Sessions, r.Files, r.Bytes>>20)
 }
 
 // report returns the figures so far, without a verdict.
@@ -83,8 +84,8 @@ func (r *run) report() *Report {
 	defer r.mu.Unlock()
 	return &Report{
 		Troubles: slices.Clone(r.troubles), Seed: r.cfg.Seed, Took: time.Since(r.began),
-		Cuts: r.faults.cuts.Load(), Early: r.faults.early.Load(), Stalls: r.faults.stalls.Load(),
-		Connections: r.faults.connections.Load(), Sessions: len(r.sessions),
+		Cuts: r.faults.cuts.Load(), Early: r.faults.early.Load(), Kills: r.kills.Load(),
+		Stalls: r.faults.stalls.Load(), Connections: r.faults.connections.Load(), Sessions: len(r.sessions),
 		Killed: r.killed.Load(), Quit: r.quit.Load(),
 		Sent: r.sent.Load(), Refused: r.refused.Load(), Deliveries: r.deliveries.Load(),
 		Files: r.files.Load(), Bytes: r.bytes.Load(),

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +24,8 @@ type Config struct {
 
 	Talkers  int           // clients that stay
 	Visitors int           // clients, at a time, that come and go
-	Cuts     int           // the run ends after so many cuts of live connections,
+	Cuts     int           // the run ends after so many cuts of live connections
+	Kills    int           // and kills of the server, which is not killed at all if there are to be none,
 	Time     time.Duration // but not before this time
 	Shared   string        // a folder of files to download, or empty for no downloads
 	Big      int           // bytes of one more shared file
@@ -34,6 +34,8 @@ type Config struct {
 
 	// Progress, if there is one, is called every few seconds.
 	Progress func(*Report)
+
+	Flaw Flaw // what is wrong with the server, for a test of the checker
 
 	again bool // downloads go on
 }
@@ -44,16 +46,18 @@ type run struct {
 	cfg     Config
 	began   time.Time
 	faults  *Faults
-	server  *program
-	address string
+	address string     // of the server
 	shared  string     // the folder that the server shares
 	names   []string   // of the files in it
 	witness *session   // joined first and says nothing
 	talkers []*session // the sessions that stay, beside the witness
 	samples []sample   // of the server, while the faults are on
 
-	next                                                  atomic.Int32 // number of the next session
-	sent, refused, deliveries, files, bytes, killed, quit atomic.Int64
+	next                                                         atomic.Int32 // number of the next session
+	sent, refused, deliveries, files, bytes, killed, quit, kills atomic.Int64
+
+	restarting sync.Mutex // held while another server takes the place of the one that was killed
+	server     *program   // changed with restarting held, by the goroutine of Run
 
 	mu       sync.Mutex // guards the following fields
 	sessions []*session
@@ -167,30 +171,6 @@ func (r *run) anyone(random *rand.Rand, but int32) int32 {
 			return s.id
 		}
 	}
-}
-
-// serve starts the server and waits until it listens.
-func (r *run) serve() error {
-	listening := make(chan string, 1)
-	line := append(r.cfg.Server[:len(r.cfg.Server):len(r.cfg.Server)], "-rate", "0",
-		"-idle", r.cfg.Idle.String(), "-grace", grace.String(), "-files", r.shared,
-		"-log", filepath.Join(r.cfg.Dir, "server.log"), "-log-text=false", "127.0.0.1:0")
-	var err error
-	r.server, err = startProgram(line, r.cfg.Dir, func(line string) {
-		if addr, ok := strings.CutPrefix(line, "listening on "); ok {
-			listening <- addr
-		}
-	}, func(line string) { r.trouble("the server complained: %s", line) })
-	if err != nil {
-		return err
-	}
-	select {
-	case r.address = <-listening:
-		return nil
-	case <-r.server.done:
-	case <-time.After(patience):
-	}
-	return fmt.Errorf("the server does not listen: %s", strings.Join(r.troubles, "; "))
 }
 
 // gather starts the clients that stay.

@@ -36,14 +36,15 @@ type session struct {
 	complaints []string        // lines on standard error other than refusals
 }
 
-// attempts is how often a client may fail to join: a busy machine may not answer within the heartbeat limit.
-const attempts = 5
+// attempts is how often a client may fail to join: a busy machine may not answer within the heartbeat limit,
+// and the server may be killed meanwhile.
+const attempts = 20
 
 // join starts a client and waits until it has joined. Through a proxy, faults may begin then.
 func (r *run) join(proxied bool) (s *session, err error) {
 	for range attempts {
 		s, err = r.attempt(r.next.Add(1), proxied)
-		if err == nil || r.server.hasEnded() {
+		if err == nil || r.serverEnded() {
 			break
 		}
 	}

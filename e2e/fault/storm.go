@@ -43,13 +43,20 @@ func (r *run) storm() {
 	}
 	tick, begun := time.NewTicker(look), time.Now()
 	defer tick.Stop()
-	nextReport, nextSample := begun, begun
-	for r.faults.Cuts() < int64(r.cfg.Cuts) || time.Since(begun) < r.cfg.Time {
+	nextReport, nextSample, killer := begun, begun, newKiller(r)
+	for r.faults.Cuts() < int64(r.cfg.Cuts) || r.kills.Load() < int64(r.cfg.Kills) ||
+		time.Since(begun) < r.cfg.Time {
 		<-tick.C
 		if r.troubled() || r.over() {
 			break
 		}
 		now := time.Now()
+		if r.cfg.Kills > 0 && now.After(killer.at) {
+			if err := killer.restart(); err != nil {
+				r.trouble("%v", err)
+				break
+			}
+		}
 		if r.cfg.Soak && now.After(nextSample) {
 			nextSample = now.Add(weigh)
 			r.sample()
@@ -125,6 +132,12 @@ func (r *run) dismiss(s *session) {
 
 // drain waits until everything has arrived, then ends the clients and the server.
 func (r *run) drain() {
+	if r.troubled() { // messages are still on their way: they are not lost
+		for _, s := range r.staying() {
+			s.record.Whole = false
+		}
+		return
+	}
 	if !r.barrier() {
 		return // clients that still wait for an answer may never end
 	}

@@ -1,0 +1,68 @@
+package fault
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// A Flaw turns the server's event log into one that breaks its promise whenever the server is killed. Tests of
+// the checker use it: a run with a flaw has to fail.
+type Flaw int
+
+const (
+	Flawless    Flaw = iota
+	LosesLast        // the last group that was committed is gone
+	AnswersSoon      // groups are written down a moment after they were answered
+)
+
+// unwritten is how old the newest group is that a log with the flaw AnswersSoon has written down.
+const unwritten = 20 * time.Millisecond
+
+// kill kills the server and leaves in its state folder what the log would have left there.
+func (f Flaw) kill(r *run) error {
+	if f != AnswersSoon {
+		r.server.kill()
+		if f == LosesLast {
+			return cutLast(r.state())
+		}
+		return nil
+	}
+	earlier := filepath.Join(r.cfg.Dir, "earlier")
+	if err := os.CopyFS(earlier, os.DirFS(r.state())); err != nil {
+		return err
+	}
+	time.Sleep(unwritten)
+	r.server.kill()
+	if err := os.RemoveAll(r.state()); err != nil {
+		return err
+	}
+	return os.Rename(earlier, r.state())
+}
+
+// cutLast removes the last record of the newest segment in a state folder, unless it is its snapshot. Package
+// eventlog in the server says what a segment looks like.
+func cutLast(state string) error {
+	segments, err := filepath.Glob(filepath.Join(state, "*.events"))
+	if err != nil || len(segments) == 0 {
+		return err
+	}
+	const prefix = 8 // bytes before the payload of a record, which begin with its length
+	newest := slices.Max(segments)
+	data, err := os.ReadFile(newest)
+	if err != nil {
+		return err
+	}
+	var records []int // where they begin
+	for at := bytes.IndexByte(data, '\n') + 1; at+prefix <= len(data); {
+		records = append(records, at)
+		at += prefix + int(binary.LittleEndian.Uint32(data[at:]))
+	}
+	if len(records) < 2 {
+		return nil
+	}
+	return os.Truncate(newest, int64(records[len(records)-1]))
+}
