@@ -33,6 +33,7 @@ const (
 type want struct {
 	name    string
 	state   wantState
+	small   bool   // it is worth asking for ahead, as the list says
 	verbose bool   // show the whole digest
 	group   *group // the files it was found with; nil if there are none
 }
@@ -82,6 +83,10 @@ func (c *Chat) takeSearches() (searches []*want) {
 
 // found replaces the wants that are being searched for by their files on the list.
 func (c *Chat) found() {
+	sizes := make(map[string]uint64)
+	for _, row := range c.lists[wire.Files].rows {
+		sizes[string(row.Name)] = row.Size
+	}
 	for _, w := range c.takeSearches() {
 		names := match(w.name, c.lists[wire.Files].names())
 		if len(names) == 0 {
@@ -92,7 +97,7 @@ func (c *Chat) found() {
 			all = &group{all: len(names), left: len(names)}
 		}
 		for _, name := range names {
-			c.queue = append(c.queue, &want{name, listed, w.verbose, all})
+			c.queue = append(c.queue, &want{name, listed, sizes[name] <= smallFile, w.verbose, all})
 		}
 	}
 	c.getNext()
@@ -138,26 +143,24 @@ func appearance(name string) string {
 	return strings.Join(elements, "/")
 }
 
-// getNext starts the first queued download if there is a connection and none is under way.
+// getNext starts the queued downloads if there is a connection and none is under way.
 func (c *Chat) getNext() {
-	i := slices.IndexFunc(c.queue, func(w *want) bool { return w.state != searching })
-	if c.stop != nil || i < 0 || c.phase == away {
+	if c.stop != nil || c.conn.Closed() { // in that case back calls it again
 		return
 	}
-	w, conn := c.queue[i], c.conn
+	search := func(w *want) bool { return w.state == searching }
+	wants := slices.DeleteFunc(slices.Clone(c.queue), search)
+	if len(wants) == 0 {
+		return
+	}
 	ctx, stop := context.WithCancelCause(c.ctx)
 	c.stop = func() { stop(errStopped) }
+	f := &fetcher{chat: c, ctx: ctx, conn: c.conn, wants: wants}
 	c.background(func() {
-		r := c.fetch(ctx, conn, w.name)
+		f.run()
 		c.call(func() {
 			stop(nil)
 			c.stop, c.status.Getting = nil, Progress{}
-			if r.err == errLost && c.conn == conn {
-				return // back calls getNext
-			}
-			if r.err != errLost {
-				c.got(w, r)
-			}
 			c.getNext()
 		})
 	})
@@ -165,6 +168,7 @@ func (c *Chat) getNext() {
 
 // got shows how a download ended.
 func (c *Chat) got(w *want, r result) {
+	c.status.Getting = Progress{}
 	i := slices.Index(c.queue, w)
 	if i < 0 && r.err != nil { // cancelled
 		return
@@ -225,9 +229,11 @@ func (c *Chat) cancel(string) error {
 	if c.stop != nil {
 		c.stop()
 	}
-	for _, w := range wants { // fetch has locked the part of the current one, and drops it
-		download.Remove(c.cfg.Folder, w.name)
-	}
+	c.background(func() {
+		for _, w := range wants { // the fetcher has locked some parts, and drops them
+			download.Remove(c.cfg.Folder, w.name)
+		}
+	})
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley/client/internal/download"
@@ -12,6 +13,8 @@ import (
 )
 
 const (
+	maxAhead      = 16                     // GETs without an answer
+	smallFile     = 64 << 10               // bytes of a file that is asked for ahead
 	progressEvery = 100 * time.Millisecond // between two reports of a download's progress
 	stopTime      = 10 * time.Second       // for the server to answer STOP, before the connection is replaced
 )
@@ -32,57 +35,123 @@ type result struct {
 	err    error
 }
 
-// fetch downloads a file over conn. It runs beside Run. The part is kept unless ctx ends with errStopped.
-func (c *Chat) fetch(ctx context.Context, conn *link.Conn, name string) result {
-	part, err := openPart(c.cfg.Folder, name)
-	if err != nil {
-		return result{err: err}
+// A fetcher downloads files over one connection, in order. It runs beside Run. It asks for small files ahead,
+// so that they do not cost a round trip each.
+type fetcher struct {
+	chat   *Chat
+	ctx    context.Context // ends with errStopped if the user stops the downloads
+	conn   *link.Conn
+	pieces <-chan link.Piece
+	wants  []*want          // not finished
+	parts  []*download.Part // of the first wants, for which GET was sent
+}
+
+// run downloads all files, unless the downloads are stopped or the connection breaks.
+func (f *fetcher) run() {
+	defer f.closeParts()
+	for f.ask() {
+		w := f.wants[0]
+		r, answered := f.fetch(w.name, f.parts[0])
+		if r.err == errLost {
+			return
+		}
+		if answered {
+			f.parts[0].Close()
+			f.parts = f.parts[1:]
+		} else {
+			f.halt()
+		}
+		if r.err == errStopped {
+			return
+		}
+		f.wants = f.wants[1:]
+		f.chat.call(func() { f.chat.got(w, r) })
 	}
-	defer part.Close()
-	ask := wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version), Name: []byte(name)}
-	pieces := conn.Get(ask)
+}
+
+// ask sends GET for the next file, and for more while all of them are small. It returns false after the last
+// file.
+func (f *fetcher) ask() bool {
+	for n := len(f.parts); n < len(f.wants); n = len(f.parts) {
+		w := f.wants[n]
+		if n == maxAhead || n > 0 && !(f.wants[0].small && w.small) {
+			break
+		}
+		part, err := openPart(f.chat.cfg.Folder, w.name)
+		if err != nil {
+			f.wants = slices.Delete(f.wants, n, n+1)
+			f.chat.call(func() { f.chat.got(w, result{err: err}) })
+			continue
+		}
+		f.parts = append(f.parts, part)
+		f.pieces = f.conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version),
+			Name: []byte(w.name)})
+	}
+	return len(f.parts) > 0
+}
+
+// fetch receives a file, up to the end of the server's answer or an error before that.
+func (f *fetcher) fetch(name string, part *download.Part) (r result, answered bool) {
 	var reported time.Time
-	for err == nil {
+	for r.err == nil {
+		var p link.Piece
+		var more bool
 		select {
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		case p, ok := <-pieces:
-			switch {
-			case !ok:
-				return result{err: errLost}
-			case p.Verb == wire.Error:
-				return result{err: &wire.ProtocolError{Verb: wire.Get, Code: string(p.Code),
-					Text: string(p.Text)}}
-			case p.Verb == wire.Data:
-				err = part.Write(p.Bytes)
-				if time.Since(reported) > progressEvery {
-					reported = time.Now()
-					have := part.Have
-					c.call(func() { c.status.Getting.Have = have })
-				}
-			case string(p.Name) != name:
-				err = fmt.Errorf("the server sends %s instead", p.Name)
-			case p.Verb == wire.Sent:
-				saved, err := part.Save(p.Size, string(p.Digest))
-				return result{saved, p.Size, string(p.Digest), err}
-			default:
-				if err = part.Begin(p.Size, p.Offset, string(p.Version)); err == nil {
-					c.begun(name, p.Size, p.Offset)
-				}
+		case <-f.ctx.Done():
+			return result{err: errStopped}, false
+		case p, more = <-f.pieces:
+		}
+		switch {
+		case !more:
+			return result{err: errLost}, false
+		case p.Verb == wire.Error:
+			return result{err: &wire.ProtocolError{Verb: wire.Get, Code: string(p.Code),
+				Text: string(p.Text)}}, true
+		case p.Verb == wire.Data:
+			r.err = part.Write(p.Bytes)
+			if time.Since(reported) > progressEvery {
+				reported = time.Now()
+				have := part.Have
+				f.chat.call(func() { f.chat.status.Getting.Have = have })
+			}
+		case string(p.Name) != name:
+			return result{err: fmt.Errorf("the server sends %s instead", p.Name)}, p.Verb == wire.Sent
+		case p.Verb == wire.Sent:
+			r.Saved, r.err = part.Save(p.Size, string(p.Digest))
+			r.size, r.digest = p.Size, string(p.Digest)
+			return r, true
+		default:
+			if r.err = part.Begin(p.Size, p.Offset, string(p.Version)); r.err == nil {
+				f.chat.begun(name, p.Size, p.Offset)
 			}
 		}
 	}
-	if err == errStopped {
-		part.Drop()
-	}
-	conn.Send(wire.Message{Verb: wire.Stop})
-	defer time.AfterFunc(stopTime, conn.Close).Stop()
-	for p := range pieces {
-		if p.Verb == wire.Sent || p.Verb == wire.Error {
-			break
+	return r, false
+}
+
+// halt stops all files for which GET was sent, and waits until the server has. Those that are still wanted
+// are asked for again.
+func (f *fetcher) halt() {
+	f.conn.Send(wire.Message{Verb: wire.Stop})
+	defer time.AfterFunc(stopTime, f.conn.Close).Stop()
+	for range f.parts {
+		p := <-f.pieces // the zero Piece if the connection breaks
+		for p.Verb == wire.Sending || p.Verb == wire.Data {
+			p = <-f.pieces
 		}
 	}
-	return result{err: err}
+	f.closeParts()
+}
+
+// closeParts ends work on the parts, and removes them if the user has stopped the downloads.
+func (f *fetcher) closeParts() {
+	for _, part := range f.parts {
+		if context.Cause(f.ctx) == errStopped {
+			part.Drop()
+		}
+		part.Close()
+	}
+	f.parts = nil
 }
 
 // begun reports the beginning of a download. A person sees it at the prompt.

@@ -64,12 +64,69 @@ func playIn(t *testing.T, cfg Config, files map[string]string, steps string) (
 	return lines, left
 }
 
-// The files of a pattern go on over another connection.
-func TestPatternBroken(t *testing.T) {
-	got, left := playIn(t, Config{}, nil,
-		". /get f*\n> FILES\n"+small(3)+asked(0, 1)+sent("f00", "x")+asked(1, 2)+
-			"< SENDING 1 0 v f01\ncut\n> RESUME parley/1 tok 10\n< RESUMED 0 hi\n"+
-			asked(1, 2)+sent("f01", "y")+asked(2, 3)+sent("f02", "z"))
+// Small files are asked for before those before them have come; large ones, and those of unknown size, one by
+// one.
+func TestAhead(t *testing.T) {
+	got, _ := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(18)+
+		asked(0, 16)+". only so many\n> SAY only so many\n< OK 11\n"+sent("f00", "x")+asked(16, 17)+
+		"< ERROR GET file-failed f01 cannot be read\n"+asked(17, 18)+sent("f02", "y"))
+	compare(t, `hi
+		you: only so many
+		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
+		! client: f01 cannot be read
+		saved f02 as DIR/f02: 1 bytes, SHA-256 `+sum("y")[:12]+`
+		! client: 15 downloads not finished: /get continues`, got, 0, 0)
+
+	playIn(t, Config{}, nil, `
+		. /get *
+		> FILES
+		< FILES 4 yes
+		< FILE 65536 0 a
+		< FILE 1 0 b
+		< FILE 65537 0 c
+		< FILE 1 0 d
+		> GET 0 - a
+		> GET 0 - b
+		. only so much
+		> SAY only so much
+		< OK 11
+		< ERROR GET changed a changed
+		< ERROR GET changed b changed
+		> GET 0 - c
+		. /get e
+		. /get f
+		< ERROR GET changed c changed
+		> GET 0 - d
+		< ERROR GET changed d changed
+		> GET 0 - e
+		< ERROR GET changed e changed
+		> GET 0 - f
+		< ERROR GET file-failed no`)
+}
+
+// A pattern that is repeated while its files come has them already.
+func TestQueuedAlready(t *testing.T) {
+	got, left := playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(2)+asked(0, 2)+
+		". /get f*\n> FILES\n"+small(2)+sent("f00", "x")+sent("f01", "y")+
+		"> GET 1 "+word("x")+" f00\n> GET 1 "+word("y")+" f01\n"+
+		"< SENDING 1 1 v f00\n< SENT "+sum("x")+" 1 f00\n< SENDING 1 1 v f01\n< SENT "+sum("y")+" 1 f01\n")
+	compare(t, `hi
+		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
+		saved f01 as DIR/f01: 1 bytes, SHA-256 `+sum("y")[:12]+`
+		have 2 files, 2 B
+		have f00 already as DIR/f00: 1 bytes, SHA-256 `+sum("x")[:12]+`
+		have f01 already as DIR/f01: 1 bytes, SHA-256 `+sum("y")[:12]+`
+		have 2 files, 2 B`, got, 0, 0)
+	if diff := cmp.Diff(map[string]string{"f00": "x", "f01": "y"}, left); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// Files that were asked for ahead go on over another connection.
+func TestAheadBroken(t *testing.T) {
+	got, left := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 3)+sent("f00", "x")+
+		"< SENDING 1 0 v f01\ncut\n> RESUME parley/1 tok 10\n< RESUMED 0 hi\n"+
+		asked(1, 3)+sent("f01", "y")+sent("f02", "z"))
 	if diff := cmp.Diff("have 3 files, 3 B", got[len(got)-1]); diff != "" {
 		t.Errorf("last line (-want +got):\n%s", diff)
 	}
@@ -78,10 +135,29 @@ func TestPatternBroken(t *testing.T) {
 	}
 }
 
-// /cancel stops all files and leaves no part; a later /get waits until the server has stopped.
+// A file that cannot be saved is stopped, and those after it are asked for again.
+func TestAheadNotSaved(t *testing.T) {
+	got, left := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 3)+
+		"< SENDING 1 1 v f00\n> STOP\n< ERROR GET stopped s\n"+sent("f01", "y")+
+		"< ERROR GET stopped s\n"+asked(1, 3)+sent("f01", "y")+sent("f02", "z"))
+	compare(t, `hi
+		! client: f00: the server goes on at byte 1, but 0 bytes are here
+		downloading f01: 1 bytes
+		saved f01 as DIR/f01: 1 bytes, SHA-256 `+sum("y")+`
+		downloading f02: 1 bytes
+		saved f02 as DIR/f02: 1 bytes, SHA-256 `+sum("z")+`
+		have 2 of 3 files, 2 B`, got, 0, 0)
+	if diff := cmp.Diff(map[string]string{"f01": "y", "f02": "z"}, left); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// /cancel stops all files and leaves no part, also of those that were asked for ahead; a later /get waits
+// until the server has stopped.
 func TestCancelled(t *testing.T) {
 	got, left := playIn(t, Config{}, map[string]string{"f02.part": "old"}, ". /get f*\n> FILES\n"+small(3)+
-		asked(0, 1)+"< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n< DATA 1\n< xERROR GET stopped s\n"+
+		asked(0, 2)+"> GET 3 "+word("old")+" f02\n< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n"+
+		"< DATA 1\n< xERROR GET stopped s\n< ERROR GET stopped s\n< ERROR GET stopped s\n"+
 		"> GET 0 - b\n"+sent("b", "b"))
 	compare(t, `hi
 		unfinished downloads in DIR: f02: /get continues one, until its .part is removed
@@ -142,13 +218,16 @@ func TestOtherFileSent(t *testing.T) {
 // A slow disk keeps nobody from leaving.
 func TestSlowDisk(t *testing.T) {
 	openPart = func(folder, name string) (*download.Part, error) {
-		time.Sleep(time.Minute)
+		if name == "f01" {
+			time.Sleep(time.Minute)
+		}
 		return download.Open(folder, name)
 	}
 	t.Cleanup(func() { openPart = download.Open })
 	for _, leave := range []string{". /quit", "interrupt", ". /cancel\n. /quit"} {
 		t.Run(leave, func(t *testing.T) {
-			playIn(t, Config{Person: true}, nil, ". /get a\n"+leave+"\nends 5.8s\nwait")
+			playIn(t, Config{Person: true}, nil, ". /get f*\n> FILES\n"+small(3)+asked(0, 1)+
+				"< SENDING 1 0 v f00\n"+leave+"\nends 5.8s\nwait")
 		})
 	}
 }

@@ -63,6 +63,9 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 	return c
 }
 
+// Closed reports whether the connection has ended.
+func (c *Conn) Closed() bool { return c.ctx.Err() != nil }
+
 // Lines returns what the server sends, in order, but for downloads.
 func (c *Conn) Lines() <-chan wire.Message { return c.lines }
 
