@@ -222,7 +222,7 @@ func (c *Chat) lost(err error) {
 	resume, losses := c.session.Resume, c.losses
 	c.losses++
 	c.background(func() {
-		conn, answer, err := link.Return(c.ctx, c.cfg.Config, resume, err, losses, func(at time.Time) {
+		conn, answer, err := link.Reconnect(c.ctx, c.cfg.Config, resume, err, losses, func(at time.Time) {
 			c.call(func() { c.status.Retry = at })
 		})
 		c.call(func() { c.back(conn, answer, err) })

@@ -155,7 +155,7 @@ func (c *Chat) getNext() {
 	}
 	ctx, stop := context.WithCancelCause(c.ctx)
 	c.stop = func() { stop(errStopped) }
-	f := &fetcher{chat: c, ctx: ctx, conn: c.conn, wants: wants}
+	f := &fetcher{chat: c, ctx: ctx, conn: c.conn, pieces: c.conn.Pieces(), wants: wants}
 	c.background(func() {
 		f.run()
 		c.call(func() {

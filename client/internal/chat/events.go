@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"parley/client/internal/link"
 	"parley/server/wire"
 )
 
@@ -20,7 +21,7 @@ func (c *Chat) receive(m wire.Message) {
 		c.lost(err)
 		return
 	}
-	c.conn.Seen(c.session.Resume.Seq)
+	c.conn.MarkHandled(c.session.Resume.Seq)
 	if !history {
 		c.backlog.observe(m)
 	}
@@ -46,6 +47,8 @@ func (c *Chat) receive(m wire.Message) {
 		c.onList(c.lists[wire.Files], wire.MaxFiles, m)
 	case wire.Notice:
 		c.notice(m.Text)
+	case link.Stalled:
+		c.show("the disk does not respond: the download continues when it does")
 	case wire.Error:
 		c.onError(m)
 	case wire.Bye:

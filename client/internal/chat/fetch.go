@@ -84,8 +84,8 @@ func (f *fetcher) ask() bool {
 			continue
 		}
 		f.parts = append(f.parts, part)
-		f.pieces = f.conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version),
-			Name: []byte(w.name)})
+		f.conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version),
+			Name: []byte(w.name)}, f.pieces)
 	}
 	return len(f.parts) > 0
 }

@@ -232,6 +232,32 @@ func TestSlowDisk(t *testing.T) {
 	}
 }
 
+// A disk that does not respond holds up the downloads and not the chat: they continue when it does.
+func TestHungDiskWhileChatting(t *testing.T) {
+	hung := true
+	openPart = func(folder, name string) (*download.Part, error) {
+		if name == "f01" && hung {
+			hung = false
+			time.Sleep(5 * time.Second)
+		}
+		return download.Open(folder, name)
+	}
+	t.Cleanup(func() { openPart = download.Open })
+	got, _ := playIn(t, Config{}, nil, ". /get f*\n> FILES\n"+small(2)+asked(0, 1)+
+		"< SENDING 1 0 v f00\n< SAID 11 0 bob hello\n> STOP\n< ERROR GET stopped f00\n. are you there?\n"+
+		"> SAY are you there?\n< OK 12\n< SAID 13 0 bob yes\n"+
+		asked(0, 2)+sent("f00", "x")+sent("f01", "y"))
+	compare(t, `hi
+		the disk does not respond: the download continues when it does
+		bob: hello
+		bob: yes
+		downloading f00: 1 bytes
+		saved f00 as DIR/f00: 1 bytes, SHA-256 `+sum("x")+`
+		downloading f01: 1 bytes
+		saved f01 as DIR/f01: 1 bytes, SHA-256 `+sum("y")+`
+		have 2 files, 2 B`, got, 0, 0)
+}
+
 func TestMatch(t *testing.T) {
 	names := []string{"a", "a b", "b*", "bc", "café.txt", "cafe\u0301.md", "p/x.png", "p/q/y.png", "p q/z",
 		" s ", " d /e ", "[z]"}

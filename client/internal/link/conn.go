@@ -1,5 +1,5 @@
-// Package link is the way to a server: connections, from the look-up of the host to the end, and the rules by
-// which a session outlives them.
+// Package link connects a client to its server: it dials, reads and writes lines, and keeps a session across
+// connections.
 package link
 
 import (
@@ -18,21 +18,26 @@ import (
 
 const (
 	// the longest silence: a server waits three times as long unless it is told otherwise
-	heartbeat = 15 * time.Second
-	ackEvery  = 256      // lines of the stream: the server may forget what was acknowledged
-	maxBuffer = 64 << 10 // bytes of the line reader
-	queued    = 256      // lines that wait for the chat before reading pauses
-	pieceSize = 1 << 20  // bytes of a file handed on at once: each time costs a few wakings
+	heartbeat  = 15 * time.Second
+	ackEvery   = 256             // lines of the stream: the server may forget what was acknowledged
+	readBuffer = 64 << 10        // bytes of the line reader
+	lineQueue  = 256             // lines that the chat has not taken before reading pauses
+	pieceSize  = 1 << 20         // bytes of a file delivered at once: each delivery costs a few wake-ups
+	stallTime  = 2 * time.Second // how long chat waits for a disk that does not take a download
 )
 
-// A Piece is a line about a download, and of DATA the bytes. These are valid until the next Piece is
+// Stalled is the verb of a line that a Conn makes itself: it has stopped the downloads, because nobody took
+// their data for a while. They can be asked for again.
+const Stalled wire.Verb = "stalled"
+
+// A Piece is a line about a download; that of DATA has the bytes. These are valid until the next Piece is
 // received.
 type Piece struct {
 	wire.Message
 	Bytes []byte
 }
 
-// A Conn is a connection on which the server has granted HELLO or RESUME. Whoever has it runs Receive and
+// A Conn is a connection on which the server has granted HELLO or RESUME. The owner must run Receive and
 // Transmit, each once and in a goroutine of its own.
 type Conn struct {
 	// set at construction, never changed
@@ -42,22 +47,26 @@ type Conn struct {
 	r     *wire.Reader
 	idle  time.Duration
 	lines chan wire.Message
-	file  chan Piece
 	wake  chan struct{} // there is something to write
 
-	getting atomic.Int64  // GETs that are not answered to their end
-	seen    atomic.Uint64 // seq up to which the stream was handled
-	handled int           // lines of the stream
+	// owned by the caller of MarkHandled, but for reading handledSeq
+	handledSeq atomic.Uint64 // seq up to which the stream was handled
+	handled    int           // lines of the stream
 
-	mu  sync.Mutex // guards the following field
-	out []byte     // lines to write
+	buffers [2][]byte // owned by Receive: one is filled while the receiver uses the other
+
+	mu     sync.Mutex // guards the following fields
+	out    []byte     // lines to write
+	pieces chan Piece // what Pieces returns
+	// for each GET that is not answered to its end, who receives the answer; nil if nobody does any more
+	gets []chan Piece
 }
 
 // newConn returns a Conn over nc that lasts until ctx ends.
 func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
-	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1)}
-	c.lines, c.file = make(chan wire.Message, queued), make(chan Piece)
-	c.r = wire.NewReader(c, wire.MaxServerLine, maxBuffer)
+	c := &Conn{net: nc, idle: idle, wake: make(chan struct{}, 1),
+		lines: make(chan wire.Message, lineQueue), pieces: make(chan Piece)}
+	c.r = wire.NewReader(c, wire.MaxServerLine, readBuffer)
 	c.ctx, c.Close = context.WithCancel(ctx)
 	context.AfterFunc(c.ctx, func() { nc.Close() })
 	return c
@@ -66,32 +75,46 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 // Closed reports whether the connection has ended.
 func (c *Conn) Closed() bool { return c.ctx.Err() != nil }
 
-// Lines returns what the server sends, in order, but for downloads.
+// Lines returns the server's lines, in order, except those about downloads.
 func (c *Conn) Lines() <-chan wire.Message { return c.lines }
 
-// Get sends a GET and returns what the server sends for all of them, one after the other, which must be
-// received up to the last SENT or ERROR. The channel is closed when the connection is. It may be called by
-// another goroutine than all else.
-func (c *Conn) Get(m wire.Message) <-chan Piece {
-	c.getting.Add(1)
-	c.Send(m)
-	return c.file
+// Pieces returns the pieces of the downloads that are asked for with it, one download after the other. They
+// must be received up to the last SENT or ERROR. The channel is closed when nothing more comes over it,
+// because the connection ends or the downloads have stalled.
+func (c *Conn) Pieces() <-chan Piece {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pieces
+}
+
+// Get sends a GET whose answer comes over pieces, unless these are closed. It may be called by any goroutine.
+func (c *Conn) Get(m wire.Message, pieces <-chan Piece) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if pieces == (<-chan Piece)(c.pieces) {
+		c.gets = append(c.gets, c.pieces)
+		c.sendLocked(m)
+	}
 }
 
 // Send sends m, unless the connection breaks before. It never waits, and may be called by any goroutine.
 func (c *Conn) Send(m wire.Message) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sendLocked(m)
+}
+
+func (c *Conn) sendLocked(m wire.Message) {
 	c.out = m.AppendClient(c.out)
-	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
 }
 
-// Seen says that the stream was handled up to seq, which the server is told now and then.
-func (c *Conn) Seen(seq uint64) {
-	if c.seen.Swap(seq) == seq {
+// MarkHandled says that the stream was handled up to seq. The server is told now and then.
+func (c *Conn) MarkHandled(seq uint64) {
+	if c.handledSeq.Swap(seq) == seq {
 		return
 	}
 	c.handled++
@@ -106,7 +129,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.net.Read(p)
 }
 
-// next returns the next line, and what it says: with a *wire.ProtocolError no more than its verb.
+// next returns the next line and its message, which has only the verb if the error is a *wire.ProtocolError.
 func (c *Conn) next() (line []byte, m wire.Message, err error) {
 	line, err = c.r.ReadLine()
 	line = bytes.Clone(line)
@@ -120,33 +143,35 @@ func (c *Conn) next() (line []byte, m wire.Message, err error) {
 	return line, m, err
 }
 
-// exchange sends the line that must be first and returns what grants it. A refusal is a *wire.ProtocolError.
+// exchange sends the line that must be first and returns the line that grants it. A refusal is a
+// *wire.ProtocolError.
 func (c *Conn) exchange(ctx context.Context, m wire.Message) (wire.Message, error) {
 	defer context.AfterFunc(ctx, c.Close)()
 	if _, err := c.net.Write(m.AppendClient(nil)); err != nil {
 		return m, err
 	}
+	granted := map[wire.Verb]wire.Verb{wire.Hello: wire.Welcome, wire.Resume: wire.Resumed}[m.Verb]
 	for {
 		line, answer, err := c.next()
-		switch _, bad := errors.AsType[*wire.ProtocolError](err); {
+		_, malformed := errors.AsType[*wire.ProtocolError](err)
+		switch {
 		case ctx.Err() != nil:
 			return answer, context.Cause(ctx)
-		case bad:
-			return answer, fmt.Errorf("it answers %.40q", line)
-		case err != nil:
+		case malformed:
+		case err != nil, answer.Verb == granted:
 			return answer, err
-		case answer.Verb == wire.Welcome && m.Verb == wire.Hello, answer.Verb == wire.Resumed && m.Verb == wire.Resume:
-			return answer, nil
+		case answer.Verb == wire.Notice:
+			continue
 		case answer.Verb == wire.Error, answer.Verb == wire.Bye:
-			return answer, &wire.ProtocolError{Verb: m.Verb, Code: string(answer.Code), Text: string(answer.Text)}
-		case answer.Verb != wire.Notice:
-			return answer, fmt.Errorf("it answers %.40q", line)
+			refusal := wire.Errorf(m.Verb, string(answer.Code), "%s", answer.Text)
+			return answer, refusal
 		}
+		return answer, fmt.Errorf("it answers %.40q", line)
 	}
 }
 
-// Transmit sends what there is to send until the connection is closed: reading ends by itself, after what the
-// server has said last. It is never quiet for long, so that the server knows that this side is alive, and has
+// Transmit writes lines until the connection is closed; after an error it leaves the reading of the server's
+// last lines to Receive. It sends heartbeats, so that the server knows that this side is alive, and has
 // something to answer.
 func (c *Conn) Transmit() {
 	ping := time.NewTicker(min(c.idle/3, heartbeat))
@@ -155,7 +180,7 @@ func (c *Conn) Transmit() {
 		select {
 		case <-c.wake:
 		case <-ping.C:
-			c.Send(wire.Message{Verb: wire.Ping, Seq: c.seen.Load()})
+			c.Send(wire.Message{Verb: wire.Ping, Seq: c.handledSeq.Load()})
 			continue
 		case <-c.ctx.Done():
 			return
@@ -170,25 +195,29 @@ func (c *Conn) Transmit() {
 	}
 }
 
-// Receive hands on what comes until the connection breaks, and returns why it did: a *wire.ProtocolError when
-// the server does not follow the protocol.
+// Receive reads and delivers lines until the connection breaks, and returns why it did: a *wire.ProtocolError
+// if the server does not follow the protocol.
 func (c *Conn) Receive() error {
-	defer close(c.file)
-	defer c.Close()
-	var pieces [2][]byte // one is filled while the other is in use
+	defer func() {
+		c.Close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		close(c.pieces)
+	}()
 	for {
 		_, m, err := c.next()
 		bad, _ := errors.AsType[*wire.ProtocolError](err)
 		switch {
 		case bad != nil && bad.Code == wire.CodeUnknownVerb: // a newer server's
 			err = nil
-		case bad != nil && (m.Verb == wire.User || m.Verb == wire.File): // costs this row, which then has no name
+		case bad != nil && (m.Verb == wire.User || m.Verb == wire.File): // costs this row, which has no name
 			err = c.pass(m)
 		case err != nil: // also any other bad line, which leaves the two out of step
 		case m.Verb == wire.Data:
-			err = c.readData(&pieces, m)
-		case m.Verb == wire.Sending, m.Verb == wire.Sent, m.Verb == wire.Error && wire.Verb(m.Name) == wire.Get:
-			err = c.handOn(Piece{Message: m})
+			err = c.receiveData(m)
+		case m.Verb == wire.Sending, m.Verb == wire.Sent,
+			m.Verb == wire.Error && wire.Verb(m.Name) == wire.Get:
+			err = c.deliver(Piece{Message: m})
 		default:
 			err = c.pass(m)
 		}
@@ -198,7 +227,7 @@ func (c *Conn) Receive() error {
 	}
 }
 
-// pass has the chat told what a line says.
+// pass queues a line for the chat.
 func (c *Conn) pass(m wire.Message) error {
 	select {
 	case c.lines <- m:
@@ -208,37 +237,58 @@ func (c *Conn) pass(m wire.Message) error {
 	}
 }
 
-// readData hands on the bytes that follow a DATA line.
-func (c *Conn) readData(pieces *[2][]byte, m wire.Message) error {
+// receiveData delivers the bytes that follow a DATA line.
+func (c *Conn) receiveData(m wire.Message) error {
 	for left := m.Count; left > 0; {
-		if pieces[0] == nil {
-			pieces[0] = make([]byte, pieceSize)
+		if c.buffers[0] == nil {
+			c.buffers[0] = make([]byte, pieceSize)
 		}
-		n, err := io.ReadFull(c.r, pieces[0][:min(left, pieceSize)])
+		n, err := io.ReadFull(c.r, c.buffers[0][:min(left, pieceSize)])
 		if n > 0 {
-			err = errors.Join(c.handOn(Piece{m, pieces[0][:n]}), err)
+			err = errors.Join(c.deliver(Piece{m, c.buffers[0][:n]}), err)
 		}
 		if err != nil {
 			return err
 		}
-		pieces[0], pieces[1] = pieces[1], pieces[0]
+		c.buffers[0], c.buffers[1] = c.buffers[1], c.buffers[0]
 		left -= uint64(n)
 	}
 	return nil
 }
 
-// handOn hands on a piece of the download under way, or drops it when there is none.
-func (c *Conn) handOn(p Piece) error {
-	if c.getting.Load() == 0 {
+// deliver hands a piece to the receiver of its download, or drops it if there is none. A receiver whose disk
+// hangs must not hold up the chat, so after a while the downloads are stopped.
+func (c *Conn) deliver(p Piece) error {
+	c.mu.Lock()
+	var receiver chan Piece
+	if len(c.gets) > 0 {
+		receiver = c.gets[0]
+		if p.Verb == wire.Sent || p.Verb == wire.Error {
+			c.gets = c.gets[1:]
+		}
+	}
+	c.mu.Unlock()
+	if receiver == nil {
 		return nil
 	}
-	if p.Verb == wire.Sent || p.Verb == wire.Error {
-		c.getting.Add(-1)
-	}
 	select {
-	case c.file <- p:
+	case receiver <- p:
 		return nil
 	case <-c.ctx.Done():
 		return net.ErrClosed
+	case <-time.After(stallTime):
+		c.stopDownloads()
+		return c.pass(wire.Message{Verb: Stalled})
 	}
+}
+
+// stopDownloads ends the downloads that were asked for so far. Those asked for from now on are not concerned.
+func (c *Conn) stopDownloads() {
+	c.buffers = [2][]byte{} // the receiver may still use them
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.pieces)
+	c.pieces = make(chan Piece)
+	clear(c.gets)
+	c.sendLocked(wire.Message{Verb: wire.Stop})
 }

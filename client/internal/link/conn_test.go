@@ -38,7 +38,8 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 func (n *network) config() Config {
-	return Config{Address: "chat:12000", Name: "alice", History: 2, Idle: 45 * time.Second, Reconnect: 2 * time.Minute, Dial: n.dial}
+	return Config{Address: "chat:12000", Name: "alice", History: 2, Idle: 45 * time.Second,
+		Reconnect: 2 * time.Minute, Dial: n.dial}
 }
 
 // A client is a connection that is used.
@@ -90,24 +91,6 @@ func want(t *testing.T, c *client, lines ...string) {
 	}
 }
 
-// wantPieces checks the next pieces of a download.
-func wantPieces(t *testing.T, pieces <-chan Piece, want ...string) {
-	t.Helper()
-	for _, want := range want {
-		p, ok := <-pieces
-		if !ok {
-			t.Fatalf("no more pieces, want %q", want)
-		}
-		got := strings.TrimSpace(string(p.AppendServer(nil)))
-		if p.Bytes != nil {
-			got += fmt.Sprintf(" %q", p.Bytes)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("next piece (-want +got):\n%s", diff)
-		}
-	}
-}
-
 // bubble runs a test in which time is only what the test waits for, and which fails if a goroutine is left
 // behind.
 func bubble(t *testing.T, f func(t *testing.T, n *network)) {
@@ -133,15 +116,23 @@ func TestCannotJoin(t *testing.T) {
 		answer string
 		want   string
 	}{
-		{"refused", syscall.ECONNREFUSED, "", "cannot connect to chat:12000: connection refused: is the server running?"},
-		{"unknown", &net.DNSError{Name: "chat", IsNotFound: true}, "", "cannot connect to chat:12000: host chat is unknown: check the host's name"},
-		{"unreachable", &net.OpError{Op: "dial", Err: errors.New("no route to host")}, "", "cannot connect to chat:12000: no route to host: is the address right?"},
-		{"taken", nil, "ERROR HELLO name-taken alice is here already\n", "cannot join as alice: alice is here already"},
+		{"refused", syscall.ECONNREFUSED, "",
+			"cannot connect to chat:12000: connection refused: is the server running?"},
+		{"unknown", &net.DNSError{Name: "chat", IsNotFound: true}, "",
+			"cannot connect to chat:12000: host chat is unknown: check the host's name"},
+		{"unreachable", &net.OpError{Op: "dial", Err: errors.New("no route to host")}, "",
+			"cannot connect to chat:12000: no route to host: is the address right?"},
+		{"taken", nil, "ERROR HELLO name-taken alice is here already\n",
+			"cannot join as alice: alice is here already"},
 		{"shut down", nil, "NOTICE wait\nBYE full\n", "cannot join as alice: full"},
-		{"other protocol", nil, "SSH-2.0-OpenSSH\r\n", `cannot connect to chat:12000: it answers "SSH-2.0-OpenSSH": is it a parley server?`},
-		{"other order", nil, "SAID 1 2 bob x\n", `cannot connect to chat:12000: it answers "SAID 1 2 bob x": is it a parley server?`},
-		{"binary", nil, "\x16\x03\x01\n", `cannot connect to chat:12000: it answers "\x16\x03\x01": is it a parley server?`},
-		{"closed", nil, "-", "cannot connect to chat:12000: closed without a word: is it a parley server?"},
+		{"other protocol", nil, "SSH-2.0-OpenSSH\r\n",
+			`cannot connect to chat:12000: it answers "SSH-2.0-OpenSSH": is it a parley server?`},
+		{"other order", nil, "SAID 1 2 bob x\n",
+			`cannot connect to chat:12000: it answers "SAID 1 2 bob x": is it a parley server?`},
+		{"binary", nil, "\x16\x03\x01\n",
+			`cannot connect to chat:12000: it answers "\x16\x03\x01": is it a parley server?`},
+		{"closed", nil, "-",
+			"cannot connect to chat:12000: the server closed the connection: is it a parley server?"},
 		{"silent", nil, "", "cannot connect to chat:12000: no answer in time: is it a parley server?"},
 	}
 	for _, tt := range tests {
@@ -176,14 +167,14 @@ func TestCannotJoin(t *testing.T) {
 // back comes back after a connection broke by io.EOF, and returns the server's answer or what went wrong.
 func (n *network) back(cfg Config) (*Conn, string) {
 	resume := wire.Message{Verb: wire.Resume, Token: []byte("tok"), Seq: 12}
-	c, answer, err := Return(n.t.Context(), cfg, resume, io.EOF, 0, func(time.Time) {})
+	c, answer, err := Reconnect(n.t.Context(), cfg, resume, io.EOF, 0, func(time.Time) {})
 	if err != nil {
 		return nil, err.Error()
 	}
 	return c, strings.TrimSpace(string(answer.AppendServer(nil)))
 }
 
-func TestReturn(t *testing.T) {
+func TestReconnect(t *testing.T) {
 	tests := []struct {
 		name   string
 		script string // after RESUME
@@ -224,7 +215,7 @@ func TestReturn(t *testing.T) {
 
 func TestGiveUp(t *testing.T) {
 	for patience, want := range map[time.Duration]string{
-		0:               "connection to chat:12000 lost: closed without a word",
+		0:               "connection to chat:12000 lost: the server closed the connection",
 		2 * time.Minute: "connection to chat:12000 lost and not back after 2m0s: connection refused",
 	} {
 		bubble(t, func(t *testing.T, n *network) {
@@ -247,7 +238,7 @@ func TestHeartbeat(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		c, p := n.join()
 		defer c.Close()
-		c.Seen(10)
+		c.MarkHandled(10)
 		start := time.Now()
 		p.Script(`
 			> PING 10
@@ -270,66 +261,10 @@ func TestAcknowledge(t *testing.T) {
 		c, p := n.join()
 		defer c.Close()
 		for seq := range uint64(ackEvery) {
-			c.Seen(11 + seq)
-			c.Seen(11 + seq) // as after a line that is not of the stream
+			c.MarkHandled(11 + seq)
+			c.MarkHandled(11 + seq) // as after a line that is not of the stream
 		}
 		p.Expect("PING 266")
-	})
-}
-
-func TestData(t *testing.T) {
-	bubble(t, func(t *testing.T, n *network) {
-		c, p := n.join()
-		defer c.Close()
-		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a b")})
-		p.Expect("GET 0 - a b")
-		go func() {
-			// byte by byte
-			for _, b := range []byte("SENDING 9 0 v1 a b\nDATA 4\n\nSA\nSAID 11 0 bob x\nDATA 5\nID 7\n") {
-				p.Write([]byte{b})
-			}
-			p.Send("DATA 300000")
-			p.Write(make([]byte, 10))
-			p.Close()
-		}()
-		wantPieces(t, pieces, "SENDING 9 0 v1 a b", `DATA 4 "\nSA\n"`, `DATA 5 "ID 7\n"`,
-			`DATA 300000 "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"`)
-		want(t, c, "SAID 11 0 bob x")
-		if _, ok := <-pieces; ok {
-			t.Error("a piece from nowhere")
-		}
-	})
-}
-
-// Files that were asked for together come one after the other.
-func TestAhead(t *testing.T) {
-	bubble(t, func(t *testing.T, n *network) {
-		c, p := n.join()
-		defer c.Close()
-		var pieces <-chan Piece
-		for _, name := range []string{"a", "b", "c"} {
-			pieces = c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte(name)})
-		}
-		p.Expect("GET 0 - a", "GET 0 - b", "GET 0 - c")
-		go io.WriteString(p, "SENDING 1 0 v a\nDATA 1\nxSENT x 1 a\nERROR GET no-file b\n"+
-			"SENDING 0 0 v c\nSENT y 0 c\nSENT z 0 nothing\nSAID 11 0 bob x\n")
-		wantPieces(t, pieces, "SENDING 1 0 v a", `DATA 1 "x"`, "SENT x 1 a", "ERROR GET no-file b", "SENDING 0 0 v c", "SENT y 0 c")
-		want(t, c, "SAID 11 0 bob x")
-	})
-}
-
-// What nobody asked for stops nobody, and is not taken for what is asked for next.
-func TestNotAskedFor(t *testing.T) {
-	bubble(t, func(t *testing.T, n *network) {
-		c, p := n.join()
-		defer c.Close()
-		p.Send("SENDING 2 0 v1 a", "DATA 2\nab", "SENT x 2 a", "ERROR GET no-file x", "SAID 11 0 bob x")
-		want(t, c, "SAID 11 0 bob x")
-		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
-		p.Expect("GET 0 - a")
-		p.Send("ERROR GET no-file y", "SENT x 2 a", "SAID 12 0 bob y")
-		wantPieces(t, pieces, "ERROR GET no-file y")
-		want(t, c, "SAID 12 0 bob y")
 	})
 }
 
@@ -337,12 +272,12 @@ func TestNotAskedFor(t *testing.T) {
 func TestCloseWhileReading(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		c, p := n.join()
-		c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
+		c.get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
 		p.Expect("GET 0 - a")
 		p.Send("SENDING 2 0 v1 a")
 		c.Close()
 		c, p = n.join()
-		for range queued + 1 {
+		for range lineQueue + 1 {
 			p.Send("NOTICE x")
 		}
 		c.Close()

@@ -35,7 +35,7 @@ func FuzzServer(f *testing.F) {
 		var s Session
 		s.Attach(welcome)
 		s.Add(say("x"), true)
-		pieces := c.Get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
+		pieces := c.get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
 		go func() {
 			for range pieces {
 			}
@@ -44,7 +44,7 @@ func FuzzServer(f *testing.F) {
 			select {
 			case m := <-c.Lines():
 				s.Take(m)
-				c.Seen(s.Resume.Seq)
+				c.MarkHandled(s.Resume.Seq)
 			case <-c.broke:
 				return
 			}

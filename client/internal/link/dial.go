@@ -1,0 +1,138 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"syscall"
+	"time"
+
+	"parley/server/wire"
+)
+
+const (
+	// for the name look-up, the connection and the server's first answer together
+	joinTime   = 10 * time.Second
+	backoff    = 200 * time.Millisecond // before the first attempt to come back; doubles with each one
+	maxBackoff = 10 * time.Second
+)
+
+// Config says where to connect, under which name, and how patiently.
+type Config struct {
+	Address   string        // host:port
+	Name      string        // as [wire.CheckName] returned it
+	History   int           // messages asked for on joining
+	Idle      time.Duration // a connection on which nothing comes for so long is lost
+	Reconnect time.Duration // how long to try to come back; 0 disables it
+
+	// Dial is net.Dialer's DialContext, or stands for it.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Join begins a session, and returns the server's WELCOME. The end of ctx ends the attempt, not the
+// connection. An error is one line for the person, and says what to do.
+func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
+	c, welcome, err := dial(ctx, context.Background(), cfg, nil)
+	if refusal, ok := errors.AsType[*wire.ProtocolError](err); ok {
+		err = fmt.Errorf("cannot join as %s: %s", cfg.Name, refusal.Text)
+	} else if err != nil {
+		why, hint := reason(err)
+		err = fmt.Errorf("cannot connect to %s: %s: %s", cfg.Address, why, hint)
+	}
+	return c, welcome, err
+}
+
+// Reconnect resumes a session whose connection broke by the error lost, or joins afresh if the session is
+// gone. It returns the server's RESUMED or WELCOME. It backs off exponentially, starting at the given
+// attempt, calls onWait with the time of each attempt, and gives up after cfg.Reconnect, or if the name is
+// taken. The end of ctx ends the connection, too.
+func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error, attempt int,
+	onWait func(time.Time)) (*Conn, wire.Message, error) {
+	why, _ := reason(lost)
+	if cfg.Reconnect == 0 {
+		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
+	}
+	cfg.History = wire.MaxHistory // the user may have missed messages
+	trying, done := context.WithTimeout(ctx, cfg.Reconnect)
+	defer done()
+	for ; ; attempt++ {
+		// The wait is random, so that the clients of a restarted server do not come back all at once.
+		longest := min(backoff<<min(attempt, 16), maxBackoff)
+		wait := longest/2 + rand.N(longest/2)
+		onWait(time.Now().Add(wait))
+		select {
+		case <-time.After(wait):
+		case <-trying.Done():
+			return nil, resume, fmt.Errorf("connection to %s lost and not back after %v: %s",
+				cfg.Address, cfg.Reconnect, why)
+		}
+		c, answer, err := dial(trying, ctx, cfg, &resume)
+		if err == nil {
+			return c, answer, nil
+		}
+		if refused(err, wire.Hello, wire.CodeNameTaken) {
+			return nil, answer, fmt.Errorf("the session is gone and cannot start afresh: %w", err)
+		}
+		why, _ = reason(err)
+	}
+}
+
+// dial connects and resumes the session. If there is none to resume, or it is gone, dial joins. The end of
+// ctx ends the attempt, that of connCtx the connection. The Conn is nil after an error.
+func dial(ctx, connCtx context.Context, cfg Config, resume *wire.Message) (*Conn, wire.Message, error) {
+	ctx, done := context.WithTimeout(ctx, joinTime)
+	defer done()
+	var answer wire.Message
+	nc, err := cfg.Dial(ctx, "tcp", cfg.Address)
+	if err != nil {
+		return nil, answer, err
+	}
+	c := newConn(connCtx, nc, cfg.Idle)
+	if resume != nil {
+		answer, err = c.exchange(ctx, *resume)
+	}
+	if resume == nil || refused(err, wire.Resume, wire.CodeGone) {
+		hello := wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(cfg.History)}
+		answer, err = c.exchange(ctx, hello)
+	}
+	if err != nil {
+		c.Close()
+		return nil, answer, err
+	}
+	return c, answer, nil
+}
+
+// refused reports whether the server refused a HELLO or RESUME with this code.
+func refused(err error, verb wire.Verb, code string) bool {
+	refusal, ok := errors.AsType[*wire.ProtocolError](err)
+	return ok && refusal.Verb == verb && refusal.Code == code
+}
+
+// reason says in a few words why a connection failed, without the addresses that the net package adds, and
+// what to try if the connection was the first one.
+func reason(err error) (why, hint string) {
+	const windowsRefused = syscall.Errno(10061) // WSAECONNREFUSED, which syscall does not name
+	unknown, lookup := errors.AsType[*net.DNSError](err)
+	op, system := errors.AsType[*net.OpError](err)
+	timeout, network := errors.AsType[net.Error](err) // which the end of a context is, too
+	hint = "is it a parley server?"
+	if system && op.Op == "dial" {
+		hint = "is the address right?"
+	}
+	switch {
+	case lookup && !unknown.IsTimeout:
+		return fmt.Sprintf("host %s is unknown", unknown.Name), "check the host's name"
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, windowsRefused):
+		return "connection refused", "is the server running?"
+	case network && timeout.Timeout():
+		return "no answer in time", hint
+	case errors.Is(err, io.EOF):
+		return "the server closed the connection", hint
+	case system:
+		return op.Err.Error(), hint
+	}
+	return err.Error(), hint
+}
