@@ -244,7 +244,7 @@ func (c *Chat) showParts() {
 		return
 	}
 	c.call(func() {
-		const hint = "/get continues one, until its .part is removed"
+		const hint = "/get continues one, until its .parley-part is removed"
 		c.show("unfinished downloads in %s: %s: %s", c.cfg.Folder, andMore(parts[0], len(parts)), hint)
 	})
 }

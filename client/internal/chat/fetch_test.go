@@ -155,12 +155,12 @@ func TestAheadNotSaved(t *testing.T) {
 // /cancel stops all files and leaves no part, also of those that were asked for ahead; a later /get waits
 // until the server has stopped.
 func TestCancelled(t *testing.T) {
-	got, left := playIn(t, Config{}, map[string]string{"f02.part": "old"}, ". /get f*\n> FILES\n"+small(3)+
+	got, left := playIn(t, Config{}, map[string]string{"f02.parley-part": "old"}, ". /get f*\n> FILES\n"+small(3)+
 		asked(0, 2)+"> GET 3 "+word("old")+" f02\n< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n"+
 		"< DATA 1\n< xERROR GET stopped s\n< ERROR GET stopped s\n< ERROR GET stopped s\n"+
 		"> GET 0 - b\n"+sent("b", "b"))
 	compare(t, `hi
-		unfinished downloads in DIR: f02: /get continues one, until its .part is removed
+		unfinished downloads in DIR: f02: /get continues one, until its .parley-part is removed
 		downloading f00: 1 bytes
 		stopped f00 and 2 more
 		downloading b: 1 bytes
@@ -169,7 +169,7 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	// The same while there is no connection, and for one that was queued.
-	_, left = playIn(t, Config{}, map[string]string{"b.part": "old"}, `
+	_, left = playIn(t, Config{}, map[string]string{"b.parley-part": "old"}, `
 		. /get a
 		> GET 0 - a
 		. /get b
@@ -196,7 +196,7 @@ func TestPartKept(t *testing.T) {
 		< DATA 2
 		< x
 		. /quit`)
-	if diff := cmp.Diff(map[string]string{"a.part": "x\n"}, left); diff != "" {
+	if diff := cmp.Diff(map[string]string{"a.parley-part": "x\n"}, left); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

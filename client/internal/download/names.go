@@ -1,6 +1,7 @@
 package download
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
@@ -15,25 +16,22 @@ import (
 )
 
 const (
-	partSuffix = ".part"
+	// ends the name of a part, and of no file that a person or another program makes: a part is overwritten
+	partSuffix = ".parley-part"
 	maxElement = 255 // bytes of one element of a path: what every system can hold
 	maxExt     = 20  // bytes of an extension that stays when a name is cut
 )
 
 // local returns the path below the folder under which the file that the server calls name is saved. Every
-// element can be a name on every system, and none ends like a part's, so that no file is ever taken for a
-// part.
+// element is valid on every system, and none ends like that of a part.
 func local(name string) string {
 	elements := strings.Split(name, "/")
 	for i, e := range elements {
 		e = wire.SafeElement(e)
 		if n := len(e) - len(partSuffix); n >= 0 && strings.EqualFold(e[n:], partSuffix) {
-			e = e[:n] + "_part"
+			e = e[:n] + "_" + e[n+1:]
 		}
-		if e == "" {
-			e = "_"
-		}
-		elements[i] = e
+		elements[i] = cmp.Or(e, "_")
 	}
 	return strings.Join(elements, "/")
 }
@@ -44,7 +42,7 @@ func partOf(local string) string {
 	return dir + fit(element, partSuffix)
 }
 
-// numbered returns the path itself as the first, and for others one with the number before the extension.
+// numbered returns the path itself for number 1, else the path with the number before the extension.
 func numbered(local string, n int) string {
 	if n == 1 {
 		return local
@@ -57,7 +55,8 @@ func numbered(local string, n int) string {
 	return dir + fit(strings.TrimSuffix(element, ext), fmt.Sprintf(" (%d)%s", n, ext))
 }
 
-// fit returns start and end as one element of a path, for which start may have to be cut, at a character.
+// fit returns start and end as one element of a path. If that is too long, it shortens start by whole
+// characters.
 func fit(start, end string) string {
 	for len(start)+len(end) > maxElement {
 		_, n := utf8.DecodeLastRuneInString(start)
@@ -76,14 +75,13 @@ func modified(version string) time.Time {
 	return time.UnixMilli(int64(n))
 }
 
-// Parts returns the downloads that were not finished: the paths below the folder of the files that have a
-// part there.
+// Parts returns the unfinished downloads: the paths below the folder of the files that have a part there.
 func Parts(folder string) (names []string) {
 	fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() && strings.HasSuffix(name, partSuffix) {
 			names = append(names, strings.TrimSuffix(name, partSuffix))
 		}
-		return nil // also after an error: what can be read is looked at
+		return nil // also after an error: the other folders are searched
 	})
 	return names
 }

@@ -1,12 +1,11 @@
-// Package download keeps files of the shared folder: each in a part until it is whole and its digest is
-// right, and then under its own name, which never takes the place of another file.
+// Package download saves files of the shared folder. A file is a part until it is whole and its digest is
+// right; then it gets its own name, which never replaces another file.
 package download
 
 import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -20,12 +19,11 @@ import (
 	"time"
 )
 
-const flushEvery = 64 << 20 // bytes: the disk has work while more comes, and little is left for the end
+const flushEvery = 64 << 20 // bytes: the disk works while more comes, and little is left for the end
 
-// A Part is a file that is not whole yet. It lies beside the place of the whole file, with .part after its
-// name, and is locked, so that no other client writes it. The digest of its bytes, not its name, tells the
-// server whether they are the beginning of its file. Its methods take their time: they read and write the
-// disk.
+// A Part is a file that is not whole yet. It lies beside the place of the whole file, has a name that no
+// person gives to a file, and is locked, so that no other client writes it. The digest of its bytes tells the
+// server whether they are the beginning of its file. The methods may block on the disk.
 type Part struct {
 	Have    uint64 // bytes that are here
 	Version string // tells the server which bytes these are; "-" when there are none
@@ -35,32 +33,24 @@ type Part struct {
 	folder string   // as the system writes it
 	root   *os.Root // of folder
 	path   string   // of the part below the folder
-	file   *os.File // the part; nil when there is none yet, at its end otherwise
-	// the whole file of an earlier download, while there is nothing to be written
-	here  *os.File
-	size  uint64                 // bytes that there will be
-	time  time.Time              // when the content was made; zero when that is not known
-	hash  hash.Hash              // of what is here
-	sync  func(f *os.File) error // has the disk take a file
-	space func(folder string) (bytes uint64, known bool)
+	file   *os.File // the part, at its end; nil when there is none yet
+	whole  *os.File // the file of an earlier download, as long as no part is needed
+	size   uint64   // bytes that there will be
+	time   time.Time
+	hash   hash.Hash              // of the bytes that are here
+	sync   func(f *os.File) error // flushes a file to the disk
+	space  func(folder string) (bytes uint64, known bool)
 
-	flush  sync.Mutex // held while what is here goes to the disk; guards the following field
-	failed error      // why it did not: the system tells it once
+	flush    sync.Mutex // held while the part is flushed; guards the following field
+	flushErr error      // the system reports it only once
 }
 
-// A Saved is a file that is whole.
-type Saved struct {
-	Path    string // from where the program runs, as the system writes it
-	Note    string // what is unexpected about the path, or nothing
-	Already bool   // it was whole before
-}
-
-// Open returns the part of the file that the server calls name, with what is here of it: what was left the
-// last time, or the whole file. The folder is made when it is missing.
+// Open returns the part of the file that the server calls name, with the bytes that are here: those of an
+// unfinished download, or of the whole file. The folder is made if it is missing.
 func Open(folder, name string) (*Part, error) {
 	p, err := open(folder, name)
 	if err == nil {
-		err = p.takeStock()
+		err = p.readHere()
 	}
 	if err != nil {
 		p.Close()
@@ -68,7 +58,7 @@ func Open(folder, name string) (*Part, error) {
 	return p, p.explain(err)
 }
 
-// Remove removes what is left of a download that was not finished, unless another client goes on with it.
+// Remove removes the part of an unfinished download, unless another client goes on with it.
 func Remove(folder, name string) {
 	p, err := open(folder, name)
 	if err == nil {
@@ -77,38 +67,32 @@ func Remove(folder, name string) {
 	p.Close()
 }
 
-// open returns the part as it is, not read yet.
+// open returns the part without reading it. The part must be closed after an error, too.
 func open(folder, name string) (*Part, error) {
-	p := &Part{Version: "-", name: name, local: local(name), folder: folder, hash: sha256.New()}
-	p.sync, p.space = (*os.File).Sync, free
+	p := &Part{Version: "-", name: name, local: local(name), folder: folder, hash: sha256.New(),
+		sync: (*os.File).Sync, space: free}
 	err := os.MkdirAll(folder, 0o777)
 	if err == nil {
 		p.root, err = os.OpenRoot(folder)
 	}
-	for i, r := range p.local {
-		if r != '/' || err != nil {
-			continue
-		}
-		info, no := p.root.Stat(p.local[:i])
-		if no == nil && !info.IsDir() {
-			err = fmt.Errorf("%s is not a folder: rename it", p.where(p.local[:i]))
-		} else if !errors.Is(no, fs.ErrNotExist) {
-			err = no
+	if err != nil {
+		return p, err
+	}
+	for dir := path.Dir(p.local); dir != "."; dir = path.Dir(dir) {
+		if info, err := p.root.Stat(dir); err == nil && !info.IsDir() {
+			return p, fmt.Errorf("%s is not a folder: rename it", p.where(dir))
 		}
 	}
-	if err == nil {
-		err = p.claim(0)
-	}
-	return p, err
+	return p, p.claim(0)
 }
 
-// claim opens and locks the part that is there, or makes one when flags say so. One that another client has
-// locked and what is no regular file are left alone: then the part has a number.
+// claim opens and locks the part that is there, or makes one if flags say so. If its name is taken by another
+// client's part, by a second name of some file, or by what is no regular file, the part has a number.
 func (p *Part) claim(flags int) error {
 	for n := 1; p.file == nil; n++ {
 		p.path = numbered(partOf(p.local), n)
-		before, err := p.root.Lstat(p.path)
-		if err == nil && !before.Mode().IsRegular() {
+		info, err := p.root.Lstat(p.path)
+		if err == nil && !info.Mode().IsRegular() {
 			continue
 		}
 		file, err := p.root.OpenFile(p.path, os.O_RDWR|flags, 0o666)
@@ -118,40 +102,35 @@ func (p *Part) claim(flags int) error {
 		if err != nil {
 			return err
 		}
-		if locked(file) {
+		if !lock(file) || links(file) > 1 {
 			file.Close()
 			continue
 		}
-		if _, err := p.root.Lstat(p.path); err == nil {
-			p.file = file
-			return nil
+		if _, err := p.root.Lstat(p.path); err != nil {
+			file.Close() // another client has finished it just now
+			return p.claim(flags)
 		}
-		file.Close() // the other client was done with it just now, and it has its final name
-		n--
+		p.file = file
 	}
 	return nil
 }
 
-// takeStock reads what is here.
-func (p *Part) takeStock() error {
-	if p.file != nil {
-		if err := p.read(p.file); err != nil || p.Have > 0 {
-			return err
+// readHere reads the part or, if that has nothing, the whole file.
+func (p *Part) readHere() error {
+	from := p.file
+	if from != nil {
+		if info, err := from.Stat(); err != nil || info.Size() == 0 {
+			from = nil
 		}
 	}
-	info, err := p.root.Lstat(p.local)
-	if err != nil || !info.Mode().IsRegular() {
+	if info, err := p.root.Lstat(p.local); from == nil && err == nil && info.Mode().IsRegular() {
+		p.whole, _ = p.root.Open(p.local) // a file that cannot be read is another one
+		from = p.whole
+	}
+	if from == nil {
 		return nil
 	}
-	p.here, err = p.root.Open(p.local)
-	if err != nil {
-		return nil // a file that cannot be read is another one
-	}
-	return p.read(p.here)
-}
-
-func (p *Part) read(file *os.File) error {
-	n, err := io.Copy(p.hash, file)
+	n, err := io.Copy(p.hash, from)
 	p.Have = uint64(n)
 	if n > 0 {
 		p.Version = "sha256:" + base64.RawURLEncoding.EncodeToString(p.hash.Sum(nil))
@@ -159,7 +138,7 @@ func (p *Part) read(file *os.File) error {
 	return err
 }
 
-// Begin makes ready for the bytes from offset on, of the size that version has in the end.
+// Begin prepares for the bytes from offset on, of a file that has this size and version.
 func (p *Part) Begin(size, offset uint64, version string) error {
 	p.size, p.time = size, modified(version)
 	switch {
@@ -167,7 +146,7 @@ func (p *Part) Begin(size, offset uint64, version string) error {
 		return fmt.Errorf("the server goes on at byte %d of %d", offset, size)
 	case offset != 0 && offset != p.Have:
 		return fmt.Errorf("the server goes on at byte %d, but %d bytes are here", offset, p.Have)
-	case p.here != nil && offset == size:
+	case p.whole != nil && offset == size:
 		return nil
 	}
 	return p.explain(p.begin(offset))
@@ -182,8 +161,8 @@ func (p *Part) begin(offset uint64) error {
 	if err != nil {
 		return err
 	}
-	whole := p.here
-	p.here = nil
+	whole := p.whole
+	p.whole = nil
 	if whole != nil {
 		defer whole.Close()
 	}
@@ -196,10 +175,9 @@ func (p *Part) begin(offset uint64) error {
 	if room, known := p.space(p.folder); known && room < p.size-p.Have {
 		return fmt.Errorf("%d bytes more are needed, %d are free", p.size-p.Have, room)
 	}
-	if whole != nil && err == nil { // the server's file is longer by now
-		_, err = whole.Seek(0, io.SeekStart)
-		n, e := io.Copy(io.MultiWriter(p.file, p.hash), io.LimitReader(whole, int64(offset)))
-		p.Have, err = uint64(n), cmp.Or(err, e)
+	if whole != nil && err == nil { // the server's file has grown
+		n, e := io.Copy(io.MultiWriter(p.file, p.hash), io.NewSectionReader(whole, 0, int64(offset)))
+		p.Have, err = uint64(n), e
 	}
 	return err
 }
@@ -217,7 +195,7 @@ func (p *Part) Write(b []byte) error {
 	if p.Have%flushEvery < uint64(len(b)) && p.flush.TryLock() { // and Close waits for it
 		go func() {
 			defer p.flush.Unlock()
-			p.failed = cmp.Or(p.failed, p.toDisk())
+			p.flushLocked()
 		}()
 	}
 	if err != nil {
@@ -226,28 +204,24 @@ func (p *Part) Write(b []byte) error {
 	return err
 }
 
-// toDisk flushes the part, where the file system can do that.
-func (p *Part) toDisk() error {
+// flushLocked flushes the part to the disk, if the file system can do that.
+func (p *Part) flushLocked() {
 	err := p.sync(p.file)
-	known := func(e error) bool { return errors.Is(err, e) }
-	if known(errors.ErrUnsupported) || slices.ContainsFunc(notSynced, known) {
-		return nil
+	is := func(e error) bool { return errors.Is(err, e) }
+	if !is(errors.ErrUnsupported) && !slices.ContainsFunc(notSynced, is) {
+		p.flushErr = cmp.Or(p.flushErr, err)
 	}
-	return err
 }
 
-// Close ends work on the part. What has come is kept; a part without a byte, as on a full disk, is not.
+// Close ends work on the part. Its bytes are kept; a part without a byte, as on a full disk, is removed.
 func (p *Part) Close() {
 	if p.Have == 0 {
 		p.Drop()
 	}
 	p.flush.Lock()
 	defer p.flush.Unlock()
-	for _, f := range []*os.File{p.file, p.here} {
-		if f != nil {
-			f.Close()
-		}
-	}
+	p.file.Close() // these may be nil, which fails
+	p.whole.Close()
 	if p.root != nil {
 		p.root.Close()
 	}
@@ -266,7 +240,7 @@ func (p *Part) Drop() {
 	p.root.Remove(p.path)
 }
 
-// explain says what stops a file from being saved; how the system call is named is nothing to the person.
+// explain says why a file cannot be saved. It leaves out the name of the system call.
 func (p *Part) explain(err error) error {
 	if err == nil {
 		return nil
@@ -277,104 +251,5 @@ func (p *Part) explain(err error) error {
 	return fmt.Errorf("cannot save it in %s: %w", p.folder, err)
 }
 
-// Save checks that the part has the size and digest given, gives it its name and its time, and closes it.
-func (p *Part) Save(size uint64, digest string) (Saved, error) {
-	defer p.Close()
-	if got := hex.EncodeToString(p.hash.Sum(nil)); p.Have != size || got != digest {
-		p.Drop()
-		return Saved{}, fmt.Errorf("%d bytes with SHA-256 %s came, the server has %d with %s: get it again",
-			p.Have, got, size, digest)
-	}
-	if p.here != nil {
-		p.Drop()
-		return Saved{Path: p.where(p.local), Already: true}, nil
-	}
-	if p.file == nil {
-		return Saved{}, errors.New("the server ends a download that it has not begun")
-	}
-	p.flush.Lock()                      // nothing else has the file from here on
-	err := cmp.Or(p.failed, p.toDisk()) // a whole name stands for a whole file, after a power cut too
-	p.flush.Unlock()
-	if err != nil {
-		return Saved{}, p.explain(err)
-	}
-	saved, err := p.finish(digest)
-	if err == nil {
-		p.file.Close()
-		p.file = nil // it is no part any more
-	}
-	return saved, err
-}
-
-// finish gives the part the first name that is free.
-func (p *Part) finish(digest string) (s Saved, err error) {
-	if closeFirst {
-		p.file.Close()
-	}
-	if p.local != p.name {
-		s.Note = "under a name that every system can hold"
-	}
-	for n := 1; ; n++ {
-		final := numbered(p.local, n)
-		s.Path = p.where(final)
-		err = rename(p.root, p.path, final)
-		if err == nil && !p.time.IsZero() {
-			p.file.Close()                             // which may set the time
-			p.root.Chtimes(final, time.Time{}, p.time) // or not, where the file system cannot
-		}
-		if errors.Is(err, fs.ErrExist) && same(p.root, final, p.size, digest) {
-			s.Already, err = true, p.root.Remove(p.path)
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return s, p.explain(err)
-		}
-		s.Note = p.where(p.local) + " is another file"
-	}
-}
-
 // where returns the path of a file below the folder as the system writes it.
 func (p *Part) where(local string) string { return filepath.Join(p.folder, filepath.FromSlash(local)) }
-
-// Here reports whether the folder has a file of this size where the file that the server calls name is saved.
-func Here(folder, name string, size uint64) bool {
-	info, err := os.Lstat(filepath.Join(folder, filepath.FromSlash(local(name))))
-	return err == nil && info.Mode().IsRegular() && uint64(info.Size()) == size
-}
-
-// rename gives a file a name that nothing has yet, or fails with fs.ErrExist.
-func rename(root *os.Root, from, to string) error {
-	err := root.Link(from, to)
-	if err == nil {
-		return root.Remove(from)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// A file system without links: take the name with an empty file, which no one else can do then, and
-	// replace that.
-	f, err := root.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-	if err != nil {
-		return err
-	}
-	f.Close()
-	if err = root.Rename(from, to); err != nil {
-		root.Remove(to)
-	}
-	return err
-}
-
-// same reports whether a file has the size and digest given.
-func same(root *os.Root, name string, size uint64, digest string) bool {
-	info, err := root.Stat(name)
-	if err != nil || !info.Mode().IsRegular() || uint64(info.Size()) != size {
-		return false
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return err == nil && hex.EncodeToString(h.Sum(nil)) == digest
-}

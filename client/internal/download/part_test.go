@@ -96,7 +96,8 @@ func TestSave(t *testing.T) {
 	fetch(t, dir, "notes.txt", "other", "DIR/notes (2).txt (DIR/notes.txt is another file)")
 	fetch(t, dir, "notes.txt", "third", "DIR/notes (3).txt (DIR/notes.txt is another file)")
 	fetch(t, dir, "notes.txt", "other", "already DIR/notes (2).txt (DIR/notes.txt is another file)")
-	wantTree(t, dir, map[string]string{"notes.txt": "hello", "empty": "", "sub/deep/a b.png": "png", "notes (2).txt": "other", "notes (3).txt": "third"})
+	wantTree(t, dir, map[string]string{"notes.txt": "hello", "empty": "", "sub/deep/a b.png": "png",
+		"notes (2).txt": "other", "notes (3).txt": "third"})
 }
 
 func TestNames(t *testing.T) {
@@ -111,9 +112,10 @@ func TestNames(t *testing.T) {
 		{".", "_"},
 		{"CON", "_CON"},
 		{"sub/nul.txt", "sub/_nul.txt"},
-		{"x.part", "x_part"},
-		{"x.PART", "x_part"},
-		{strings.Repeat("x", 250) + ".part", strings.Repeat("x", 250) + "_part"},
+		{"x.part", "x.part"},
+		{"x.parley-part", "x_parley-part"},
+		{"x.PARLEY-PART", "x_PARLEY-PART"},
+		{strings.Repeat("x", 240) + ".parley-part", strings.Repeat("x", 240) + "_parley-part"},
 		{long, long},
 	}
 	for _, tt := range tests {
@@ -124,7 +126,7 @@ func TestNames(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "alice")
 			note := ""
 			if tt.local != tt.name {
-				note = "under a name that every system can hold"
+				note = "renamed: the name is not valid on every system"
 			}
 			fetch(t, dir, tt.name, "x", fmt.Sprintf("DIR/%s (%s)", tt.local, note))
 			wantTree(t, filepath.Dir(dir), map[string]string{"alice/" + tt.local: "x"})
@@ -166,13 +168,15 @@ func TestWrong(t *testing.T) {
 			p.Write([]byte("ab"))
 			_, err := p.Save(2, digest("xy"))
 			return err
-		}, "2 bytes with SHA-256 " + digest("ab") + " came, the server has 2 with " + digest("xy") + ": get it again", map[string]string{}},
+		}, "2 bytes with SHA-256 " + digest("ab") + " came, the server has 2 with " + digest("xy") +
+			": get it again", map[string]string{}},
 		{"short", func(p *Part) error {
 			p.Begin(2, 0, "v")
 			p.Write([]byte("a"))
 			_, err := p.Save(2, digest("ab"))
 			return err
-		}, "1 bytes with SHA-256 " + digest("a") + " came, the server has 2 with " + digest("ab") + ": get it again", map[string]string{}},
+		}, "1 bytes with SHA-256 " + digest("a") + " came, the server has 2 with " + digest("ab") +
+			": get it again", map[string]string{}},
 		{"too much", func(p *Part) error {
 			p.Begin(2, 0, "v")
 			return p.Write([]byte("abc"))
@@ -226,14 +230,16 @@ func TestNoPermission(t *testing.T) {
 	if err := os.WriteFile(dir, nil, 0o666); err != nil { // a file where the folder would be
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, "a"); err == nil || !strings.HasPrefix(err.Error(), "cannot save it in "+dir+": ") {
+	if _, err := Open(dir, "a"); err == nil || !strings.HasPrefix(err.Error(),
+		"cannot save it in "+dir+": ") {
 		t.Errorf("got %v", err)
 	}
 }
 
 // FuzzName saves under any name that a server may think of, in the folder or not at all.
 func FuzzName(f *testing.F) {
-	for _, name := range []string{"a", "../x", "/x", `..\x`, "C:x", "a/../../x", "\x00", "x.part", strings.Repeat("x", 300)} {
+	for _, name := range []string{"a", "../x", "/x", `..\x`, "C:x", "a/../../x", "\x00", "x.parley-part",
+		strings.Repeat("x", 300)} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

@@ -69,13 +69,28 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// What lies in a part's place is told to the server by its content, whoever put it there.
+// The content of a part tells the server whether it is the beginning of its file.
 func TestForeignPart(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"sub/a.part": "abc", "b.part": "xyz"})
+	write(t, dir, map[string]string{"sub/a.parley-part": "abc", "b.parley-part": "xyz"})
 	finish(t, opened(t, dir, "sub/a", "abc"), 3, "def", "abcdef")
 	finish(t, opened(t, dir, "b", "xyz"), 0, "ab", "ab") // the server says that these are not its bytes
 	wantTree(t, dir, map[string]string{"sub/a": "abcdef", "b": "ab"})
+}
+
+// A person's file is never taken for a part: neither one that is called .part, as browsers do, nor one that
+// has a part's name as its second.
+func TestFileOfPerson(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.part": "mine", "b": "mine, too"})
+	if err := os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "c.parley-part")); err != nil {
+		t.Skip(err)
+	}
+	finish(t, opened(t, dir, "a", ""), 0, "ab", "ab")
+	finish(t, opened(t, dir, "c", ""), 0, "cd", "cd")
+	Remove(dir, "c")
+	wantTree(t, dir, map[string]string{"a.part": "mine", "a": "ab", "b": "mine, too", "c": "cd",
+		"c.parley-part": "mine, too"})
 }
 
 // A file that is here whole is not sent again; one that grew since is sent from there on.
@@ -90,7 +105,8 @@ func TestHereAlready(t *testing.T) {
 	}
 	finish(t, opened(t, dir, "log", "one\n"), 4, "two\n", "one\ntwo\n")
 	finish(t, opened(t, dir, "b", "old"), 0, "new", "new")
-	wantTree(t, dir, map[string]string{"a": "abc", "log": "one\n", "log (2)": "one\ntwo\n", "b": "old", "b (2)": "new"})
+	wantTree(t, dir, map[string]string{"a": "abc", "log": "one\n", "log (2)": "one\ntwo\n", "b": "old",
+		"b (2)": "new"})
 }
 
 // A whole file is never taken away, whatever the server says of it.
@@ -113,7 +129,7 @@ func TestTwoClients(t *testing.T) {
 		t.Skip("no locks")
 	}
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a.part": "ab"})
+	write(t, dir, map[string]string{"a.parley-part": "ab"})
 	one := opened(t, dir, "a", "ab")
 	two := opened(t, dir, "a", "")
 	if err := two.Begin(4, 0, "v"); err != nil {
@@ -131,7 +147,7 @@ func TestTwoClients(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a.part": "ab", "b.part": "ab", "c.txt": "c"})
+	write(t, dir, map[string]string{"a.parley-part": "ab", "b.parley-part": "ab", "c.txt": "c"})
 	if diff := cmp.Diff([]string{"a", "b"}, Parts(dir)); diff != "" {
 		t.Errorf("parts (-want +got):\n%s", diff)
 	}
@@ -155,7 +171,7 @@ func TestFolderIsFile(t *testing.T) {
 
 func TestNotEnoughRoom(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a.part": "ab"})
+	write(t, dir, map[string]string{"a.parley-part": "ab"})
 	p := opened(t, dir, "a", "ab")
 	p.space = func(string) (uint64, bool) { return 3, true }
 	want := "cannot save it in " + dir + ": 4 bytes more are needed, 3 are free"
@@ -231,7 +247,8 @@ func TestSync(t *testing.T) {
 func TestTime(t *testing.T) {
 	id := strings.Repeat("0a", 16)
 	for version, want := range map[string]int64{
-		"1700000000123-" + id: 1700000000123, "0-" + id: 0, id: -1, "1700000000123": -1, "x-" + id: -1, "-5-" + id: -1,
+		"1700000000123-" + id: 1700000000123, "0-" + id: 0, id: -1, "1700000000123": -1, "x-" + id: -1,
+		"-5-" + id:                -1,
 		"1700000000123-" + id[2:]: -1, "1700000000123-" + strings.Repeat("zz", 16): -1,
 	} {
 		dir, before := t.TempDir(), time.Now().Add(-time.Minute)

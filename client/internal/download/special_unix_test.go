@@ -24,7 +24,7 @@ func TestSpecialFiles(t *testing.T) {
 			top := t.TempDir()
 			dir := filepath.Join(top, "alice")
 			write(t, top, map[string]string{"precious": "mine", "alice/other": "mine, too"})
-			if err := place(filepath.Join(dir, "a.part")); err != nil {
+			if err := place(filepath.Join(dir, "a.parley-part")); err != nil {
 				t.Fatal(err)
 			}
 			p, err := take(dir, "a", "v", "ab", 4)
@@ -37,15 +37,16 @@ func TestSpecialFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			fetch(t, dir, "b", "new", "DIR/b (2) (DIR/b is another file)")
-			for name, want := range map[string]string{"precious": "mine", "alice/other": "mine, too", "alice/a": "abcd"} {
+			for name, want := range map[string]string{"precious": "mine", "alice/other": "mine, too",
+				"alice/a": "abcd"} {
 				if b, err := os.ReadFile(filepath.Join(top, name)); err != nil || string(b) != want {
 					t.Errorf("%s holds %q, want %q: %v", name, b, want, err)
 				}
 			}
-			if _, err := os.Lstat(filepath.Join(dir, "a (2).part")); err == nil {
+			if _, err := os.Lstat(filepath.Join(dir, "a (2).parley-part")); err == nil {
 				t.Error("a part is left")
 			}
-			if _, err := os.Lstat(filepath.Join(dir, "a.part")); err != nil {
+			if _, err := os.Lstat(filepath.Join(dir, "a.parley-part")); err != nil {
 				t.Error("what lay in the part's place is gone")
 			}
 		})

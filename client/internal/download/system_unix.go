@@ -13,10 +13,19 @@ const closeFirst = false // an open file can be renamed and removed
 // notSynced are the errors of file systems that cannot flush a file.
 var notSynced = []error{unix.EINVAL, unix.ENOTTY}
 
-// locked locks a file for as long as it is open, and reports whether another has locked it. A file system
-// that knows no locks does without.
-func locked(f *os.File) bool {
-	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK
+// lock locks a file for as long as it is open, and reports whether no other client has locked it. A file
+// system without locks does without.
+func lock(f *os.File) bool {
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != unix.EWOULDBLOCK
+}
+
+// links returns how many names a file has.
+func links(f *os.File) uint64 {
+	var s unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &s) != nil {
+		return 1
+	}
+	return uint64(s.Nlink)
 }
 
 // free returns how many bytes can still be written in a folder, if that is known.
