@@ -1,5 +1,4 @@
-// Command client joins a parley server: it shows what others say, and sends what is typed. README.txt is its
-// guide.
+// Command client joins a parley server, shows messages and sends typed lines. README.txt is its guide.
 package main
 
 import (
@@ -37,7 +36,7 @@ const minIdle = 30 * time.Millisecond
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// run is the client: it returns the exit status.
+// run is the program: it returns the exit status.
 func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	cfg, err := parse(args)
 	switch {
@@ -67,11 +66,11 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	}
 	cfg.Person = true
 	face, typed := terminal.New(ttyIn, ttyOut, cfg.Name)
-	defer func() { // the terminal is given back whatever happens
+	defer func() { // whatever happens, the terminal is restored
 		unsent, err := face.Close()
 		for _, line := range unsent {
 			status = 1
-			if _, err := fmt.Fprintln(ttyOut, line); err != nil { // the terminal is gone
+			if _, err := fmt.Fprintln(ttyOut, line); err != nil { // its window was closed
 				fmt.Fprintln(errs, line)
 			}
 		}
@@ -83,15 +82,14 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	return chat.Run(cfg, face, conn, welcome, typed, signals)
 }
 
-// heeded returns those of the signals that were not ignored when the program started, as SIGHUP is under
-// nohup and SIGINT in the background of a script. SIGKILL, which nobody can catch, is among them: to be told
-// of no signal means all.
+// heeded returns the signals that were not ignored when the program started, as nohup ignores SIGHUP and a
+// shell SIGINT in the background of a script. It adds SIGKILL, which nobody can catch, because package signal
+// takes an empty list for all signals.
 func heeded(signals ...os.Signal) []os.Signal {
 	return append(slices.DeleteFunc(signals, signal.Ignored), os.Kill)
 }
 
-// controllable reports whether a terminal that $TERM calls so does more than to print. Windows has no such
-// name for its own.
+// controllable reports whether a terminal with this $TERM obeys control sequences. Windows sets no $TERM.
 func controllable(name string) bool {
 	switch name {
 	case "dumb", "unknown", "network", "dialup", "plugboard":
@@ -100,7 +98,7 @@ func controllable(name string) bool {
 	return name != "" || runtime.GOOS == "windows"
 }
 
-// terminalOf returns the terminal that stream is, or nil.
+// terminalOf returns stream if it is a terminal, else nil.
 func terminalOf(stream any) *os.File {
 	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return f
@@ -121,10 +119,10 @@ func parse(args []string) (cfg chat.Config, err error) {
 		return cfg, err
 	}
 	needed := []string{"NAME", "HOST", "PORT"}
-	switch {
-	case len(words) < len(needed):
+	if len(words) < len(needed) {
 		return cfg, fmt.Errorf("missing: %s", strings.Join(needed[len(words):], ", "))
-	case len(words) > len(needed):
+	}
+	if len(words) > len(needed) {
 		return cfg, fmt.Errorf("unexpected argument %q after NAME, HOST and PORT", words[len(needed)])
 	}
 	cfg.Name, err = wire.CheckName(words[0])

@@ -1,4 +1,4 @@
-// Package plain is the client's face for pipes and files: lines in, lines out.
+// Package plain reads and writes plain lines where the client has no terminal.
 package plain
 
 import (
@@ -9,11 +9,10 @@ import (
 	"parley/client/internal/chat"
 )
 
-// maxInput is the bytes of a line of input that are looked at: far more than any message or command can have.
-const maxInput = 64 << 10
-
-// byteOrderMark begins a file that some editors wrote.
-const byteOrderMark = "\ufeff"
+const (
+	maxInput      = 64 << 10 // bytes of an input line that are read: far more than a message or command has
+	byteOrderMark = "\ufeff" // some editors write it at the beginning of a file
+)
 
 // A Face writes each event as one line. It is not safe for concurrent use.
 type Face struct {
@@ -21,11 +20,11 @@ type Face struct {
 	errs io.Writer
 }
 
-// New returns a Face that writes what happens to out, and what goes wrong to errs.
+// New returns a Face that writes events to out and errors to errs.
 func New(out, errs io.Writer) *Face { return &Face{bufio.NewWriter(out), errs} }
 
-// Show writes a line: what went wrong after all that was shown before it. What stops a line comes back from
-// Flush.
+// Show writes a line. An error comes after the lines that were shown before it. Flush returns why a line
+// could not be written.
 func (f *Face) Show(l chat.Line) {
 	if l.Kind == chat.Failure || l.Kind == chat.Unsent {
 		f.out.Flush()
@@ -35,17 +34,17 @@ func (f *Face) Show(l chat.Line) {
 	}
 }
 
-// Flush writes what was not written yet. How things are is for a prompt, which there is not.
+// Flush writes buffered lines. The status is ignored: there is no prompt.
 func (f *Face) Flush(chat.Status) error {
 	err := f.out.Flush()
 	if err != nil {
-		fmt.Fprintln(f.errs, chat.Complaint(fmt.Sprintf("cannot write what happens: %v", err)))
+		fmt.Fprintln(f.errs, chat.Complaint(fmt.Sprintf("cannot write output: %v", err)))
 	}
 	return err
 }
 
-// Read returns the lines of r, at most maxInput bytes of each, and closes the channel at its end. Its
-// goroutine lasts until then: nothing can stop a read from standard input, so it may outlive the chat.
+// Read returns the lines of r, at most maxInput bytes of each, and closes the channel at the end of r. Its
+// goroutine may outlive the chat, because nothing can stop a read from standard input.
 func Read(r io.Reader) <-chan chat.Input {
 	lines := make(chan chat.Input)
 	go func() {
@@ -54,15 +53,15 @@ func Read(r io.Reader) <-chan chat.Input {
 		if start, _ := b.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
 			b.Discard(len(byteOrderMark))
 		}
-		for rest := false; ; {
+		for continued := false; ; {
 			line, more, err := b.ReadLine()
 			if err != nil {
 				return
 			}
-			if len(line) > 0 && !rest {
+			if len(line) > 0 && !continued {
 				lines <- chat.Input{Text: string(line)}
 			}
-			rest = more
+			continued = more
 		}
 	}()
 	return lines

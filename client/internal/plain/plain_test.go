@@ -63,7 +63,7 @@ func TestCannotWrite(t *testing.T) {
 	if f.Flush(chat.Status{}) == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff("client: cannot write what happens: no space left\n", errs.String()); diff != "" {
+	if diff := cmp.Diff("client: cannot write output: no space left\n", errs.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
