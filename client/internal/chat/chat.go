@@ -68,6 +68,8 @@ type Chat struct {
 
 	queue []*want // files to download, the current one first
 	stop  func()  // stops the downloads; nil if none is under way
+
+	listing int // file lists that wait for the disk
 }
 
 func newChat(ctx context.Context, cfg Config, ui UI) *Chat {
@@ -147,7 +149,7 @@ func (c *Chat) idle() bool {
 			return false
 		}
 	}
-	return len(c.session.Pending) == 0 && len(c.queue) == 0
+	return len(c.session.Pending) == 0 && len(c.queue) == 0 && c.listing == 0
 }
 
 // background runs f beside Run. A panic in f becomes one of Run, whose caller restores the terminal.

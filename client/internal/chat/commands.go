@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"parley/client/internal/download"
 	"parley/server/wire"
 )
 
@@ -189,25 +188,41 @@ func (c *Chat) who(string) error {
 	return nil
 }
 
-// listFiles shows a row for each file. Its name is last: it may be long and hold spaces.
+// listFiles shows the list of files, as soon as the disk has told which are here.
 func (c *Chat) listFiles(string) error {
 	c.query(wire.Files, 0, func() {
-		files := c.lists[wire.Files]
-		c.show("%s", files.head.Text)
-		digits := 1
-		for _, f := range files.rows {
-			digits = max(digits, len(fmt.Sprint(f.Size)))
-		}
-		for _, f := range files.rows {
-			here := ""
-			if download.Here(c.cfg.Folder, string(f.Name), f.Size) {
-				here = "here"
-			}
-			date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
-			c.show("%*d bytes %8s  %s  %-4s  %s", digits, f.Size, Bytes(f.Size), date, here, f.Name)
-		}
+		files := *c.lists[wire.Files]
+		c.listing++
+		c.background(func() {
+			rows := c.describe(files.rows)
+			c.call(func() {
+				c.listing--
+				c.show("%s", files.head.Text)
+				for _, row := range rows {
+					c.show("%s", row)
+				}
+			})
+		})
 	})
 	return nil
+}
+
+// describe returns a row for each file. Its name is last: it may be long and hold spaces.
+func (c *Chat) describe(files []wire.Message) (rows []string) {
+	digits := 1
+	for _, f := range files {
+		digits = max(digits, len(fmt.Sprint(f.Size)))
+	}
+	for _, f := range files {
+		here := ""
+		if isHere(c.cfg.Folder, string(f.Name), f.Size) {
+			here = "here"
+		}
+		date := time.UnixMilli(int64(f.Time)).Format("2006-01-02 15:04")
+		rows = append(rows, fmt.Sprintf("%*d bytes %8s  %s  %-4s  %s",
+			digits, f.Size, Bytes(f.Size), date, here, f.Name))
+	}
+	return rows
 }
 
 func (c *Chat) history(argument string) error {

@@ -9,6 +9,8 @@ import (
 	"parley/server/wire"
 )
 
+const maxOffered = 200 // words of a completion: more than fit on a screen
+
 // complete says how a line may continue, as soon as that is known.
 func (c *Chat) complete(in Input) {
 	line := in.Text
@@ -59,7 +61,7 @@ func (in Input) offer(prefix, typed, suffix string, words []string) {
 	if len(words) == 1 {
 		answer.Longer += suffix
 	}
-	for _, w := range words {
+	for _, w := range words[:min(len(words), maxOffered)] {
 		answer.Words = append(answer.Words, Escape(w))
 	}
 	in.Complete(answer)

@@ -83,11 +83,15 @@ func (c *Chat) takeSearches() (searches []*want) {
 
 // found replaces the wants that are being searched for by their files on the list.
 func (c *Chat) found() {
+	searches, rows := c.takeSearches(), c.lists[wire.Files].rows
+	if len(rows) == wire.MaxFiles && len(searches) > 0 {
+		c.show("only %d files are listed: get others by their exact names", len(rows))
+	}
 	sizes := make(map[string]uint64)
-	for _, row := range c.lists[wire.Files].rows {
+	for _, row := range rows {
 		sizes[string(row.Name)] = row.Size
 	}
-	for _, w := range c.takeSearches() {
+	for _, w := range searches {
 		names := match(w.name, c.lists[wire.Files].names())
 		if len(names) == 0 {
 			c.fail("no file matches %s: /files shows them", w.name)

@@ -24,8 +24,11 @@ var (
 	errStopped = errors.New("stopped")
 )
 
-// openPart is download.Open; a test replaces it.
-var openPart = download.Open
+// These use the disk. Tests replace them.
+var (
+	openPart = download.Open
+	isHere   = download.Here
+)
 
 // A result is how a download ended.
 type result struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley/client/internal/download"
+	"parley/server/wire"
 )
 
 // small is a list of n files of a byte each, f00 and so on, as steps.
@@ -256,6 +257,31 @@ func TestHungDiskWhileChatting(t *testing.T) {
 		downloading f01: 1 bytes
 		saved f01 as DIR/f01: 1 bytes, SHA-256 `+sum("y")+`
 		have 2 files, 2 B`, got, 0, 0)
+}
+
+// Nor does it hold up the chat when files are listed; a script waits for it.
+func TestHungDiskWhileListing(t *testing.T) {
+	isHere = func(folder, name string, size uint64) bool {
+		time.Sleep(5 * time.Second)
+		return download.Here(folder, name, size)
+	}
+	t.Cleanup(func() { isHere = download.Here })
+	got, _ := playIn(t, Config{}, map[string]string{"f00": "x"}, ". /files\n> FILES\n"+small(1)+
+		". are you there?\n> SAY are you there?\n< OK 11\n< SAID 12 0 bob yes\neof\n> QUIT\n< BYE bye")
+	compare(t, `hi
+		bob: yes
+		yes
+		1 bytes      1 B  1970-01-01 00:00  here  f00`, got, 0, 0)
+}
+
+// A list that the server has cut off is said to be so. The first words complete what is typed.
+func TestListCut(t *testing.T) {
+	steps := fmt.Sprintf("< FILES %d yes", wire.MaxFiles) + strings.Repeat(`\nFILE 1 0 a`, wire.MaxFiles)
+	got, _ := playIn(t, Config{}, nil, ". /get b?\n> FILES\n"+steps+"\n? /get a")
+	compare(t, `hi
+		only 10000 files are listed: get others by their exact names
+		! client: no file matches b?: /files shows them
+		? /get a| `+strings.TrimSpace(strings.Repeat("a ", maxOffered)), got, 0, 0)
 }
 
 func TestMatch(t *testing.T) {

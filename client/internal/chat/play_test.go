@@ -61,6 +61,7 @@ func (r *record) complete(c Completion) {
 //	lose      the connection breaks, and there is none until
 //	back      there is another one
 //	interrupt the user presses Ctrl-C
+//	eof       the input ends
 //	wait      two minutes pass
 //	ends TIME the client ends by itself, so long after the step before
 //
@@ -94,7 +95,7 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 		for step := range strings.Lines(steps) {
 			synctest.Wait()
 			verb, rest, _ := strings.Cut(strings.TrimSpace(step), " ")
-			rest = strings.NewReplacer(`\e`, "\x1b", `\u`, "\u202e").Replace(rest)
+			rest = strings.NewReplacer(`\e`, "\x1b", `\u`, "\u202e", `\n`, "\n").Replace(rest)
 			switch verb {
 			case ">":
 				if got, err := r.ReadString('\n'); got != rest+"\n" {
@@ -121,6 +122,9 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 				r = bufio.NewReader(conn)
 			case "interrupt":
 				signals <- os.Interrupt
+			case "eof":
+				close(input)
+				input = nil
 			case "wait":
 				time.Sleep(2 * time.Minute)
 			case "ends":
@@ -132,7 +136,9 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			}
 		}
 		synctest.Wait()
-		close(input)
+		if input != nil {
+			close(input)
+		}
 		if line, _ := r.ReadString('\n'); line == "QUIT\n" {
 			io.WriteString(conn, "BYE bye\n")
 		}
