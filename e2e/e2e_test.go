@@ -134,7 +134,7 @@ func patience() time.Duration {
 	return time.Minute
 }
 
-// TestScenarios runs every scenario.
+// TestScenarios runs every scenario. After each, another server must be able to go on with the state.
 func TestScenarios(t *testing.T) {
 	if err := build(); err != nil {
 		t.Fatal(err)
@@ -184,6 +184,12 @@ func setup(env *testscript.Env, sharedFiles string) error {
 		}
 		for _, c := range sc.cables {
 			c.close()
+		}
+		if t.Failed() {
+			return // perhaps where its state was damaged on purpose
+		}
+		if err := startsAgain(env.WorkDir, programEnv(env.Getenv, sc.env)); err != nil {
+			t.Errorf("another server on the state that the scenario left: %v", err)
 		}
 	})
 	return nil
