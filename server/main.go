@@ -1,4 +1,52 @@
-// Server is the parley chat server. Run it with -h for its manual.
+// Server is the parley chat server. Run it with -h for its manual. This is a map of its code.
+//
+// # Packages
+//
+//	server                    the program: flags, signals, the operator's commands, start and end
+//	server/wire               the protocol; the client uses it, too
+//	server/internal/serve     reads what a connection sends, and proposes entries
+//	server/internal/eventlog  gives the entries one order, and keeps them in the state folder
+//	server/internal/room      decides what follows from an entry; no network, no clock, no goroutine
+//	server/internal/deliver   brings what follows to the connections, without a goroutine for each
+//	server/internal/files     the shared folder
+//	server/internal/asynclog  writes server.log and the terminal, for which nobody waits
+//
+// # The life of a message
+//
+// A goroutine of serve reads SAY from a connection and makes it an entry: session 7 says its third message.
+// It proposes the entry to the event log and waits. The log writes it down, together with what others
+// proposed meanwhile, and gives the group to the hub of package deliver. For each entry, the hub asks the
+// room what follows: who sees which line, and what the sender gets for a receipt. It appends the line to the
+// stream that all connections read from, puts the receipt into the sender's mailbox, and has a line written
+// to server.log. The flushers, one for each CPU, then write to every connection what it has not got yet. A
+// connection that does not take it at once gets a goroutine of its own until it does; a file is sent by one,
+// too.
+//
+// So nothing is shown or confirmed that is not kept, and a room can be made again from the entries. WHO,
+// PING, FILES and GET change nothing that others see; they are answered without an entry.
+//
+// # Locks
+//
+// A goroutine that holds one of these locks only takes those below it:
+//
+//  1. the event log's commit lock, held while a group is written and applied: the only one that waits for
+//     a disk
+//  2. the hub's mutex, held for work in memory; it guards the room, the stream, the mailboxes and connections
+//  3. those of the event log's open group, of a client that rests, of asynclog, of the lobby and of the
+//     shared folder's list: each is held briefly, and none together with another of them
+//
+// So the hub cannot propose with its mutex held: proposeLaterLocked has a goroutine do that.
+//
+// # Start and end
+//
+// At the start, the event log locks the state folder, restores the oldest snapshot in it, and has the hub
+// apply all entries since. The entry Up then says that no session has a connection. Their clients have the
+// time of -idle to come back before the others are told that they left, and the time of -grace after that.
+//
+// At the end, connections that have not joined are closed, the hub sends everyone what is still to be sent
+// and closes the connections, and the event log is closed. /quit ends the conversation, too: everyone gets
+// BYE, and the entry End is the last. After a signal or a crash there is none, and the clients wait for the
+// next start. Death by SIGKILL needs nothing of this: all that was confirmed is in the folder.
 package main
 
 import (
