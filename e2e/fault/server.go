@@ -11,7 +11,9 @@ import (
 	"time"
 )
 
-// The server is killed some time after it began to listen or, one time in startOdds, while it starts.
+// The server is killed some time after it began to listen or, one time in startOdds, while it starts. To the
+// time before that, as much is added as its start took: a server that is slow to start is up half of the time,
+// so clients come back to it.
 const (
 	leastUp, mostUp = 50 * time.Millisecond, 250 * time.Millisecond
 	mostStart       = 20 * time.Millisecond
@@ -98,11 +100,14 @@ type killer struct {
 
 func newKiller(r *run) *killer {
 	k := &killer{run: r, rand: rand.New(rand.NewPCG(r.cfg.Seed, 1<<62))}
-	k.plan()
+	k.plan(0)
 	return k
 }
 
-func (k *killer) plan() { k.at = time.Now().Add(between(k.rand, leastUp, mostUp)) }
+// plan draws the time of the next kill. The last start took so long.
+func (k *killer) plan(start time.Duration) {
+	k.at = time.Now().Add(start + between(k.rand, leastUp, mostUp))
+}
 
 // between draws a time.
 func between(r *rand.Rand, least, most time.Duration) time.Duration {
@@ -115,18 +120,20 @@ func (k *killer) restart() error {
 	r := k.run
 	r.restarting.Lock()
 	defer r.restarting.Unlock()
-	defer k.plan()
 	for {
 		if err := r.cfg.Flaw.kill(r); err != nil {
 			return err
 		}
 		r.kills.Add(1)
+		begun := time.Now()
 		listening, err := r.startServer()
 		if err != nil {
 			return err
 		}
 		if k.rand.IntN(startOdds) > 0 {
-			return r.awaitServer(listening)
+			err := r.awaitServer(listening)
+			k.plan(time.Since(begun))
+			return err
 		}
 		time.Sleep(between(k.rand, 0, mostStart))
 	}
