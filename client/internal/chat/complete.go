@@ -24,10 +24,10 @@ func (c *Chat) complete(in Input) {
 	}
 	switch {
 	case strings.HasPrefix(line, "/") && !more:
-		in.offer("", line, " ", primaryNames(commands))
+		in.offer("", line, " ", primaryNames(commands), "")
 	case argument == "FILE":
 		c.query(wire.Files, fresh, func() {
-			in.offer(first+" ", rest, "", c.lists[wire.Files].names())
+			in.offer(first+" ", rest, "", c.lists[wire.Files].names(), c.lists[wire.Files].note())
 		})
 	case strings.Contains(argument, "NAME"):
 		prefix, suffix := line[:strings.LastIndex(line, " ")+1], " "
@@ -37,7 +37,7 @@ func (c *Chat) complete(in Input) {
 		c.query(wire.Who, fresh, func() {
 			own := func(name string) bool { return name == c.cfg.Name }
 			others := slices.DeleteFunc(c.lists[wire.Who].names(), own)
-			in.offer(prefix, line[len(prefix):], suffix, others)
+			in.offer(prefix, line[len(prefix):], suffix, others, "")
 		})
 	default:
 		in.Complete(Completion{Line: in.Text, Longer: in.Text})
@@ -45,10 +45,10 @@ func (c *Chat) complete(in Input) {
 }
 
 // offer completes typed from words. prefix is what precedes it on the line; suffix is added after a unique
-// match.
-func (in Input) offer(prefix, typed, suffix string, words []string) {
+// match. note says what words leave out.
+func (in Input) offer(prefix, typed, suffix string, words []string, note string) {
 	words = slices.DeleteFunc(words, func(w string) bool { return !hasPrefix(w, typed) })
-	answer := Completion{Line: in.Text, Longer: in.Text}
+	answer := Completion{Line: in.Text, Longer: in.Text, Note: note}
 	if len(words) > 0 {
 		common := words[0]
 		for _, w := range words {

@@ -83,8 +83,8 @@ func (c *Chat) takeSearches() (searches []*want) {
 
 // found replaces the wants that are being searched for by their files on the list.
 func (c *Chat) found() {
-	searches, rows := c.takeSearches(), c.lists[wire.Files].rows
-	if len(rows) == wire.MaxFiles && len(searches) > 0 {
+	searches, rows, note := c.takeSearches(), c.lists[wire.Files].rows, c.lists[wire.Files].note()
+	if note != "" && len(searches) > 0 {
 		c.show("only %d files are listed: get others by their exact names", len(rows))
 	}
 	sizes := make(map[string]uint64)
@@ -93,7 +93,11 @@ func (c *Chat) found() {
 	}
 	for _, w := range searches {
 		names := match(w.name, c.lists[wire.Files].names())
-		if len(names) == 0 {
+		switch {
+		case len(names) > 0:
+		case note != "": // it may exist all the same
+			names = []string{w.name}
+		default:
 			c.fail("no file matches %s: /files shows them", w.name)
 		}
 		var all *group

@@ -124,7 +124,8 @@ func (f *fetcher) fetch(name string, part *download.Part) (r result, answered bo
 			r.size, r.digest = p.Size, string(p.Digest)
 			return r, true
 		default:
-			if r.err = part.Begin(p.Size, p.Offset, string(p.Version)); r.err == nil {
+			r.err = part.Begin(p.Size, p.Offset, string(p.Version))
+			if r.err == nil {
 				f.chat.begun(name, p.Size, p.Offset)
 			}
 		}

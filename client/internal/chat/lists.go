@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,6 +28,14 @@ func (l *list) names() (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// note says that there are more files than the server lists, if there may be.
+func (l *list) note() string {
+	if len(l.rows) < wire.MaxFiles || l.head.Verb != wire.Files {
+		return ""
+	}
+	return fmt.Sprintf("only %d files are listed", wire.MaxFiles)
 }
 
 // query calls f once the list for verb is no older than maxAge, asking the server if necessary.

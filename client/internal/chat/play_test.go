@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -45,7 +46,8 @@ func (r *record) Flush(s Status) error {
 }
 
 func (r *record) complete(c Completion) {
-	r.lines = append(r.lines, "? "+c.Longer+"| "+strings.Join(c.Words, " "))
+	words := append(slices.Clone(c.Words), c.Note)
+	r.lines = append(r.lines, "? "+c.Longer+"| "+strings.TrimSpace(strings.Join(words, " ")))
 }
 
 // play runs a chat in which the test is the server and the user. Each step begins when all that came before

@@ -58,6 +58,7 @@ type Completion struct {
 	Line   string   // the line that was asked about
 	Longer string   // the line with everything that is certain; not escaped
 	Words  []string // what its last word may become, escaped
+	Note   string   // what the words leave out; empty if nothing
 }
 
 // A Status is what a prompt shows all the time.

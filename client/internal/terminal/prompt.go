@@ -288,6 +288,6 @@ func (p *prompt) complete(c chat.Completion) {
 	p.line.before = ""
 	p.line.insert(c.Longer)
 	if len(c.Words) != 1 {
-		p.hint = cmp.Or(strings.Join(c.Words, "  "), "no match")
+		p.hint = strings.TrimSpace(cmp.Or(strings.Join(c.Words, "  "), "no match") + "  " + c.Note)
 	}
 }
