@@ -28,7 +28,8 @@ import (
 const maxColumns = 110 // a tab counts as four
 
 // kinds are the kinds of findings, in the order of the arguments.
-var kinds = []string{"lines of more than 110 columns", "conditions that change a variable", `"begin" as a noun`}
+var kinds = []string{"lines of more than 110 columns", "conditions that change a variable",
+	`"begin" as a noun`}
 
 const (
 	long = iota
@@ -105,7 +106,8 @@ func look(root string) (found [][]string, err error) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if changed := changes(initOf(n)); changed != "" {
 				place := files.Position(n.Pos())
-				found[changing] = append(found[changing], fmt.Sprintf("%s: the condition changes %s", place, changed))
+				found[changing] = append(found[changing],
+					fmt.Sprintf("%s: the condition changes %s", place, changed))
 			}
 			return true
 		})

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// startsAgain starts the server once more, on a copy of the state that a scenario left in dir, and ends it with
-// /quit: it must be able to read all that its predecessor wrote. The error says what it complained about.
+// startsAgain starts the server once more, on a copy of the state that a scenario left in dir, and ends it
+// with /quit: it must be able to read all that its predecessor wrote. The error says what it complained
+// about.
 func startsAgain(dir string, env []string) error {
 	state := filepath.Join(dir, "ServerState")
 	if _, err := os.Stat(state); errors.Is(err, os.ErrNotExist) {

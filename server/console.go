@@ -18,8 +18,8 @@ type command struct {
 
 var commands = []command{
 	{"/who", "", (*app).who},
-	{"/say", "TEXT", func(a *app, text string) { a.propose(room.Entry{Kind: room.Notice, Text: []byte(text)}) }},
-	{"/kick", "NAME", func(a *app, name string) { a.propose(room.Entry{Kind: room.Kick, Name: []byte(name)}) }},
+	{"/say", "TEXT", (*app).say},
+	{"/kick", "NAME", (*app).kick},
 	{"/quit", "", func(a *app, _ string) { close(a.quit) }},
 }
 
@@ -60,6 +60,10 @@ func (a *app) command(line string) {
 	}
 	a.warn(fmt.Sprintf("unknown command %q: use %s", line, help()))
 }
+
+func (a *app) say(text string) { a.propose(room.Entry{Kind: room.Notice, Text: []byte(text)}) }
+
+func (a *app) kick(name string) { a.propose(room.Entry{Kind: room.Kick, Name: []byte(name)}) }
 
 func (a *app) who(string) {
 	names := a.hub.Users()

@@ -23,7 +23,8 @@ func serveDebug(listener net.Listener, stats func() deliver.Stats) (stop func())
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, "{\"parley\": %s, \"memstats\": %s}\n", expvar.Func(func() any { return stats() }), expvar.Get("memstats"))
+		parley := expvar.Func(func() any { return stats() })
+		fmt.Fprintf(w, "{\"parley\": %s, \"memstats\": %s}\n", parley, expvar.Get("memstats"))
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})

@@ -43,8 +43,8 @@ func report(crashed chan<- crash, p any) {
 	}
 }
 
-// stateRetention is how many bytes of entries the state folder keeps at least: as much as the stream, which is
-// made of them after a start.
+// stateRetention is how many bytes of entries the state folder keeps at least: as much as the stream, which
+// is made of them after a start.
 const stateRetention = 16 << 20
 
 // An app is a running server.
@@ -71,10 +71,13 @@ type app struct {
 }
 
 // newApp returns a server whose conversation goes on where the state folder ends.
-func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer, guard func()) (*app, error) {
+func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer,
+	guard func()) (*app, error) {
+
 	log := slog.New(slog.NewTextHandler(lines, nil))
 	a := &app{opt: opt, log: log, terminal: terminal, stderr: stderr, guard: guard,
-		slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{}), failed: make(chan error, 1),
+		slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{}),
+		failed: make(chan error, 1),
 		ending: make(chan struct{})}
 	audit := serve.Audit{Log: log, Lines: lines, Text: opt.logText, Show: a.show, Warn: a.warn}
 	a.hub = deliver.New(deliver.Config{MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle,
@@ -90,7 +93,8 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 		}
 		a.events = events
 	}
-	a.serve = &serve.Server{Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log, Guard: guard, Show: a.show,
+	a.serve = &serve.Server{Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log,
+		Guard: guard, Show: a.show,
 		Idle: opt.idle, Quiet: quiet, Rate: opt.rate}
 	a.serve.Ended = func() {
 		<-a.slots

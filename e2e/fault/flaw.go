@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Flaw turns the server's event log into one that breaks its promise whenever the server is killed. Tests of
-// the checker use it: a run with a flaw has to fail.
+// A Flaw turns the server's event log into one that breaks its promise whenever the server is killed. Tests
+// of the checker use it: a run with a flaw has to fail.
 type Flaw int
 
 const (

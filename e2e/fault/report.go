@@ -38,7 +38,8 @@ func (r *Report) OK() bool { return r.Verdict.OK() && len(r.Troubles) == 0 }
 func (r *Report) Add(o *Report) {
 	for _, c := range []struct{ sum, add *int64 }{
 		{&r.Cuts, &o.Cuts}, {&r.Early, &o.Early}, {&r.Kills, &o.Kills}, {&r.Stalls, &o.Stalls},
-		{&r.Connections, &o.Connections}, {&r.Killed, &o.Killed}, {&r.Quit, &o.Quit}, {&r.Sent, &o.Sent}, {&r.Refused, &o.Refused},
+		{&r.Connections, &o.Connections}, {&r.Killed, &o.Killed}, {&r.Quit, &o.Quit},
+		{&r.Sent, &o.Sent}, {&r.Refused, &o.Refused},
 		{&r.Deliveries, &o.Deliveries}, {&r.Files, &o.Files}, {&r.Bytes, &o.Bytes},
 	} {
 		*c.sum += *c.add

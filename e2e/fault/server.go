@@ -12,16 +12,16 @@ import (
 )
 
 // The server is killed some time after it began to listen or, one time in startOdds, while it starts. To the
-// time before that, as much is added as its start took: a server that is slow to start is up half of the time,
-// so clients come back to it.
+// time before that, as much is added as its start took: a server that is slow to start is up half of the
+// time, so clients come back to it.
 const (
 	leastUp, mostUp = 50 * time.Millisecond, 250 * time.Millisecond
 	mostStart       = 20 * time.Millisecond
 	startOdds       = 8
 )
 
-// freeAddress returns an address of this machine on which nobody listens. Its port is below those that systems
-// give to connections: one of these could take it while the server is away.
+// freeAddress returns an address of this machine on which nobody listens. Its port is below those that
+// systems give to connections: one of these could take it while the server is away.
 func freeAddress() (string, error) {
 	const first, ports, tries = 10_000, 20_000, 100
 	for range tries {

@@ -129,7 +129,8 @@ func (h *Hub) openLocked(verb wire.Verb, c *Conn) (*Conn, error) {
 	case h.closed:
 		return nil, wire.Errorf(verb, wire.CodeFull, "the server is shutting down")
 	case n >= h.cfg.MaxSessions:
-		return nil, wire.Errorf(verb, wire.CodeFull, "the server is full: %d people are here, try again later", n)
+		return nil, wire.Errorf(verb, wire.CodeFull,
+			"the server is full: %d people are here, try again later", n)
 	}
 	return newConn(h, c), nil
 }
@@ -300,8 +301,8 @@ func (c *Conn) throttleLocked() {
 	}
 }
 
-// Send queues a transfer. The error is ErrEnded, or a *wire.ProtocolError with CodeBusy if limit transfers are
-// already queued behind the one in progress.
+// Send queues a transfer. The error is ErrEnded, or a *wire.ProtocolError with CodeBusy if limit transfers
+// are already queued behind the one in progress.
 func (c *Conn) Send(t Transfer, limit int) error {
 	busy := false
 	err := c.do(func(*member) {

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// connections that a flusher takes at a time: large enough to amortize the lock, small enough to share work
+	// connections that a flusher takes at a time: large enough to amortize the lock, small enough to share
+	// work
 	batchSize = 32
 	// consecutive batches that a flusher writes before it wakes another: a few milliseconds of work
 	wakeHelperAfter = 64
@@ -33,8 +34,8 @@ type flusher struct {
 	streak int // batches since it last had to wait
 }
 
-// startFlushers starts one flusher per CPU and at least two, so that the shutdown notice still goes out if one
-// panics.
+// startFlushers starts one flusher per CPU and at least two, so that the shutdown notice still goes out if
+// one panics.
 func (h *Hub) startFlushers() {
 	h.queue.flushers = max(2, runtime.GOMAXPROCS(0))
 	h.queue.busy = h.queue.flushers

@@ -35,8 +35,8 @@ type Config struct {
 	Grace       time.Duration // how long a session outlives its connection
 	// a write without progress for so long means that the connection is lost
 	Idle time.Duration
-	// Audit is called for each entry with what followed from it, in order and with the hub locked: it must not
-	// block and must not call the hub. from is nil unless the entry opened a connection here.
+	// Audit is called for each entry with what followed from it, in order and with the hub locked: it must
+	// not block and must not call the hub. from is nil unless the entry opened a connection here.
 	Audit func(e room.Entry, o room.Outcome, from net.Addr)
 	Guard func() // deferred in every goroutine of the hub; recovers panics
 }

@@ -136,11 +136,12 @@ func (c *Conn) pendingLocked() bool {
 // hasOutputLocked reports whether anything is unsent: lines of the connection's own, or the stream up to a
 // position.
 func (c *Conn) hasOutputLocked(end uint64) bool {
-	return c.member != nil && (c.at.pos() < min(c.limit, end) || c.member.mailbox.peek() != nil || len(c.replies) > 0)
+	return c.member != nil &&
+		(c.at.pos() < min(c.limit, end) || c.member.mailbox.peek() != nil || len(c.replies) > 0)
 }
 
-// collectLocked appends to bufs the next part of what is to be sent: the stream, overlaid with the mailbox and
-// the replies.
+// collectLocked appends to bufs the next part of what is to be sent: the stream, overlaid with the mailbox
+// and the replies.
 func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 	const (
 		maxSize = 256 << 10 // bytes: a larger system call costs no less for each byte
@@ -171,8 +172,8 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 	return bufs
 }
 
-// nextLocked returns what is to be sent next: lines of the connection's own, which are taken, or a part of the
-// stream, which is not yet.
+// nextLocked returns what is to be sent next: lines of the connection's own, which are taken, or a part of
+// the stream, which is not yet.
 func (c *Conn) nextLocked() (b []byte, own bool) {
 	box, at, end := &c.member.mailbox, c.at.pos(), c.limit
 	if len(c.replies) > 0 {

@@ -2,8 +2,8 @@ package deliver
 
 import "time"
 
-// delay for each connection before joins and leaves are announced, so that bursts of them go out together: ten
-// times the cost of one delivery
+// delay for each connection before joins and leaves are announced, so that bursts of them go out together:
+// ten times the cost of one delivery
 const presencePause = 100 * time.Microsecond
 
 // announceLocked queues every connection that is behind the stream.

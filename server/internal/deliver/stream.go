@@ -12,9 +12,9 @@ const (
 	retention = 16 << 20 // bytes of the stream that sessions can resume from and that history comes from
 )
 
-// A chunk is a piece of the stream. Its bytes, once appended, never change, so they are read without a lock and
-// handed to the kernel without a copy; the garbage collector frees a chunk when neither the stream nor a cursor
-// holds it.
+// A chunk is a piece of the stream. Its bytes, once appended, never change, so they are read without a lock
+// and handed to the kernel without a copy; the garbage collector frees a chunk when neither the stream nor a
+// cursor holds it.
 type chunk struct {
 	base uint64 // position of buf[0] in the stream
 	seq  uint64 // of the first line
@@ -97,7 +97,8 @@ func (l *stream) forgetHistory() {
 	l.forgotten = l.said
 }
 
-// newest returns the newest n broadcasts that the stream still holds, oldest first, in as few spans as they fit.
+// newest returns the newest n broadcasts that the stream still holds, oldest first, in as few spans as they
+// fit.
 func (l *stream) newest(n int) []span {
 	var spans []span
 	for i := max(l.said-n, l.forgotten); i < l.said; i++ {

@@ -77,8 +77,8 @@ func (t *Transfer) Close() {
 	t.Log.Info("download ended", "file", t.Name, "bytes", t.bytes, "how", t.outcome)
 }
 
-// Piece sends the next piece of the file over nc. It returns io.EOF after the last, and deliver.ErrWait if the
-// disk has none ready: then wake is called when it has.
+// Piece sends the next piece of the file over nc. It returns io.EOF after the last, and deliver.ErrWait if
+// the disk has none ready: then wake is called when it has.
 func (t *Transfer) Piece(nc net.Conn, wake func()) error {
 	if t.stopped.Load() {
 		return t.finish(nc, wire.Errorf(wire.Get, wire.CodeStopped, "stopped: %s", t.Name).Message())

@@ -26,7 +26,8 @@ func (r *Room) join(e Entry) Outcome {
 	s := &Session{ID: r.seq, Name: string(e.Name), token: string(e.Token), Conn: 1}
 	r.add(s)
 	r.here++
-	return Outcome{Session: s, Replaced: old, Change: Attached, To: Everyone, Lazy: true, Line: joined(e, s, r.seq)}
+	return Outcome{Session: s, Replaced: old, Change: Attached, To: Everyone, Lazy: true,
+		Line: joined(e, s, r.seq)}
 }
 
 // Taken returns why nobody can join under a name, or nil.
@@ -46,7 +47,8 @@ func joined(e Entry, s *Session, seq uint64) wire.Message {
 func (r *Room) resume(e Entry) Outcome {
 	s := r.tokens[string(e.Token)]
 	if s == nil {
-		return Outcome{Refused: wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")}
+		return Outcome{Refused: wire.Errorf(wire.Resume, wire.CodeGone,
+			"this session cannot be resumed: join afresh")}
 	}
 	o := Outcome{Session: s, Change: Attached}
 	if s.Away() {
@@ -94,7 +96,8 @@ func (r *Room) leave(s *Session, e Entry, reason string) Outcome {
 func (r *Room) kick(e Entry) Outcome {
 	s := r.names[wire.NameKey(string(e.Name))]
 	if s == nil || s.Away() {
-		return Outcome{Refused: wire.Errorf("-", wire.CodeNoUser, "nobody here is called %s: /who shows who is", e.Name)}
+		return Outcome{Refused: wire.Errorf("-", wire.CodeNoUser,
+			"nobody here is called %s: /who shows who is", e.Name)}
 	}
 	return r.leave(s, e, "kicked")
 }
@@ -165,11 +168,13 @@ func (r *Room) peer(s *Session, name []byte) (*Session, *wire.ProtocolError) {
 	}
 	switch {
 	case peer == nil:
-		return nil, wire.Errorf(wire.Tell, wire.CodeNoUser, "nobody here is called %s; /who shows who is", name)
+		return nil, wire.Errorf(wire.Tell, wire.CodeNoUser,
+			"nobody here is called %s; /who shows who is", name)
 	case peer == s:
 		return nil, wire.Errorf(wire.Tell, wire.CodeSelf, "that is you: choose someone else")
 	case peer.Away():
-		return nil, wire.Errorf(wire.Tell, wire.CodeAway, "%s has lost the connection and is not back", peer.Name)
+		return nil, wire.Errorf(wire.Tell, wire.CodeAway,
+			"%s has lost the connection and is not back", peer.Name)
 	}
 	return peer, nil
 }

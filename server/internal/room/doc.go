@@ -1,9 +1,9 @@
 // Package room decides what follows from the entries of a conversation: who is here, which names are taken,
 // whom a message reaches, and in which order everything happened.
 //
-// A Room is a deterministic state machine. The same entries, applied in the same order, make the same room and
-// the same outcomes, in a server that has started again as in every server of a cluster. These rules keep it
-// so:
+// A Room is a deterministic state machine. The same entries, applied in the same order, make the same room
+// and the same outcomes, in a server that has started again as in every server of a cluster. These rules keep
+// it so:
 //
 //   - Apply uses no network, clock, goroutine, lock or random number. The time is the entry's.
 //   - Nothing that Apply does or returns depends on the order of a map.

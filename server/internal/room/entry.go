@@ -19,8 +19,9 @@ const (
 	Tell                   // Session, Number, Name, Text: a unicast to Name
 	Notice                 // Text: the operator speaks to everyone
 	Kick                   // Name: the operator ends a session
-	Expire                 // Session, Number: the client did not come back after the connection with that number
-	End                    // the conversation is over
+	// Session, Number: the client did not come back after the connection with that number
+	Expire
+	End // the conversation is over
 	lastKind
 )
 

@@ -25,8 +25,8 @@ const modelSteps = 300
 
 var modelNames = []string{"ann", "bob", "cleo", "dan", "Zoë"}
 
-// TestModel: whatever entries come in whatever order, what follows is what a naive reference says. A room that
-// is restored from a snapshot goes on like one that is not.
+// TestModel: whatever entries come in whatever order, what follows is what a naive reference says. A room
+// that is restored from a snapshot goes on like one that is not.
 func TestModel(t *testing.T) {
 	if *seed != 0 {
 		runModel(t, *seed)

@@ -5,8 +5,9 @@ type presence byte
 
 const (
 	present presence = iota // it has one
-	waiting                 // it had one when the server died: its client is expected back, and nobody was told
-	away                    // it has none, and everyone was told
+	// it had one when the server died: its client is expected back, and nobody was told
+	waiting
+	away // it has none, and everyone was told
 )
 
 // A Session is one person's part in the conversation, across connections.

@@ -43,7 +43,8 @@ func (c *client) join() (farewell string) {
 			case wire.Quit:
 				return "goodbye"
 			default:
-				err = wire.Errorf(m.Verb, wire.CodeNotJoined, "say HELLO %s <name> <history> first", wire.Version)
+				err = wire.Errorf(m.Verb, wire.CodeNotJoined,
+					"say HELLO %s <name> <history> first", wire.Version)
 			}
 		}
 		var e *wire.ProtocolError
@@ -116,7 +117,8 @@ func (s *Server) propose(e room.Entry) error {
 // lost tells everyone that the connection broke.
 func (c *client) lost(reason string) {
 	if c.conn.Lost() {
-		c.propose(room.Entry{Kind: room.Detach, Session: c.conn.Session(), Number: c.conn.Number(), Text: []byte(reason)})
+		c.propose(room.Entry{Kind: room.Detach, Session: c.conn.Session(), Number: c.conn.Number(),
+			Text: []byte(reason)})
 	}
 }
 
