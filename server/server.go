@@ -177,10 +177,10 @@ func (a *app) sharing() string {
 // start begins to accept connections and to read what the operator types.
 func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.listener, a.stopWatch = listener, a.serve.Watch()
-	a.hub.Start(a.events.Propose)
 	a.log.Info("listening", "addr", listener.Addr().String())
 	a.show(a.sharing())
 	a.show("listening on " + listener.Addr().String())
+	a.hub.Start(a.events.Propose) // from now on clients can come back
 	a.connections.Go(func() {
 		defer a.guard()
 		a.accept()
