@@ -92,7 +92,9 @@ func (c *Chat) found() {
 		sizes[string(row.Name)] = row.Size
 	}
 	for _, w := range searches {
-		names := match(w.name, c.lists[wire.Files].names())
+		names := slices.DeleteFunc(match(w.name, c.lists[wire.Files].names()), func(name string) bool {
+			return name == unreadable
+		})
 		switch {
 		case len(names) > 0:
 		case note != "": // it may exist all the same

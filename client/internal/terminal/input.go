@@ -84,6 +84,7 @@ type decoder struct {
 	held    []byte // the beginning of a character or sequence
 	pasting bool   // inside a paste
 	pasted  []byte // its text so far
+	settled bool   // the last byte was an Esc that was taken for the key
 }
 
 // unfinished returns the text of a paste that has not ended, and the bytes of a character that is not whole.
@@ -104,6 +105,12 @@ func (d *decoder) decode(b []byte, paused bool) (out []byte) {
 	if d.pasting && paused && string(b) == ctrlC {
 		*d = decoder{}
 		return []byte(ctrlC + pasteEnd)
+	}
+	if late := "\x1b" + string(b); d.settled && len(b) > 0 {
+		if whole.FindString(late) == late || strings.HasPrefix(late, pasteStart) {
+			d.held = []byte{'\x1b'} // nobody types the rest of a sequence in one go
+		}
+		d.settled = false
 	}
 	rest := string(d.held) + string(b)
 	for rest != "" {
@@ -183,7 +190,8 @@ func (d *decoder) doubtful() bool { return !d.pasting && either.Match(d.held) }
 // settle takes the held bytes for keys.
 func (d *decoder) settle() (out []byte) {
 	last := d.held[len(d.held)-1]
-	if last == '\x1b' {
+	d.settled = last == '\x1b'
+	if d.settled {
 		out = []byte(strings.Repeat(escKey, len(d.held)))
 	} else {
 		out = fmt.Appendf(nil, altKey, last)

@@ -34,6 +34,8 @@ func TestDecoder(t *testing.T) {
 		{"Esc and a letter", "\x1b*b", esc + "b"},
 		{"Esc twice", "\x1b|\x1b*", esc + esc},
 		{"Esc and Ctrl-C", "\x1b|\x03", esc + "\x03"},
+		{"a key, very late", "\x1b*[A", esc + "\x1b[A"},
+		{"a paste, very late", "\x1b*[200~a\r\x1b[20|1~", esc + pasteStart + "a\r" + pasteEnd},
 		{"Esc and a bracket", "\x1b*[|A[A", esc + "[A[A"},
 		{"Alt-P", "\x1bP*ab", altP + "ab"},
 		{"Alt-P at once", "\x1bPab\r", altP + "ab\r"},
