@@ -21,9 +21,9 @@ var faults = []struct {
 	name string
 	cfg  fault.Config
 }{
-	{"chat", fault.Config{Talkers: 28, Cuts: 700, Kills: 100}},
-	{"downloads", fault.Config{Talkers: 8, Cuts: 100, Kills: 40, Shared: shared, Big: 4 << 20}},
-	{"crashes", fault.Config{Talkers: 8, Visitors: 8, Cuts: 200, Kills: 60, Shared: shared, Big: 1 << 20}},
+	{"chat", fault.Config{Talkers: 28, Cuts: 600, Kills: 80}},
+	{"downloads", fault.Config{Talkers: 8, Cuts: 100, Kills: 55, Shared: shared, Big: 4 << 20}},
+	{"crashes", fault.Config{Talkers: 8, Visitors: 8, Cuts: 200, Kills: 65, Shared: shared, Big: 1 << 20}},
 }
 
 // TestFaults: no message is lost, doubled, out of order or sent to the wrong person, whatever happens to the
