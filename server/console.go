@@ -61,9 +61,18 @@ func (a *app) command(line string) {
 	a.warn(fmt.Sprintf("unknown command %q: use %s", line, help()))
 }
 
-func (a *app) say(text string) { a.propose(room.Entry{Kind: room.Notice, Text: []byte(text)}) }
+func (a *app) say(text string) { a.order(room.Entry{Kind: room.Notice, Text: []byte(text)}) }
 
-func (a *app) kick(name string) { a.propose(room.Entry{Kind: room.Kick, Name: []byte(name)}) }
+func (a *app) kick(name string) { a.order(room.Entry{Kind: room.Kick, Name: []byte(name)}) }
+
+// order proposes an entry, unless it would keep the operator waiting.
+func (a *app) order(e room.Entry) {
+	if a.stuck.Load() {
+		a.warn("the state cannot be written: try again later")
+		return
+	}
+	a.propose(e)
+}
 
 func (a *app) who(string) {
 	names := a.hub.Users()

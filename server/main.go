@@ -212,6 +212,9 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		return 1, fmt.Errorf("%w: choose another with -files", err)
 	}
 	defer folder.Close()
+	if opt.state != "" && within(opt.state, folder.Path) {
+		return 1, fmt.Errorf("the state folder %s is in the shared folder: choose another with -state", opt.state)
+	}
 	// Sessions have heartbeats, which notice more than TCP's keep-alive.
 	listener, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", opt.address)
 	if err != nil {
@@ -275,6 +278,26 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		err = fmt.Errorf("%w; the log is not complete: %w", err, e)
 	}
 	return status, err
+}
+
+// within reports whether a path lies in a folder, whatever links lead there. Of a path that does not exist yet,
+// the folder that it is to be made in counts.
+func within(path, folder string) bool {
+	real := func(path string) string {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return path
+		}
+		if resolved, err := filepath.EvalSymlinks(absolute); err == nil {
+			return resolved
+		}
+		if resolved, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
+			return filepath.Join(resolved, filepath.Base(absolute))
+		}
+		return absolute
+	}
+	relative, err := filepath.Rel(real(folder), real(path))
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // logHint adds to an error of opening the log what to do about it.

@@ -94,7 +94,7 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 		a.events = events
 	}
 	a.serve = &serve.Server{Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log,
-		Guard: guard, Show: a.show,
+		Guard: guard, Show: a.show, Stuck: a.stuck.Load,
 		Idle: opt.idle, Quiet: quiet, Rate: opt.rate}
 	a.serve.Ended = func() {
 		<-a.slots
@@ -180,6 +180,9 @@ func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.log.Info("listening", "addr", listener.Addr().String())
 	a.show(a.sharing())
 	a.show("listening on " + listener.Addr().String())
+	if a.events.Repaired() {
+		a.propose(room.Entry{Kind: room.Reset})
+	}
 	a.hub.Start(a.events.Propose) // from now on clients can come back
 	a.connections.Go(func() {
 		defer a.guard()
@@ -239,8 +242,11 @@ func (a *app) end(reason string) {
 		defer a.guard()
 		a.serve.End()
 		a.hub.Close(text, over)
-		if over && !a.stuck.Load() {
-			a.propose(room.Entry{Kind: room.End}) // without it the clients could come back, which have ended
+		switch {
+		case over && a.stuck.Load():
+			a.warn("the end cannot be written: the conversation goes on at the next start")
+		case over:
+			a.propose(room.Entry{Kind: room.End}) // or the next start would wait for the clients
 		}
 		if err := a.events.Close(); err != nil {
 			a.log.Error("state not closed", "error", err)

@@ -51,7 +51,7 @@ func TestCloseFlushes(t *testing.T) {
 		refused(t, err, wire.Hello, wire.CodeFull)
 		for _, token := range []string{c.token, away.token} {
 			_, err = r.Resume(server, token, 0)
-			refused(t, err, wire.Resume, wire.CodeGone)
+			refused(t, err, wire.Resume, wire.CodeFull)
 		}
 		if _, err := c.conn.Say([]byte("late")); !errors.Is(err, deliver.ErrEnded) {
 			t.Errorf("SAY after the end: %v", err)

@@ -109,14 +109,17 @@ func (h *Hub) Returner(nc net.Conn, token []byte, seq uint64) (c *Conn, lost roo
 	m := h.members[h.room.Token(token)]
 	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client
 	// came back over another connection: that one goes on.
-	if m == nil || h.closed || seq < m.acked {
+	if m == nil || seq < m.acked {
 		return nil, room.Entry{}, gone
+	}
+	if h.closed {
+		return nil, room.Entry{}, wire.Errorf(wire.Resume, wire.CodeFull, "the server is shutting down")
 	}
 	if _, ok := h.stream.after(seq); !ok || seq > h.room.Seq() || seq < m.mailbox.droppedThrough {
 		return nil, room.Entry{Kind: room.Leave, Session: m.session.ID, Number: m.session.Conn,
 			Text: []byte("connection lost")}, gone
 	}
-	if m.conn != nil { // which gives its place
+	if !m.session.Away() { // its place is kept
 		return newConn(h, &Conn{nc: nc, seq: seq}), room.Entry{}, nil
 	}
 	c, err = h.openLocked(wire.Resume, &Conn{nc: nc, seq: seq})
@@ -125,7 +128,7 @@ func (h *Hub) Returner(nc net.Conn, token []byte, seq uint64) (c *Conn, lost roo
 
 // openLocked returns a connection whose entry is about to be proposed, unless there are too many.
 func (h *Hub) openLocked(verb wire.Verb, c *Conn) (*Conn, error) {
-	switch n := h.connected + len(h.pending); {
+	switch n := h.room.Here() + len(h.pending); {
 	case h.closed:
 		return nil, wire.Errorf(verb, wire.CodeFull, "the server is shutting down")
 	case n >= h.cfg.MaxSessions:

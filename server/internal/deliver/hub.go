@@ -152,6 +152,8 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 	}
 	if o.Over {
 		h.stream.forgetHistory()
+	}
+	if o.Reset {
 		for _, m := range h.members {
 			h.removeLocked(m)
 		}
@@ -179,8 +181,7 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 			h.postLocked(m, &o.Receipt)
 		}
 		if o.To == room.Peer {
-			h.stats.Messages++
-			h.stats.Deliveries++
+			h.countLocked(1)
 			h.postLocked(h.members[o.Peer], &o.Line)
 		}
 	case room.Present:
@@ -207,8 +208,7 @@ func (h *Hub) broadcastLocked(m *member, o *room.Outcome) {
 		m.add(e)
 	}
 	if o.History {
-		h.stats.Messages++
-		h.stats.Deliveries += uint64(max(h.connected-1, 0))
+		h.countLocked(h.connected - 1)
 	}
 	if o.Lazy {
 		h.announceLaterLocked()
@@ -217,6 +217,14 @@ func (h *Hub) broadcastLocked(m *member, o *room.Outcome) {
 	}
 	if rolled {
 		h.cutLaggardsLocked()
+	}
+}
+
+// countLocked counts a message. Those of an earlier server are not counted.
+func (h *Hub) countLocked(receivers int) {
+	if h.live {
+		h.stats.Messages++
+		h.stats.Deliveries += uint64(max(receivers, 0))
 	}
 }
 

@@ -29,11 +29,12 @@ func (h *Hub) memberLocked(s *room.Session) *member {
 // add adds an entry to the mailbox and pauses the session's reader if too much is unsent.
 func (m *member) add(e entry) {
 	limit := maxUnacked
-	if m.conn == nil {
-		limit = maxLag // more than a connection leaves
-	}
-	if m.cut {
-		limit = mailboxBudget // others do not know yet
+	switch {
+	case m.conn != nil:
+	case m.cut || m.session.Away():
+		limit = mailboxBudget // it was kept within limits before, and nothing comes any more
+	default:
+		limit = 2 * maxPending // more than a connection leaves
 	}
 	m.mailbox.add(e, m.conn != nil, limit)
 	if m.conn != nil {

@@ -48,6 +48,7 @@ type file struct {
 	opt   Options
 	lock  *flock.Flock
 
+	repaired bool       // groups were dropped
 	next     uint64     // index of the next group
 	segments []*segment // oldest first
 	newest   *os.File   // the last of them; nil when the next group needs a new one
@@ -131,6 +132,9 @@ func groupBytes(segments []*segment) (n int64) {
 // roll begins a new segment, and removes those that the retention does not need.
 func (f *file) roll() error {
 	f.seal()
+	if err := f.owned(); err != nil {
+		return err
+	}
 	for len(f.segments) > 1 && groupBytes(f.segments[1:]) >= f.opt.Retention {
 		if os.Remove(f.path(f.segments[0].index)) != nil {
 			break // the next roll tries again
@@ -147,6 +151,20 @@ func (f *file) roll() error {
 	f.segments = slices.DeleteFunc(f.segments, func(s *segment) bool { return s.index == f.next })
 	f.segments = append(f.segments, &segment{index: f.next, start: len(content), end: len(content)})
 	return f.resume()
+}
+
+// owned returns an error unless the lock at the path is still the one that this process holds: another server
+// may use a folder that has taken the place of a removed one.
+func (f *file) owned() error {
+	held, err := f.lock.Stat()
+	if err != nil {
+		return err
+	}
+	found, err := os.Stat(f.lock.Path())
+	if err == nil && !os.SameFile(held, found) {
+		err = fmt.Errorf("%s is another folder than at the start", f.dir)
+	}
+	return err
 }
 
 // resume opens the newest segment for more groups.

@@ -110,7 +110,10 @@ func (f *file) replaySegment(index uint64, later []uint64) error {
 	if !sound {
 		return nil // Open puts a new segment in its place
 	}
-	return unusable(errors.Join(os.Truncate(path, int64(s.end)), f.resume()))
+	if err := os.Truncate(path, int64(s.end)); err != nil {
+		return unusable(err)
+	}
+	return unusable(f.resume())
 }
 
 // readSnapshot returns the snapshot before the groups of a segment, and whether all up to there is right.
@@ -129,6 +132,7 @@ func (s *segment) readSnapshot(data []byte) (snapshot []byte, sound bool) {
 // repair drops all from the damage on, and keeps it under other names. Open begins a new segment then. If the
 // damage is in the oldest snapshot, it goes on from the next instead.
 func (f *file) repair(damage *damageError, later []uint64) error {
+	f.repaired = true
 	aside := damage.path + damagedSuffix
 	if len(f.segments) == 0 {
 		if len(later) == 0 {

@@ -36,6 +36,10 @@ func (r *Room) Taken(name string) *wire.ProtocolError {
 	if s == nil || s.Away() {
 		return nil
 	}
+	if s.presence == waiting {
+		return wire.Errorf(wire.Hello, wire.CodeNameTaken, "%s was here when the server stopped, and may come back: "+
+			"try again in a minute, or choose another", s.Name)
+	}
 	return wire.Errorf(wire.Hello, wire.CodeNameTaken, "the name %s is taken: choose another", s.Name)
 }
 
@@ -115,12 +119,12 @@ func (r *Room) expire(e Entry) Outcome {
 	return r.leave(s, e, "")
 }
 
-func (r *Room) end() Outcome {
+func (r *Room) reset(over bool) Outcome {
 	clear(r.sessions)
 	clear(r.names)
 	clear(r.tokens)
 	r.here = 0
-	return Outcome{Over: true}
+	return Outcome{Reset: true, Over: over}
 }
 
 // speaker returns the session whose next message e is, or nil. A message that was handled before has been

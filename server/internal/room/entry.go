@@ -21,7 +21,8 @@ const (
 	Kick                   // Name: the operator ends a session
 	// Session, Number: the client did not come back after the connection with that number
 	Expire
-	End // the conversation is over
+	End   // the conversation is over
+	Reset // all sessions end unnoticed, because the state is older than what their clients have seen
 	lastKind
 )
 

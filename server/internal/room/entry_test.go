@@ -55,7 +55,7 @@ func TestEntries(t *testing.T) {
 
 // An entry of a kind that a later version may have is none.
 func TestUnknownKind(t *testing.T) {
-	for _, kind := range []room.Kind{0, room.End + 1, 255} {
+	for _, kind := range []room.Kind{0, room.Reset + 1, 255} {
 		e := room.Entry{Kind: kind}
 		if _, _, err := room.ParseEntry(e.Append(nil)); !errors.Is(err, room.ErrEntry) {
 			t.Errorf("kind %d: %v, want ErrEntry", kind, err)

@@ -84,7 +84,8 @@ type Outcome struct {
 	Session *Session // whose entry it was
 	Peer    *Session // who gets a unicast
 	Change  Change   // of Session, before anything is sent
-	Over    bool     // all sessions and the history have ended
+	Reset   bool     // all sessions have ended
+	Over    bool     // the history has, too
 	// the session that had the name; it ended unnoticed, because it was away
 	Replaced *Session
 
@@ -127,7 +128,9 @@ func (r *Room) Apply(e Entry) Outcome {
 	case Expire:
 		return r.expire(e)
 	case End:
-		return r.end()
+		return r.reset(true)
+	case Reset:
+		return r.reset(false)
 	}
 	panic("room: an entry of no kind") // ParseEntry lets none pass
 }

@@ -99,6 +99,10 @@ func (c *client) resume(token []byte, seq uint64) (*deliver.Conn, error) {
 // open proposes the entry that connects conn to a session.
 func (c *client) open(verb wire.Verb, conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
 	e.Ref = conn.Ref()
+	if c.Stuck() {
+		stuck := wire.Errorf(verb, wire.CodeFull, "the server cannot write to its disk: try again later")
+		return nil, conn.Opened(stuck)
+	}
 	switch err := conn.Opened(c.propose(e)).(type) {
 	case nil:
 		return conn, nil

@@ -37,6 +37,7 @@ const (
 type Server struct {
 	Hub     *deliver.Hub
 	Propose func([]byte) error // the event log's
+	Stuck   func() bool        // reports whether entries cannot be committed at present
 	Folder  *files.Folder
 	Log     *slog.Logger
 	Show    func(string)  // shows the operator a line
