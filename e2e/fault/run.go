@@ -53,8 +53,9 @@ type run struct {
 	talkers []*session // the sessions that stay, beside the witness
 	samples []sample   // of the server, while the faults are on
 
-	next                                                         atomic.Int32 // number of the next session
-	sent, refused, deliveries, files, bytes, killed, quit, kills atomic.Int64
+	next                                                  atomic.Int32 // number of the next session
+	sent, refused, deliveries, files, bytes, killed, quit atomic.Int64
+	kills, stops                                          atomic.Int64 // of the server
 
 	restarting sync.Mutex // held while another server takes the place of the one that was killed
 	server     *program   // changed with restarting held, by the goroutine of Run

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +19,7 @@ const (
 	leastUp, mostUp = 50 * time.Millisecond, 250 * time.Millisecond
 	mostStart       = 20 * time.Millisecond
 	startOdds       = 8
+	stopOdds        = 10 // one time in so many it is asked to end
 )
 
 // freeAddress returns an address of this machine on which nobody listens. Its port is below those that
@@ -90,12 +92,12 @@ func (r *run) serverEnded() bool {
 	return r.server.hasEnded()
 }
 
-// A killer kills the server again and again, at times that follow from the seed. It belongs to the goroutine
+// A killer ends the server again and again, at times that follow from the seed. It belongs to the goroutine
 // of Run.
 type killer struct {
 	run  *run
 	rand *rand.Rand
-	at   time.Time // of the next kill
+	at   time.Time // of the next end
 }
 
 func newKiller(r *run) *killer {
@@ -104,7 +106,7 @@ func newKiller(r *run) *killer {
 	return k
 }
 
-// plan draws the time of the next kill. The last start took so long.
+// plan draws the time of the next end. The last start took so long.
 func (k *killer) plan(start time.Duration) {
 	k.at = time.Now().Add(start + between(k.rand, leastUp, mostUp))
 }
@@ -114,17 +116,16 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(r.Int64N(int64(most-least)))
 }
 
-// restart kills the server, as the power button does, and has the same command go on. The next kill may come
-// before it has: then restart kills and starts it again.
+// restart ends the server and has the same command go on. The next end may come before it has: then restart
+// does that again.
 func (k *killer) restart() error {
 	r := k.run
 	r.restarting.Lock()
 	defer r.restarting.Unlock()
 	for {
-		if err := r.cfg.Flaw.kill(r); err != nil {
+		if err := k.end(); err != nil {
 			return err
 		}
-		r.kills.Add(1)
 		begun := time.Now()
 		listening, err := r.startServer()
 		if err != nil {
@@ -137,4 +138,28 @@ func (k *killer) restart() error {
 		}
 		time.Sleep(between(k.rand, 0, mostStart))
 	}
+}
+
+// end kills the server as the power button does, or asks it to end.
+func (k *killer) end() error {
+	r := k.run
+	if r.cfg.Flaw == Flawless && k.rand.IntN(stopOdds) == 0 {
+		r.stops.Add(1)
+		return r.stop()
+	}
+	r.kills.Add(1)
+	return r.cfg.Flaw.kill(r)
+}
+
+// stop asks the server to end, as the system does when it shuts down.
+func (r *run) stop() error {
+	_ = r.server.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended: its status says how
+	if !r.server.awaitEnd() {
+		return errors.New("the server does not end on SIGTERM")
+	}
+	const bySignal = -1 // it had only just started
+	if code := r.server.cmd.ProcessState.ExitCode(); code != 0 && code != bySignal {
+		return fmt.Errorf("the server ended with status %d on SIGTERM", code)
+	}
+	return nil
 }
