@@ -207,6 +207,20 @@ func TestCheckFindsNothing(t *testing.T) {
 	}
 }
 
+// TestCheckBrokenOff: what has not arrived when a run is broken off is not lost.
+func TestCheckBrokenOff(t *testing.T) {
+	for seed := range uint64(300) {
+		p := newPlay(seed)
+		for _, r := range p.records {
+			r.Got = r.Got[:p.rand.IntN(len(r.Got)+1)]
+			r.Whole, r.Sure = false, false
+		}
+		if v := Check(p.records); !v.OK() {
+			t.Fatalf("seed %d: %+v", seed, v)
+		}
+	}
+}
+
 // TestCheckFinds: a single fault among hundreds of messages is found every time, and named correctly.
 func TestCheckFinds(t *testing.T) {
 	for _, c := range []struct {

@@ -12,9 +12,9 @@
 // A client that does not come back to a new server in time has left, and joins when it is back: that is no
 // fault. A client that the server does not know any more fails the run.
 //
-// The plan of a connection follows from the seed, the number of the client and that of the connection, and the
-// times of the kills from the seed. The programs' own timing is not in it, so the same seed gives the same
-// faults but not always the same run.
+// The plan of a connection follows from the seed, the number of the client and that of the connection. The
+// times of the kills follow from the seed. The programs' own timing is not in it, so the same seed gives the
+// same faults but not always the same run.
 //
 // A [Flaw] makes an event log that breaks its promise at every kill: a test has the checker find that.
 package fault

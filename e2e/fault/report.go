@@ -38,8 +38,9 @@ func (r *Report) OK() bool { return r.Verdict.OK() && len(r.Troubles) == 0 }
 // Add adds the figures of another run.
 func (r *Report) Add(o *Report) {
 	for _, c := range []struct{ sum, add *int64 }{
-		{&r.Cuts, &o.Cuts}, {&r.Early, &o.Early}, {&r.Kills, &o.Kills}, {&r.Stops, &o.Stops}, {&r.Stalls, &o.Stalls},
-		{&r.Connections, &o.Connections}, {&r.Killed, &o.Killed}, {&r.Quit, &o.Quit}, {&r.Sent, &o.Sent}, {&r.Refused, &o.Refused},
+		{&r.Cuts, &o.Cuts}, {&r.Early, &o.Early}, {&r.Kills, &o.Kills}, {&r.Stops, &o.Stops},
+		{&r.Stalls, &o.Stalls}, {&r.Connections, &o.Connections}, {&r.Killed, &o.Killed},
+		{&r.Quit, &o.Quit}, {&r.Sent, &o.Sent}, {&r.Refused, &o.Refused},
 		{&r.Deliveries, &o.Deliveries}, {&r.Files, &o.Files}, {&r.Bytes, &o.Bytes},
 	} {
 		*c.sum += *c.add
@@ -86,7 +87,8 @@ func (r *run) report() *Report {
 	defer r.mu.Unlock()
 	return &Report{
 		Troubles: slices.Clone(r.troubles), Seed: r.cfg.Seed, Took: time.Since(r.began),
-		Cuts: r.faults.cuts.Load(), Early: r.faults.early.Load(), Kills: r.kills.Load(), Stops: r.stops.Load(),
+		Cuts: r.faults.cuts.Load(), Early: r.faults.early.Load(),
+		Kills: r.kills.Load(), Stops: r.stops.Load(),
 		Stalls: r.faults.stalls.Load(), Connections: r.faults.connections.Load(), Sessions: len(r.sessions),
 		Killed: r.killed.Load(), Quit: r.quit.Load(),
 		Sent: r.sent.Load(), Refused: r.refused.Load(), Deliveries: r.deliveries.Load(),

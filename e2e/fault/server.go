@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// The server is killed some time after it began to listen or, one time in startOdds, while it starts. To the
-// time before that, as much is added as its start took: a server that is slow to start is up half of the
-// time, so clients come back to it.
+// The server is killed some time after it began to listen or, one time in startOdds, while it starts. As much
+// time is added as the start took: so a server that is slow to start is up half of the time, and clients come
+// back to it.
 const (
 	leastUp, mostUp = 50 * time.Millisecond, 250 * time.Millisecond
 	mostStart       = 20 * time.Millisecond
