@@ -69,8 +69,10 @@
 // the session's stream, which arrives complete, ascending and without repeats across any number of broken
 // connections. A session that broke off has LEFT for the others; when it resumes it has JOINED again, for
 // itself too. BYE ends the session, but after ERROR - too-slow and ERROR - moved only the connection. A
-// delayed RESUME can arrive after its client has come back over another connection, and take the session from
-// that one: so a client that is told moved and did not expect it says RESUME again.
+// server that pauses, to be started again, closes after NOTICE without BYE: clients say RESUME until it is
+// back. PONG may come without a PING, from a server whose disk keeps lines waiting. A delayed RESUME can
+// arrive after its client has come back over another connection, and take the session from that one: so a
+// client that is told moved and did not expect it says RESUME again.
 //
 // A file's version is the word <ms>-<32 hex>, of at most 60 bytes: when the file was written, and digits that
 // change with the content, and at times without. The version of a GET is one of
