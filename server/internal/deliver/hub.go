@@ -145,10 +145,9 @@ func (h *Hub) Apply(group []byte) error {
 // deliverLocked carries out what follows from an entry: first what becomes of the session's connection, then
 // the lines.
 func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
-	c := h.pending[e.Ref]
-	delete(h.pending, e.Ref)
-	if c != nil {
-		c.refused = o.Refused
+	var c *Conn
+	if e.Ref != 0 {
+		c = h.takePendingLocked(e.Ref, o.Refused)
 	}
 	if o.Over {
 		h.stream.forgetHistory()
@@ -194,6 +193,16 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 		}
 		h.cfg.Audit(e, o, from)
 	}
+}
+
+// takePendingLocked returns the connection of this process that waits for an entry, if there is one.
+func (h *Hub) takePendingLocked(ref uint64, refused *wire.ProtocolError) *Conn {
+	c := h.pending[ref]
+	if c != nil {
+		delete(h.pending, ref)
+		c.refused = refused
+	}
+	return c
 }
 
 // broadcastLocked appends a line to the stream. If it is hidden from the session whose it is, that one gets
