@@ -192,6 +192,12 @@ func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {
 	}
 	c.name, c.session, c.number, c.handled = m.session.Name, m.session.ID, m.session.Conn, m.session.Handled
 	c.at = cursor{h.stream.last, len(h.stream.last.buf)}
+	if e.Kind == room.Resume && c.seq < m.acked { // what came meanwhile has been acknowledged
+		c.refused = wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
+		h.proposeLaterLocked(room.Entry{Kind: room.Detach, Session: m.session.ID, Number: c.number,
+			Text: []byte("connection lost")})
+		return
+	}
 	if e.Kind == room.Resume {
 		at, ok := h.stream.after(c.seq)
 		if !m.mailbox.rewind(c.seq) || !ok { // it was possible a moment ago

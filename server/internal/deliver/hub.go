@@ -149,6 +149,10 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 	if e.Ref != 0 {
 		c = h.takePendingLocked(e.Ref, o.Refused)
 	}
+	if h.closed {
+		h.auditLocked(e, o, c) // the next server delivers it
+		return
+	}
 	if o.Over {
 		h.stream.forgetHistory()
 	}
@@ -186,13 +190,18 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 	case room.Present:
 		h.noticeLocked(&o.Line)
 	}
-	if h.live {
-		var from net.Addr
-		if c != nil {
-			from = c.nc.RemoteAddr()
-		}
-		h.cfg.Audit(e, o, from)
+	h.auditLocked(e, o, c)
+}
+
+func (h *Hub) auditLocked(e room.Entry, o room.Outcome, c *Conn) {
+	if !h.live {
+		return
 	}
+	var from net.Addr
+	if c != nil {
+		from = c.nc.RemoteAddr()
+	}
+	h.cfg.Audit(e, o, from)
 }
 
 // takePendingLocked returns the connection of this process that waits for an entry, if there is one.
@@ -201,6 +210,9 @@ func (h *Hub) takePendingLocked(ref uint64, refused *wire.ProtocolError) *Conn {
 	if c != nil {
 		delete(h.pending, ref)
 		c.refused = refused
+		if h.closed {
+			c.refused = wire.Errorf("-", wire.CodeFull, "the server is shutting down")
+		}
 	}
 	return c
 }
