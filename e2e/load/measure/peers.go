@@ -78,7 +78,10 @@ func (r *run) parleyPeer(name string, more ...string) *peer {
 		name: name, program: r.Server, window: 16384, backlog: 256, presence: true,
 		lifted: "-rate 0 -max-clients 20000; it writes its log, with every text; " +
 			"clients acknowledge as its own does",
-		config: func(_ string, port int, share string) ([]string, error) {
+		config: func(dir string, port int, share string) ([]string, error) {
+			if share == dir {
+				share = filepath.Join(dir, "shared") // the server's state is in dir
+			}
 			flags := append([]string{"-rate", "0", "-max-clients", "20000", "-files", share},
 				strings.Fields(r.Flags)...)
 			flags = append(flags, more...)
