@@ -35,8 +35,8 @@ type Config struct {
 	Grace       time.Duration // how long a session outlives its connection
 	// a write without progress for so long means that the connection is lost
 	Idle time.Duration
-	// Audit is called for each entry with what followed from it, in order and with the hub locked: it must
-	// not block and must not call the hub. from is nil unless the entry opened a connection here.
+	// Audit is called for each entry with what followed from it, in order. It must not block and must not
+	// call the hub, which may be locked. from is nil unless the entry opened a connection here.
 	Audit func(e room.Entry, o room.Outcome, from net.Addr)
 	Guard func() // deferred in every goroutine of the hub; recovers panics
 }
@@ -49,6 +49,7 @@ type Hub struct {
 	open     sync.WaitGroup // connections that something is still to be written to
 	propose  func([]byte) error
 	proposed sync.WaitGroup // the hub's own proposals
+	records  []record       // for Audit; owned by Apply, of which the event log calls one at a time
 
 	// mu guards the following fields and those of member and Conn that say so; held for memory work only
 	mu            sync.Mutex
@@ -68,6 +69,13 @@ type Hub struct {
 	closed        bool          // nobody may join any more
 	stopped       bool          // the flushers end
 	flushersIdle  chan struct{} // closed when no flusher is at work; nil if nobody waits for that
+}
+
+// A record is what Audit is to be told.
+type record struct {
+	entry   room.Entry
+	outcome room.Outcome
+	from    net.Addr
 }
 
 // Stats counts what happened since the server started, and who is here.
@@ -129,17 +137,31 @@ func (h *Hub) Restore(snapshot []byte) error {
 
 // Apply applies a group of entries. The error says that the bytes are no entries.
 func (h *Hub) Apply(group []byte) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	for len(group) > 0 {
-		e, rest, err := room.ParseEntry(group)
+		rest, err := h.applySome(group)
 		if err != nil {
 			return err
 		}
-		h.deliverLocked(e, h.room.Apply(e))
+		h.audit()
 		group = rest
 	}
 	return nil
+}
+
+// applySome applies a few entries, so that others need not wait long for the lock, and returns the rest.
+func (h *Hub) applySome(group []byte) (rest []byte, err error) {
+	const most = 64
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n := 0; n < most && len(group) > 0; n++ {
+		var e room.Entry
+		e, group, err = room.ParseEntry(group)
+		if err != nil {
+			return nil, err
+		}
+		h.deliverLocked(e, h.room.Apply(e))
+	}
+	return group, nil
 }
 
 // deliverLocked carries out what follows from an entry: first what becomes of the session's connection, then
@@ -201,7 +223,19 @@ func (h *Hub) auditLocked(e room.Entry, o room.Outcome, c *Conn) {
 	if c != nil {
 		from = c.nc.RemoteAddr()
 	}
-	h.cfg.Audit(e, o, from)
+	h.records = append(h.records, record{e, o, from})
+	if e.Kind != room.Say && e.Kind != room.Tell {
+		h.audit() // before anyone is told
+	}
+}
+
+func (h *Hub) audit() {
+	for i := range h.records {
+		r := &h.records[i]
+		h.cfg.Audit(r.entry, r.outcome, r.from)
+	}
+	clear(h.records) // release the sessions
+	h.records = h.records[:0]
 }
 
 // takePendingLocked returns the connection of this process that waits for an entry, if there is one.
