@@ -18,7 +18,8 @@ const (
 )
 
 func newFileHub(tb testing.TB, dir string) (*deliver.Hub, *eventlog.Log) {
-	h := deliver.New(deliver.Config{MaxSessions: 2 * manySessions, Grace: time.Hour, Idle: time.Hour, Guard: func() {},
+	h := deliver.New(deliver.Config{MaxSessions: 2 * manySessions, Grace: time.Hour, Idle: time.Hour,
+		Guard: func() {},
 		Audit: func(room.Entry, room.Outcome, net.Addr) {}})
 	log, err := eventlog.Open(dir, h, eventlog.Options{Retention: stateRetention, Notice: func(string) {},
 		Trouble: func(err error) { tb.Error(err) }})
@@ -44,8 +45,9 @@ func fill(tb testing.TB, h *deliver.Hub, log *eventlog.Log) {
 	text := []byte(strings.Repeat("x", 100))
 	var batch []byte
 	for i := range 2 * stateRetention / 130 {
-		e := room.Entry{Kind: room.Tell, Time: 1, Session: uint64(i%manySessions) + 1, Number: uint64(i/manySessions) + 1,
-			Name: []byte(fmt.Sprintf("user%d", i*7%manySessions)), Text: text}
+		e := room.Entry{Kind: room.Tell, Time: 1, Session: uint64(i%manySessions) + 1,
+			Number: uint64(i/manySessions) + 1,
+			Name:   []byte(fmt.Sprintf("user%d", i*7%manySessions)), Text: text}
 		if i%2 == 0 {
 			e.Kind = room.Say
 		}

@@ -12,7 +12,8 @@ import (
 
 // begin gives s a conversation in memory.
 func begin(s *serve.Server, sessions int, audit func(room.Entry, room.Outcome, net.Addr)) {
-	s.Hub = deliver.New(deliver.Config{MaxSessions: sessions, Grace: time.Hour, Idle: s.Idle, Audit: audit, Guard: func() {}})
+	s.Hub = deliver.New(deliver.Config{MaxSessions: sessions, Grace: time.Hour, Idle: s.Idle, Audit: audit,
+		Guard: func() {}})
 	s.Propose, s.Stuck = eventlog.Memory(s.Hub).Propose, func() bool { return false }
 	s.Hub.Start(s.Propose)
 }
