@@ -252,12 +252,18 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 		defer serveDebug(debug, a.hub.Stats)()
 	}
 	var reason string
+	var again <-chan time.Time // when to look once more whether the terminal is gone
 	for reason == "" {
 		select {
+		case <-again:
+			if attended != onTerminal() {
+				reason = syscall.SIGHUP.String()
+			}
 		case s := <-signals:
 			if s == syscall.SIGHUP && attended == onTerminal() {
 				a.log.Info("hangup") // to write it opens the log anew when it was renamed
 				a.show("the log goes on in " + where)
+				again = time.After(time.Second) // the system may signal before it closes a terminal
 				continue
 			}
 			reason = s.String()

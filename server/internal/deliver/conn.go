@@ -23,20 +23,7 @@ const (
 // ErrEnded reports that a connection no longer belongs to a session. Nothing was done.
 var ErrEnded = errors.New("the connection has ended")
 
-// ErrWait reports that a transfer has nothing to write yet.
-var ErrWait = errors.New("nothing to write yet")
-
-// A Transfer is something large that goes to one connection between the lines of its stream.
-type Transfer interface {
-	// Piece writes the next part, with its lines, and returns io.EOF after the last. It returns ErrWait when
-	// there is none yet, and wake is called when there is. Any other error breaks the connection. It should
-	// take a fraction of a second, because the stream waits for it.
-	Piece(nc net.Conn, wake func()) error
-	// Stop lets it end at the next Piece. It is called from any goroutine and does not block.
-	Stop()
-	// Close is called once, after the last Piece or when the connection ends before it.
-	Close()
-}
+var errGone = wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
 
 // A Conn is the writing side of a session's connection. The reading side calls its methods, for the lines
 // that it reads.
@@ -103,21 +90,20 @@ func (h *Hub) Newcomer(nc net.Conn, name, token string, history int) (*Conn, err
 // Returner returns a connection for a Resume entry of the session with that token, given by its SHA-256. The
 // error is a *wire.ProtocolError; with CodeGone, lost is an entry to propose unless it is zero.
 func (h *Hub) Returner(nc net.Conn, token []byte, seq uint64) (c *Conn, lost room.Entry, err error) {
-	gone := wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m := h.members[h.room.Token(token)]
 	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client
 	// came back over another connection: that one goes on.
 	if m == nil || seq < m.acked {
-		return nil, room.Entry{}, gone
+		return nil, room.Entry{}, errGone
 	}
 	if h.closed {
 		return nil, room.Entry{}, wire.Errorf(wire.Resume, wire.CodeFull, "the server is shutting down")
 	}
 	if _, ok := h.stream.after(seq); !ok || seq > h.room.Seq() || seq < m.mailbox.droppedThrough {
 		return nil, room.Entry{Kind: room.Leave, Session: m.session.ID, Number: m.session.Conn,
-			Text: []byte("connection lost")}, gone
+			Text: []byte("connection lost")}, errGone
 	}
 	if !m.session.Away() { // its place is kept
 		return newConn(h, &Conn{nc: nc, seq: seq}), room.Entry{}, nil
@@ -193,7 +179,7 @@ func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {
 	c.name, c.session, c.number, c.handled = m.session.Name, m.session.ID, m.session.Conn, m.session.Handled
 	c.at = cursor{h.stream.last, len(h.stream.last.buf)}
 	if e.Kind == room.Resume && c.seq < m.acked { // what came meanwhile has been acknowledged
-		c.refused = wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
+		c.refused = errGone
 		h.proposeLaterLocked(room.Entry{Kind: room.Detach, Session: m.session.ID, Number: c.number,
 			Text: []byte("connection lost")})
 		return
@@ -201,7 +187,7 @@ func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {
 	if e.Kind == room.Resume {
 		at, ok := h.stream.after(c.seq)
 		if !m.mailbox.rewind(c.seq) || !ok { // it was possible a moment ago
-			c.refused = wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be resumed: join afresh")
+			c.refused = errGone
 			h.proposeLaterLocked(room.Entry{Kind: room.Leave, Session: m.session.ID, Number: c.number,
 				Text: []byte("connection lost")})
 			return
@@ -308,52 +294,6 @@ func (c *Conn) throttleLocked() {
 		c.paused.Store(nil)
 		close(*paused)
 	}
-}
-
-// Send queues a transfer. The error is ErrEnded, or a *wire.ProtocolError with CodeBusy if limit transfers
-// are already queued behind the one in progress.
-func (c *Conn) Send(t Transfer, limit int) error {
-	busy := false
-	err := c.do(func(*member) {
-		busy = len(c.transfers) > limit
-		if !busy {
-			c.transfers = append(c.transfers, t)
-			c.pieceLocked()
-		}
-	})
-	if busy {
-		return wire.Errorf(wire.Get, wire.CodeBusy, "%d downloads wait already", limit)
-	}
-	return err
-}
-
-// Stop stops the transfers, and reports whether there were any.
-func (c *Conn) Stop() (stopped bool) {
-	c.do(func(*member) {
-		for _, t := range c.transfers {
-			t.Stop()
-			stopped = true
-		}
-		c.pieceLocked()
-	})
-	return stopped
-}
-
-// wake has the first transfer go on.
-func (c *Conn) wake() {
-	c.hub.mu.Lock()
-	defer c.hub.mu.Unlock()
-	c.pieceLocked()
-}
-
-func (c *Conn) pieceLocked() {
-	c.piece = true
-	c.hub.queue.ready(c)
-}
-
-// sendsLocked reports whether there is something to do for the transfers.
-func (c *Conn) sendsLocked() bool {
-	return len(c.transfers) > 0 && (c.piece || c.ending || c.broken)
 }
 
 // Lost closes a connection that broke. It reports whether it was its session's, which a Detach entry is to
