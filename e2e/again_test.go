@@ -45,8 +45,8 @@ func startsAgain(dir string, env []string) error {
 	}
 	complaints, _, _ := a.errs.now()
 	complaints = slices.DeleteFunc(complaints, func(s string) bool {
-		// What Wine itself complains about is not the server's; nor is it a fault that the scenario's server was
-		// killed while it wrote.
+		// What Wine itself complains about is not the server's; nor is it a fault that the scenario's server
+		// was killed while it wrote.
 		return !strings.HasPrefix(s, "server: ") || strings.Contains(s, " of an unfinished write")
 	})
 	if len(complaints) > 0 || cmd.ProcessState.ExitCode() != 0 {
