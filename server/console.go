@@ -71,7 +71,7 @@ func (a *app) order(e room.Entry) {
 		a.warn("the state cannot be written: try again later")
 		return
 	}
-	a.propose(e)
+	a.serve.Commit(e)
 }
 
 func (a *app) who(string) {

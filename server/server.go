@@ -146,12 +146,6 @@ func (a *app) keepAlive() {
 // warn shows the operator that something failed.
 func (a *app) warn(text string) { fmt.Fprintf(a.stderr, "server: %s\n", text) }
 
-// propose has an entry committed. The error is the log's.
-func (a *app) propose(e room.Entry) error {
-	e.Time = uint64(time.Now().UnixMilli())
-	return a.events.Propose(e.Append(nil))
-}
-
 // show prints a line for the operator.
 func (a *app) show(line string) { io.WriteString(a.terminal, line+"\n") }
 
@@ -181,7 +175,7 @@ func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.show(a.sharing())
 	a.show("listening on " + listener.Addr().String())
 	if a.events.Repaired() {
-		a.propose(room.Entry{Kind: room.Reset})
+		a.serve.Commit(room.Entry{Kind: room.Reset})
 	}
 	a.hub.Start(a.events.Propose) // from now on clients can come back
 	a.connections.Go(func() {
@@ -246,7 +240,7 @@ func (a *app) end(reason string) {
 		case over && a.stuck.Load():
 			a.warn("the end cannot be written: the conversation goes on at the next start")
 		case over:
-			a.propose(room.Entry{Kind: room.End}) // or the next start would wait for the clients
+			a.serve.Commit(room.Entry{Kind: room.End}) // or the next start would wait for the clients
 		}
 		if err := a.events.Close(); err != nil {
 			a.log.Error("state not closed", "error", err)

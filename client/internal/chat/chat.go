@@ -265,7 +265,7 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 	c.getNext()
 }
 
-// quit leaves, once the server has answered what was sent before.
+// quit leaves. The server answers the lines that were sent before QUIT first.
 func (c *Chat) quit() {
 	switch c.phase {
 	case away:
@@ -284,7 +284,7 @@ func (c *Chat) end(format string, args ...any) {
 }
 
 // showUnfinished shows, after the session, the messages that the server has not confirmed and the lines of a
-// script that were not read. The terminal knows what is left at its prompt.
+// script that were not read. The terminal itself shows the text at its prompt.
 func (c *Chat) showUnfinished(input <-chan Input) {
 	if n := len(c.queue); n > 0 {
 		c.fail("%s not finished: /get continues", Count(n, "download"))

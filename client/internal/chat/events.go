@@ -58,7 +58,7 @@ func (c *Chat) receive(m wire.Message) {
 		c.phase = over
 	}
 	if c.phase == leaving && (m.Verb == wire.OK || m.Verb == wire.Refused) {
-		c.giveUp = time.After(goodbye) // the server still answers what was sent before QUIT
+		c.giveUp = time.After(goodbye) // the server first answers the lines sent before QUIT
 	}
 }
 

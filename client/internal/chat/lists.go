@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	fresh      = time.Minute // greatest age of a list that completes what is typed
+	fresh      = time.Minute // maximum age of a list that completes a name
 	unreadable = "?"         // stands for a name that breaks the protocol, at the cost of this row alone
 )
 

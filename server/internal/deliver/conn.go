@@ -101,9 +101,8 @@ func (h *Hub) Returner(nc net.Conn, token []byte, seq uint64) (c *Conn, lost roo
 	if h.closed {
 		return nil, room.Entry{}, wire.Errorf(wire.Resume, wire.CodeFull, "the server is shutting down")
 	}
-	if _, ok := h.stream.after(seq); !ok || seq > h.room.Seq() || seq < m.mailbox.droppedThrough {
-		return nil, room.Entry{Kind: room.Leave, Session: m.session.ID, Number: m.session.Conn,
-			Text: []byte("connection lost")}, errGone
+	if !h.stream.reaches(seq) || seq > h.room.Seq() || seq < m.mailbox.droppedThrough {
+		return nil, m.entry(room.Leave, "connection lost"), errGone
 	}
 	if !m.session.Away() { // its place is kept
 		return newConn(h, &Conn{nc: nc, seq: seq}), room.Entry{}, nil
@@ -155,8 +154,10 @@ func (c *Conn) Name() string { return c.name }
 // Session returns the session's ID.
 func (c *Conn) Session() uint64 { return c.session }
 
-// Number returns the connection's number within its session.
-func (c *Conn) Number() uint64 { return c.number }
+// Entry returns an entry about the connection: that it broke, or that its session ends.
+func (c *Conn) Entry(kind room.Kind, reason string) room.Entry {
+	return room.Entry{Kind: kind, Session: c.session, Number: c.number, Text: []byte(reason)}
+}
 
 // Handled returns how many messages of the session were handled before the connection.
 func (c *Conn) Handled() uint64 { return c.handled }
@@ -178,22 +179,19 @@ func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {
 	}
 	c.name, c.session, c.number, c.handled = m.session.Name, m.session.ID, m.session.Conn, m.session.Handled
 	c.at = cursor{h.stream.last, len(h.stream.last.buf)}
-	if e.Kind == room.Resume && c.seq < m.acked { // what came meanwhile has been acknowledged
-		c.refused = errGone
-		h.proposeLaterLocked(room.Entry{Kind: room.Detach, Session: m.session.ID, Number: c.number,
-			Text: []byte("connection lost")})
-		return
-	}
 	if e.Kind == room.Resume {
-		at, ok := h.stream.after(c.seq)
-		if !m.mailbox.rewind(c.seq) || !ok { // it was possible a moment ago
+		failed, ok := room.Detach, c.seq >= m.acked // or its client has seen more over another connection
+		if ok {
+			failed = room.Leave // it was possible a moment ago
+			c.at, ok = h.stream.after(c.seq)
+			ok = m.mailbox.rewind(c.seq) && ok
+		}
+		if !ok {
 			c.refused = errGone
-			h.proposeLaterLocked(room.Entry{Kind: room.Leave, Session: m.session.ID, Number: c.number,
-				Text: []byte("connection lost")})
+			h.proposeLaterLocked(m.entry(failed, "connection lost"))
 			return
 		}
-		c.at = at
-		m.acked = max(m.acked, c.seq) // so a RESUME from before that is refused
+		m.acked = c.seq // so a RESUME from before that is refused
 	}
 	m.conn, m.cut, c.member = c, false, m
 	h.connected++

@@ -141,12 +141,12 @@ func (c *convoConn) post(e room.Entry) (room.Outcome, error) {
 }
 
 func (c *convoConn) Quit() {
-	c.convo.propose(room.Entry{Kind: room.Leave, Session: c.Session(), Number: c.Number()})
+	c.convo.propose(c.Entry(room.Leave, ""))
 }
 
 func (c *convoConn) Lost(reason string) {
 	if c.Conn.Lost() {
-		c.convo.propose(room.Entry{Kind: room.Detach, Session: c.Session(), Number: c.Number(), Text: []byte(reason)})
+		c.convo.propose(c.Entry(room.Detach, reason))
 	}
 }
 

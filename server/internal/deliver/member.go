@@ -56,8 +56,12 @@ func (h *Hub) cutLocked(m *member) {
 	h.stats.SlowCuts++
 	m.cut = true
 	m.conn.releaseLocked(wire.CodeTooSlow, "you lag too far behind the conversation")
-	h.proposeLaterLocked(room.Entry{Kind: room.Detach, Session: m.session.ID, Number: m.session.Conn,
-		Text: []byte("too slow")})
+	h.proposeLaterLocked(m.entry(room.Detach, "too slow"))
+}
+
+// entry returns an entry about the session's newest connection.
+func (m *member) entry(kind room.Kind, reason string) room.Entry {
+	return room.Entry{Kind: kind, Session: m.session.ID, Number: m.session.Conn, Text: []byte(reason)}
 }
 
 // proposeLaterLocked proposes an entry of the hub's own.
@@ -74,7 +78,7 @@ func (h *Hub) proposeLaterLocked(e room.Entry) {
 
 // expireLocked proposes after a while that the wait for a session's client ends.
 func (h *Hub) expireLocked(m *member, wait time.Duration) {
-	e := room.Entry{Kind: room.Expire, Session: m.session.ID, Number: m.session.Conn}
+	e := m.entry(room.Expire, "")
 	m.expiry = time.AfterFunc(wait, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()

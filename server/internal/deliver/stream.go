@@ -112,13 +112,16 @@ func (l *stream) newest(n int) []span {
 	return spans
 }
 
+// reaches reports whether the stream still holds every line whose seq is above seq.
+func (l *stream) reaches(seq uint64) bool { return seq+1 >= l.first.seq }
+
 // after returns a cursor to the first line whose seq is above seq, and false when the stream no longer
 // reaches back to it.
 func (l *stream) after(seq uint64) (cursor, bool) {
-	c := l.first
-	if seq+1 < c.seq {
+	if !l.reaches(seq) {
 		return cursor{}, false
 	}
+	c := l.first
 	for c.next != nil && c.next.seq <= seq+1 {
 		c = c.next
 	}

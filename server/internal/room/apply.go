@@ -15,15 +15,16 @@ func (r *Room) up() Outcome {
 }
 
 func (r *Room) join(e Entry) Outcome {
-	if taken := r.Taken(string(e.Name)); taken != nil {
+	key := wire.NameKey(string(e.Name))
+	old := r.names[key]
+	if taken := old.taken(); taken != nil {
 		return Outcome{Refused: taken}
 	}
-	old := r.names[wire.NameKey(string(e.Name))]
 	if old != nil {
 		r.remove(old)
 	}
 	r.seq++
-	s := &Session{ID: r.seq, Name: string(e.Name), token: string(e.Token), Conn: 1}
+	s := &Session{ID: r.seq, Name: string(e.Name), key: key, token: string(e.Token), Conn: 1}
 	r.add(s)
 	r.here++
 	return Outcome{Session: s, Replaced: old, Change: Attached, To: Everyone, Lazy: true,
@@ -31,8 +32,10 @@ func (r *Room) join(e Entry) Outcome {
 }
 
 // Taken returns why nobody can join under a name, or nil.
-func (r *Room) Taken(name string) *wire.ProtocolError {
-	s := r.names[wire.NameKey(name)]
+func (r *Room) Taken(name string) *wire.ProtocolError { return r.names[wire.NameKey(name)].taken() }
+
+// taken does so for the session that has the name, nil if none has.
+func (s *Session) taken() *wire.ProtocolError {
 	if s == nil || s.Away() {
 		return nil
 	}
@@ -183,9 +186,9 @@ func (r *Room) peer(s *Session, name []byte) (*Session, *wire.ProtocolError) {
 	return peer, nil
 }
 
-// add enters a session whose ID, Name and token are set.
+// add enters a session whose ID, Name, key and token are set.
 func (r *Room) add(s *Session) {
-	s.key, s.wireName = wire.NameKey(s.Name), []byte(s.Name)
+	s.wireName = []byte(s.Name)
 	r.sessions[s.ID], r.names[s.key], r.tokens[s.token] = s, s, s
 }
 

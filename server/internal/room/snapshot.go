@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+
+	"parley/server/wire"
 )
 
 // Snapshot returns the encoded state of the room. Equal rooms have equal snapshots.
@@ -29,6 +31,7 @@ func (r *Room) Restore(snapshot []byte) error {
 	for n := d.number(); n > 0 && !d.bad; n-- {
 		s := &Session{ID: d.number(), Conn: d.number(), Handled: d.number(), presence: presence(d.byte())}
 		s.Name, s.token = string(d.bytes()), string(d.bytes())
+		s.key = wire.NameKey(s.Name)
 		d.bad = d.bad || s.presence > away || s.ID > r.seq
 		r.add(s)
 		if !s.Away() {

@@ -154,7 +154,7 @@ func (c *client) carryOut(m *wire.Message) error {
 			case <-time.After(quitTime):
 			}
 		}
-		c.propose(room.Entry{Kind: room.Leave, Session: c.conn.Session(), Number: c.conn.Number()})
+		c.Commit(c.conn.Entry(room.Leave, ""))
 		return deliver.ErrEnded
 	default: // HELLO and RESUME
 		return wire.Errorf(m.Verb, wire.CodeJoined, "you have joined as %s", c.conn.Name())

@@ -60,7 +60,7 @@ func FuzzSession(f *testing.F) {
 		if err == nil {
 			err = checkAnswers(data, lines)
 		}
-		quit := room.Entry{Kind: room.Leave, Session: watcher.Session(), Number: watcher.Number()}
+		quit := watcher.Entry(room.Leave, "")
 		s.Propose(quit.Append(nil))
 		if e := <-watched; e != nil && err == nil {
 			err = e

@@ -88,7 +88,7 @@ func (c *client) resume(token []byte, seq uint64) (*deliver.Conn, error) {
 	hashed := hash(string(token))
 	conn, lost, err := c.Hub.Returner(c.nc, hashed, seq)
 	if lost.Kind != 0 {
-		c.propose(lost)
+		c.Commit(lost)
 	}
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (c *client) open(verb wire.Verb, conn *deliver.Conn, e room.Entry) (*delive
 		stuck := wire.Errorf(verb, wire.CodeFull, "the server cannot write to its disk: try again later")
 		return nil, conn.Opened(stuck)
 	}
-	switch err := conn.Opened(c.propose(e)).(type) {
+	switch err := conn.Opened(c.Commit(e)).(type) {
 	case nil:
 		return conn, nil
 	case *wire.ProtocolError:
@@ -112,8 +112,8 @@ func (c *client) open(verb wire.Verb, conn *deliver.Conn, e room.Entry) (*delive
 	return nil, wire.Errorf(verb, wire.CodeFull, "the server is shutting down") // so the log takes no more
 }
 
-// propose has an entry committed. The error is the log's.
-func (s *Server) propose(e room.Entry) error {
+// Commit proposes an entry, with the present time. The error is the event log's.
+func (s *Server) Commit(e room.Entry) error {
 	e.Time = uint64(time.Now().UnixMilli())
 	return s.Propose(e.Append(nil))
 }
@@ -121,8 +121,7 @@ func (s *Server) propose(e room.Entry) error {
 // lost tells everyone that the connection broke.
 func (c *client) lost(reason string) {
 	if c.conn.Lost() {
-		c.propose(room.Entry{Kind: room.Detach, Session: c.conn.Session(), Number: c.conn.Number(),
-			Text: []byte(reason)})
+		c.Commit(c.conn.Entry(room.Detach, reason))
 	}
 }
 
