@@ -24,10 +24,9 @@ import (
 // join, or have left and are about to close.
 const spare = 4096
 
-// quiet is how long a goroutine waits for a client's next line before it ends and the client rests: long
-// enough for those who talk without a pause, even when the server is slow, and far below the time between two
-// heartbeats.
-const quiet = time.Second
+// parkAfter is how long a goroutine waits for a client's next line before the client is parked: longer than the
+// gap between lines of a busy client, even when the server is slow, and far below the time between heartbeats.
+const parkAfter = time.Second
 
 // endTime is the longest that an orderly end may take; the hub needs less, unless it is what crashed.
 const endTime = 10 * time.Second
@@ -66,7 +65,6 @@ type app struct {
 
 	// set by start
 	listener    net.Listener
-	stopWatch   func()
 	connections sync.WaitGroup // and the accept loop
 }
 
@@ -95,7 +93,7 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 	}
 	a.serve = &serve.Server{Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log,
 		Guard: guard, Show: a.show, Stuck: a.stuck.Load,
-		Idle: opt.idle, Quiet: quiet, Rate: opt.rate}
+		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate}
 	a.serve.Ended = func() {
 		<-a.slots
 		a.connections.Done()
@@ -170,7 +168,7 @@ func (a *app) sharing() string {
 
 // start begins to accept connections and to read what the operator types.
 func (a *app) start(listener net.Listener, stdin io.Reader) {
-	a.listener, a.stopWatch = listener, a.serve.Watch()
+	a.listener = listener
 	a.log.Info("listening", "addr", listener.Addr().String())
 	a.show(a.sharing())
 	a.show("listening on " + listener.Addr().String())
@@ -247,7 +245,7 @@ func (a *app) end(reason string) {
 		}
 		a.hub.Wait()
 		a.connections.Wait()
-		a.stopWatch()
+		a.serve.Parker.Close()
 	}()
 	select {
 	case <-ended:

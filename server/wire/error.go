@@ -14,6 +14,7 @@ const (
 	CodeBadName     = "bad-name"      // not a name, see CheckName
 	CodeNameTaken   = "name-taken"    // someone here has the name
 	CodeFull        = "full"          // no more sessions
+	CodePlain       = "tls-required"  // plain text from another machine
 	CodeTimeout     = "timeout"       // no HELLO in time
 	CodeGone        = "gone"          // the session cannot be resumed
 	CodeNoUser      = "no-user"       // nobody here has the name

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -138,9 +137,8 @@ func TestEndOfWriting(t *testing.T) {
 	if err != nil || !strings.HasSuffix(string(text), "\nBYE goodbye\n") {
 		t.Errorf("%q, %v", text, err)
 	}
-	// Who reads the other direction is woken, when it takes too long.
-	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("reading after the end: %v, want that the time is over", err)
+	if d := <-conn.linger; d != deliver.Linger {
+		t.Errorf("the client has %v to close the connection, want %v", d, deliver.Linger)
 	}
 }
 

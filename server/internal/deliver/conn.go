@@ -3,12 +3,11 @@ package deliver
 import (
 	"errors"
 	"fmt"
-	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"parley/server/internal/room"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
@@ -30,13 +29,13 @@ var errGone = wire.Errorf(wire.Resume, wire.CodeGone, "this session cannot be re
 type Conn struct {
 	// set at construction
 	hub     *Hub
-	nc      net.Conn
-	raw     syscall.RawConn // nil when nc cannot be written to without blocking
+	nc      *transport.Conn
 	ref     uint64
 	token   string // of a newcomer, who is to be told
 	seq     uint64 // of one who comes back: everything up to it has arrived
 	history int    // how many of the newest broadcasts a newcomer is sent
 	done    chan struct{}
+	onDone  func(linger time.Duration)
 
 	// set before the proposal of its Join or Resume returns, and not changed
 	refused *wire.ProtocolError
@@ -78,7 +77,7 @@ const lineCost = 64 // bytes of memory that a queued line takes beside its own
 
 // Newcomer returns a connection for a Join entry: nc belongs to it for writing as soon as the entry is
 // applied. It is sent the token and the newest broadcasts. The error is a *wire.ProtocolError.
-func (h *Hub) Newcomer(nc net.Conn, name, token string, history int) (*Conn, error) {
+func (h *Hub) Newcomer(nc *transport.Conn, name, token string, history int) (*Conn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if taken := h.room.Taken(name); taken != nil { // which need not become an entry
@@ -89,7 +88,7 @@ func (h *Hub) Newcomer(nc net.Conn, name, token string, history int) (*Conn, err
 
 // Returner returns a connection for a Resume entry of the session with that token, given by its SHA-256. The
 // error is a *wire.ProtocolError; with CodeGone, lost is an entry to propose unless it is zero.
-func (h *Hub) Returner(nc net.Conn, token []byte, seq uint64) (c *Conn, lost room.Entry, err error) {
+func (h *Hub) Returner(nc *transport.Conn, token []byte, seq uint64) (c *Conn, lost room.Entry, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m := h.members[h.room.Token(token)]
@@ -125,7 +124,7 @@ func (h *Hub) openLocked(verb wire.Verb, c *Conn) (*Conn, error) {
 
 func newConn(h *Hub, c *Conn) *Conn {
 	h.refs++
-	c.hub, c.ref, c.raw, c.limit, c.done = h, h.refs, rawConn(c.nc), 1<<64-1, make(chan struct{})
+	c.hub, c.ref, c.limit, c.done, c.onDone = h, h.refs, 1<<64-1, make(chan struct{}), func(time.Duration) {}
 	h.pending[c.ref] = c
 	return c
 }
@@ -164,6 +163,10 @@ func (c *Conn) Handled() uint64 { return c.handled }
 
 // Done is closed when nothing more is written to the connection.
 func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// OnDone has f called when Done is closed, with the time that the client then has to close the connection. f
+// must not block and must not call the hub, which is locked. It is for the time before the entry is proposed.
+func (c *Conn) OnDone(f func(linger time.Duration)) { c.onDone = f }
 
 // attachLocked connects a session. c is nil unless the connection is one of this process.
 func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {

@@ -11,6 +11,7 @@ import (
 	"parley/server/internal/deliver"
 	"parley/server/internal/eventlog"
 	"parley/server/internal/room"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
@@ -29,7 +30,8 @@ type convoConn struct {
 	*deliver.Conn
 	convo  *convo
 	number uint64
-	entry  []byte // reused
+	entry  []byte             // reused
+	linger chan time.Duration // what OnDone was told
 }
 
 // newConvo returns a convo whose log open makes.
@@ -70,7 +72,7 @@ func (r *convo) Join(nc net.Conn, name string, history int) (*convoConn, error) 
 	var random [16]byte
 	rand.Read(random[:])
 	token := hex.EncodeToString(random[:])
-	c, err := r.Newcomer(nc, name, token, history)
+	c, err := r.Newcomer(transport.New(nc), name, token, history)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func (r *convo) Join(nc net.Conn, name string, history int) (*convoConn, error) 
 }
 
 func (r *convo) Resume(nc net.Conn, token string, seq uint64) (*convoConn, error) {
-	c, lost, err := r.Returner(nc, hash(token), seq)
+	c, lost, err := r.Returner(transport.New(nc), hash(token), seq)
 	if lost.Kind != 0 {
 		r.propose(lost)
 	}
@@ -90,10 +92,12 @@ func (r *convo) Resume(nc net.Conn, token string, seq uint64) (*convoConn, error
 
 func (r *convo) open(c *deliver.Conn, e room.Entry) (*convoConn, error) {
 	e.Ref = c.Ref()
+	linger := make(chan time.Duration, 1)
+	c.OnDone(func(d time.Duration) { linger <- d })
 	if err := c.Opened(r.propose(e)); err != nil {
 		return nil, err
 	}
-	return &convoConn{Conn: c, convo: r, number: c.Handled()}, nil
+	return &convoConn{Conn: c, convo: r, number: c.Handled(), linger: linger}, nil
 }
 
 func (r *convo) Kick(name string) bool {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"parley/server/internal/transport"
 )
 
 const (
@@ -30,7 +32,7 @@ type job struct {
 type flusher struct {
 	hub    *Hub
 	batch  [batchSize]job
-	writer *tryWriter
+	writer *transport.Writer
 	streak int // batches since it last had to wait
 }
 
@@ -49,7 +51,7 @@ func (h *Hub) startFlushers() {
 				h.queue.busy--
 				h.queue.start()
 			}()
-			(&flusher{hub: h, writer: newTryWriter()}).run()
+			(&flusher{hub: h, writer: transport.NewWriter()}).run()
 		})
 	}
 }
@@ -58,7 +60,7 @@ func (f *flusher) run() {
 	for n := f.next(); n > 0; n = f.next() {
 		for i := range f.batch[:n] {
 			j := &f.batch[i]
-			j.unsent, j.err = f.writer.write(j.conn, j.bufs)
+			j.unsent, j.err = f.writer.TryWrite(j.conn.nc, j.bufs)
 		}
 		f.finish(n)
 		if n < batchSize {
@@ -145,12 +147,10 @@ func (c *Conn) doneLocked() {
 	c.at = cursor{} // release the stream: a cursor keeps every later chunk alive
 	close(c.done)
 	if c.broken {
-		c.nc.SetReadDeadline(time.Now()) // for a reader that has not noticed
+		c.onDone(0) // for a reader that has not noticed
 	} else {
-		c.nc.SetReadDeadline(time.Now().Add(Linger))
-		if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-			half.CloseWrite()
-		}
+		c.nc.CloseWrite()
+		c.onDone(Linger)
 	}
 	c.hub.open.Done()
 }
@@ -165,14 +165,15 @@ func (c *Conn) drainingLocked() {
 	c.nc.SetWriteDeadline(by)
 }
 
-// drain writes bufs and then everything else for a connection that would block, and its transfers between the
-// lines of the stream, until there is nothing left to do, or the transfer waits. Hub.Close waits for it.
-func (c *Conn) drain(bufs [][]byte) {
+// drain writes the unsent bytes of a connection that would block, and then everything else for it, with its
+// transfers between the lines of the stream, until there is nothing left to do, or the transfer waits.
+// Hub.Close waits for it.
+func (c *Conn) drain(unsent [][]byte) {
 	defer c.hub.cfg.Guard()
 	var t Transfer
 	wake := c.wake
-	for more := true; more; {
-		err := c.write(bufs)
+	bufs, err := unsent, c.write(unsent)
+	for {
 		if t != nil && err == nil {
 			c.hub.yieldToMessages()
 			err = t.Piece(c.nc, wake)
@@ -181,9 +182,18 @@ func (c *Conn) drain(bufs [][]byte) {
 			}
 		}
 		var dropped []Transfer
+		var more bool
 		bufs, t, dropped, more = c.nextBuffers(bufs[:0], err)
 		for _, d := range dropped {
 			d.Close()
+		}
+		if !more {
+			return
+		}
+		var sealed [][]byte
+		sealed, err = c.nc.Seal(bufs)
+		if err == nil {
+			err = c.write(sealed)
 		}
 	}
 }
@@ -208,7 +218,7 @@ func (h *Hub) yieldToMessages() {
 // write writes bufs, for as long as that makes progress.
 func (c *Conn) write(bufs net.Buffers) error {
 	for {
-		n, err := bufs.WriteTo(c.nc)
+		n, err := bufs.WriteTo(c.nc.Conn)
 		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}

@@ -143,11 +143,8 @@ func (c *Conn) hasOutputLocked(end uint64) bool {
 // collectLocked appends to bufs the next part of what is to be sent: the stream, overlaid with the mailbox
 // and the replies.
 func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
-	const (
-		maxSize = 256 << 10 // bytes: a larger system call costs no less for each byte
-		maxBufs = 256       // a system call takes at most 1024
-	)
-	size := 0
+	const maxBufs = 256 // a system call takes at most 1024
+	size, maxSize := 0, c.nc.MaxWrite()
 	for size < maxSize && len(bufs) < maxBufs && c.hasOutputLocked(c.hub.stream.end) {
 		b, own := c.nextLocked()
 		if own {

@@ -7,6 +7,7 @@ import (
 
 	"parley/server/internal/deliver"
 	"parley/server/internal/room"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
@@ -42,7 +43,7 @@ func TestMessagesWhileClosing(t *testing.T) {
 	}()
 	server, _ := n.connect(t)
 	for by := time.Now().Add(patience); ; runtime.Gosched() {
-		if _, err := r.Newcomer(server, "late", "token", 0); err != nil {
+		if _, err := r.Newcomer(transport.New(server), "late", "token", 0); err != nil {
 			break
 		}
 		if time.Now().After(by) {

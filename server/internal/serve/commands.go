@@ -15,25 +15,30 @@ import (
 	"parley/server/wire"
 )
 
-// talk carries out a session's lines until it ends or the client is one to rest. It returns why the
-// connection was lost, "" when it ended otherwise.
-func (c *client) talk() (reason string, rests bool) {
+// A lostError says why a connection was lost, as others see it.
+type lostError string
+
+func (e lostError) Error() string { return string(e) }
+
+// talk carries out a session's lines until there are none for a while, which is errIdle, or the session or the
+// connection ends: deliver.ErrEnded in an orderly way, else a lostError.
+func (c *client) talk() error {
 	c.handled = 0
 	for {
 		line, err := c.lines.ReadLine()
-		if err == errQuiet {
-			return "", true
+		if err == errIdle {
+			return err
 		}
+		c.src.spoke = c.src.spoke || err == nil
 		c.handled++
-		if reason, ended := c.handle(line, err); ended {
-			return reason, false
+		if err := c.handle(line, err); err != nil {
+			return err
 		}
 	}
 }
 
-// handle carries out a line, or what kept it from being read. It reports whether the session or the
-// connection has ended.
-func (c *client) handle(line []byte, err error) (reason string, ended bool) {
+// handle carries out a line, or what kept it from being read. Its error is as talk's.
+func (c *client) handle(line []byte, err error) error {
 	var m wire.Message
 	read := err == nil
 	if read {
@@ -47,7 +52,7 @@ func (c *client) handle(line []byte, err error) (reason string, ended bool) {
 	if message {
 		c.add(&m)
 		if c.batched < maxBatch && c.lines.More() {
-			return "", false // messages that came together are proposed together
+			return nil // messages that came together are proposed together
 		}
 	}
 	if e := c.flush(); e != nil {
@@ -55,20 +60,23 @@ func (c *client) handle(line []byte, err error) (reason string, ended bool) {
 	} else if err == nil && !message {
 		err = c.carryOut(&m)
 	}
+	return c.settle(err)
+}
+
+// settle answers a line that was not carried out. Its error is as talk's.
+func (c *client) settle(err error) error {
 	var e *wire.ProtocolError
 	switch {
-	case err == nil:
-		return "", false
-	case errors.Is(err, deliver.ErrEnded):
-		return "", true
+	case err == nil, errors.Is(err, deliver.ErrEnded):
+		return err
 	case errors.As(err, &e):
 		c.log().Warn("bad line", "code", e.Code, "text", e.Text)
 		c.conn.Reply(e.Message())
-		return "", false
+		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.writingEnded():
-		return "timed out", true
+		return lostError("timed out")
 	}
-	return "connection lost", true
+	return lostError("connection lost")
 }
 
 // log returns the log for events of the session.
@@ -145,7 +153,7 @@ func (c *client) carryOut(m *wire.Message) error {
 		c.conn.Ack(m.Seq)
 		c.conn.Reply(wire.Message{Verb: wire.Pong})
 		if c.handled == 1 { // a heartbeat: nothing more comes soon
-			c.src.patience = 0
+			c.src.parkNow = true
 		}
 	case wire.Quit:
 		if c.lists.Load() > 0 { // what was asked for before comes first, unless the folder does not answer

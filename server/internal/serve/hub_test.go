@@ -8,6 +8,7 @@ import (
 	"parley/server/internal/eventlog"
 	"parley/server/internal/room"
 	"parley/server/internal/serve"
+	"parley/server/internal/transport"
 )
 
 // begin gives s a conversation in memory.
@@ -25,7 +26,7 @@ func kick(s *serve.Server, name string) {
 
 // join makes a session without the server's help.
 func join(s *serve.Server, nc net.Conn, name string) (*deliver.Conn, error) {
-	c, err := s.Hub.Newcomer(nc, name, name, 0)
+	c, err := s.Hub.Newcomer(transport.New(nc), name, name, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,27 +14,23 @@ import (
 
 	"parley/server/internal/deliver"
 	"parley/server/internal/room"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
-// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns what BYE says, ""
-// when the connection was lost.
-func (c *client) join() (farewell string) {
+// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns the line to end the
+// connection with, which has no verb when nothing can be sent any more.
+func (c *client) join() (last wire.Message) {
 	addr := c.nc.RemoteAddr().String()
 	c.Show("connection from " + addr)
 	c.Log.Info("connection", "addr", addr)
 	if c.Rate > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(c.Rate), int(max(1, c.Rate*burstPeriod)))
 	}
-	for range helloTries {
-		place := c.lobby.enter(c.nc)
+	var err error
+	for tries := 0; err == nil && tries < helloTries; tries++ {
 		var m wire.Message
-		line, err := c.lines.ReadLine()
-		if err == nil {
-			m, err = wire.ParseClient(line)
-		}
-		// before it joins, because who has joined is not to be closed with the others
-		c.lobby.leave(place, c.nc)
+		m, err = c.first(tries == 0)
 		if err == nil {
 			switch m.Verb {
 			case wire.Hello:
@@ -41,32 +38,74 @@ func (c *client) join() (farewell string) {
 			case wire.Resume:
 				c.conn, err = c.resume(m.Token, m.Seq)
 			case wire.Quit:
-				return "goodbye"
+				return bye("goodbye")
 			default:
 				err = wire.Errorf(m.Verb, wire.CodeNotJoined,
 					"say HELLO %s <name> <history> first", wire.Version)
 			}
 		}
-		var e *wire.ProtocolError
-		switch {
-		case err == nil:
-			return ""
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			e = wire.Errorf("-", wire.CodeTimeout, "no HELLO within %v", helloTime)
-		case !errors.As(err, &e):
-			c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", "connection lost", "error", err)
-			return ""
+		if c.conn != nil {
+			return wire.Message{}
 		}
-		c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
-		switch written := c.write(e.Message()); {
-		case !written:
-			return ""
-		case e.Code == wire.CodeTimeout:
-			return "too late"
+		if e, ok := errors.AsType[*wire.ProtocolError](err); ok && c.refuse(e) {
+			err = nil
 		}
 	}
-	return "too many lines that failed"
+	switch {
+	case err == nil:
+		return bye("too many lines that failed")
+	case err == transport.ErrPlain:
+		e := wire.Errorf("-", wire.CodePlain, "%v", err)
+		c.logRefused(e)
+		return e.Message()
+	case errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, transport.ErrHandshake):
+		if c.refuse(wire.Errorf("-", wire.CodeTimeout, "no HELLO within %v", helloTime)) {
+			return bye("too late")
+		}
+		return wire.Message{}
+	}
+	c.Log.Info("refused", "addr", addr, "code", "connection lost", "error", err)
+	return wire.Message{}
 }
+
+// first reads a line of a connection that has not joined, through the gate if that is not open yet. The connection
+// is in the lobby meanwhile, but not when it joins: who has joined is not to be closed with the others.
+func (c *client) first(closed bool) (wire.Message, error) {
+	defer c.lobby.leave(c.lobby.enter(c.nc), c.nc)
+	if closed {
+		if err := c.pass(); err != nil {
+			return wire.Message{}, err
+		}
+	}
+	line, err := c.lines.ReadLine()
+	if err != nil {
+		return wire.Message{}, err
+	}
+	return wire.ParseClient(line)
+}
+
+// pass opens the gate for the connection.
+func (c *client) pass() error {
+	c.src.arm(time.Now())
+	deadline := c.src.until()
+	c.nc.SetWriteDeadline(deadline)
+	defer c.nc.SetWriteDeadline(time.Time{})
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	return c.Gate.Open(ctx, c.nc)
+}
+
+// refuse answers a line of a connection that has not joined, and reports whether the answer was taken.
+func (c *client) refuse(e *wire.ProtocolError) bool {
+	c.logRefused(e)
+	return c.write(e.Message())
+}
+
+func (c *client) logRefused(e *wire.ProtocolError) {
+	c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
+}
+
+func bye(text string) wire.Message { return wire.Message{Verb: wire.Bye, Text: []byte(text)} }
 
 func (c *client) hello(name string, history int) (*deliver.Conn, error) {
 	normal, err := wire.CheckName(name)
@@ -98,6 +137,7 @@ func (c *client) resume(token []byte, seq uint64) (*deliver.Conn, error) {
 
 // open proposes the entry that connects conn to a session.
 func (c *client) open(verb wire.Verb, conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
+	conn.OnDone(c.finish)
 	e.Ref = conn.Ref()
 	if c.Stuck() {
 		stuck := wire.Errorf(verb, wire.CodeFull, "the server cannot write to its disk: try again later")

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"parley/server/internal/deliver"
 	"parley/server/internal/files"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
@@ -35,6 +35,7 @@ const (
 // A Server carries out what connections send. Its fields are set before the first call of Serve and not
 // changed.
 type Server struct {
+	Gate    *transport.Gate
 	Hub     *deliver.Hub
 	Propose func([]byte) error // the event log's
 	Stuck   func() bool        // reports whether entries cannot be committed at present
@@ -44,20 +45,13 @@ type Server struct {
 	Guard   func()        // deferred in every goroutine; recovers panics
 	Ended   func()        // called when a connection has ended
 	Idle    time.Duration // silence after which a connection is given up
-	// silence after which a client rests, where the system can have it wait without a goroutine
-	Quiet time.Duration
-	Rate  float64 // lines a second that a session may send in the long run; 0 is any number
+	Parker  *Parker       // nil where every connection keeps its goroutine
+	// silence after which a connection is parked
+	ParkAfter time.Duration
+	Rate      float64 // lines a second that a session may send in the long run; 0 is any number
 
 	skipped atomic.Int64 // files that cannot be offered, as the operator knows
 	lobby   lobby
-	watcher *watcher // nil before Watch, and where there is none
-}
-
-// Watch lets clients who are quiet wait without a goroutine where the system can, until stop is called, which
-// is to be after all connections have ended.
-func (s *Server) Watch() (stop func()) {
-	s.watcher = newWatcher(s.Guard)
-	return s.watcher.close
 }
 
 // A lobby holds the connections that have not joined. When it is full, a newcomer takes the place of the
@@ -107,17 +101,15 @@ func (l *lobby) leave(place int, nc net.Conn) {
 	}
 }
 
-// A client is one connection. Its fields belong to the goroutine that serves it, but for those that say
-// otherwise.
+// A client is one connection. Its fields belong to the goroutine that serves it.
 type client struct {
 	*Server
-	rest
-	nc      net.Conn // what is written to
+	nc      *transport.Conn
 	src     source
 	lines   *wire.Reader
 	conn    *deliver.Conn // nil until joined
 	rate    *rate.Limiter
-	handled int    // lines since the client rested
+	handled int    // lines since the client was parked
 	batch   []byte // entries of messages that were read and are not proposed yet
 	batched int    // how many
 	// when the first of them was read, in Unix milliseconds
@@ -128,46 +120,45 @@ type client struct {
 	answered chan struct{} // closed when there are none; nil before the first
 }
 
-// Serve serves a connection and closes it when it ends, at once or, when its client is one to rest, later.
-func (s *Server) Serve(nc net.Conn) {
-	c := &client{Server: s, nc: nc, src: source{nc: nc, by: time.Now().Add(helloTime)}}
-	c.socket = s.watcher.socket(nc)
-	if c.socket > 0 {
-		c.nc, c.src.rests = watched{nc.(*net.TCPConn), c}, s.Quiet
-	}
+// Serve serves a connection and closes it when it ends: before it returns, or later if the client is parked.
+func (s *Server) Serve(socket net.Conn) {
+	c := &client{Server: s, nc: transport.New(socket)}
+	c.src = source{nc: c.nc, deadline: time.Now().Add(helloTime)}
 	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
 	c.run()
 }
 
-// run carries out lines until the connection ends, or there are none and the client rests.
+// run carries out lines until the connection ends or the client is parked.
 func (c *client) run() {
-	rests := false
+	parked := false
 	defer c.Guard()
 	defer func() {
-		if !rests {
+		if !parked {
 			c.nc.Close()
 			c.Ended()
 		}
 	}()
 	if c.conn == nil {
-		if farewell := c.join(); c.conn == nil {
-			c.dismiss(farewell)
+		if last := c.join(); c.conn == nil {
+			c.dismiss(last)
 			return
 		}
-		c.src.idle, c.src.done, c.number = c.Idle, c.conn.Done(), c.conn.Handled()
+		c.number = c.conn.Handled()
+		c.src.open(c.Idle)
+		if c.Parker != nil {
+			c.src.parkAfter = c.ParkAfter
+		}
 	}
-	var reason string
-	reason, rests = c.talk()
-	if rests {
-		c.pause()
-		return
+	err := c.talk()
+	for err == errIdle {
+		if parked = c.park(); parked {
+			return
+		}
+		err = c.talk()
 	}
-	if c.src.rests > 0 {
-		c.src.rests = 0
-		c.watcher.forget(c)
-	}
-	if reason != "" {
-		c.lost(reason)
+	var lost lostError
+	if errors.As(err, &lost) {
+		c.lost(string(lost))
 	} else {
 		// It ended in an orderly way. What the client still sends is read, because closing a connection with
 		// unread input would destroy what was sent last.
@@ -179,58 +170,37 @@ func (c *client) run() {
 	}
 }
 
-// A source reads from a connection with a deadline.
-type source struct {
-	nc net.Conn
-	// when reading ends: before joining and after the end for good, else because of silence
-	by       time.Time
-	idle     time.Duration   // after joining: silence
-	done     <-chan struct{} // after joining: closed with the end of the writing side
-	rests    time.Duration   // of silence, after which reading ends with errQuiet; 0 when it never does
-	silent   bool            // it has, so the silence goes on
-	patience time.Duration   // before that: none for who has just joined
+// park releases what only a busy client needs and has the Parker wait for its next line. It reports whether that
+// goes on with run; otherwise the client keeps its goroutine from now on.
+func (c *client) park() bool {
+	c.lines.Rest()
+	c.batch = nil
+	if !c.Parker.Park(c.nc, c.src.until(), c.run) {
+		c.src.parkAfter = 0
+		return false
+	}
+	if c.writingEnded() { // perhaps before it was parked
+		c.Parker.Unpark(c.nc)
+	}
+	return true
 }
 
-func (s *source) Read(p []byte) (int, error) {
-	if s.done == nil {
-		s.nc.SetReadDeadline(s.by)
-		return s.nc.Read(p)
-	}
-	now := time.Now()
-	if !s.silent {
-		s.by = now.Add(s.idle)
-	}
-	by := s.by
-	if soon := now.Add(s.patience); s.rests > 0 && soon.Before(by) {
-		by = soon
-	}
-	s.nc.SetReadDeadline(by)
-	select { // after that, because who closes done sets a deadline, too
-	case <-s.done:
-		s.idle, s.by, s.done = 0, now.Add(deliver.Linger), nil
-		return s.Read(p)
-	default:
-	}
-	n, err := s.nc.Read(p)
-	s.patience = s.rests
-	s.silent = by != s.by && errors.Is(err, os.ErrDeadlineExceeded)
-	if s.silent {
-		err = errQuiet
-	}
-	return n, err
+// finish is told by the hub that the writing side is done.
+func (c *client) finish(linger time.Duration) {
+	c.src.linger(linger)
+	c.Parker.Unpark(c.nc)
 }
 
-// dismiss says BYE to a connection that has not joined. What its client still sends is read, as in Serve,
-// unless those who come after it need the place.
-func (c *client) dismiss(farewell string) {
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if farewell == "" || !c.write(wire.Message{Verb: wire.Bye, Text: []byte(farewell)}) || !ok {
+// dismiss sends the last line on a connection that has not joined. What its client still sends is read, as in
+// run, unless those who come after it need the place.
+func (c *client) dismiss(last wire.Message) {
+	if last.Verb == "" || !c.write(last) {
 		return
 	}
-	half.CloseWrite()
+	c.nc.CloseWrite()
 	place := c.lobby.enter(c.nc)
 	defer c.lobby.leave(place, c.nc)
-	c.src.by = time.Now().Add(deliver.Linger)
+	c.src.linger(deliver.Linger)
 	io.Copy(io.Discard, &c.src)
 }
 

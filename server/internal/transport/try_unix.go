@@ -1,25 +1,14 @@
 //go:build linux || darwin
 
-package deliver
+package transport
 
 import (
-	"net"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// rawConn returns what writes to nc without blocking, or nil where nc is no socket.
-func rawConn(nc net.Conn) syscall.RawConn {
-	if socket, ok := nc.(syscall.Conn); ok {
-		if raw, err := socket.SyscallConn(); err == nil {
-			return raw
-		}
-	}
-	return nil
-}
-
-// A tryWriter writes to one connection at a time what the connection takes without blocking.
+// A tryWriter writes to one socket at a time what the socket takes without blocking.
 type tryWriter struct {
 	try  func(fd uintptr) // made once, because a closure for each write would be memory for each write
 	bufs [][]byte
@@ -45,14 +34,14 @@ func newTryWriter() *tryWriter {
 }
 
 // write returns the part of bufs that would block.
-func (w *tryWriter) write(c *Conn, bufs [][]byte) (rest [][]byte, err error) {
-	if len(bufs) == 0 || c.raw == nil {
+func (w *tryWriter) write(raw syscall.RawConn, bufs [][]byte) (unsent [][]byte, err error) {
+	if len(bufs) == 0 || raw == nil {
 		return bufs, nil
 	}
 	w.bufs, w.n, w.err = bufs, 0, nil
 	// Write would prepare for waiting, which costs a twentieth of all; Control only keeps the socket from
 	// being closed.
-	if err := c.raw.Control(w.try); err != nil {
+	if err := raw.Control(w.try); err != nil {
 		return bufs, err
 	}
 	if w.err == unix.EAGAIN {

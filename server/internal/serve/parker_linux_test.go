@@ -19,13 +19,13 @@ func (s *server) overNetwork() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.Ended, s.Quiet = s.serving.Done, 100*time.Millisecond
-	stop := s.Watch()
+	s.Ended, s.ParkAfter = s.serving.Done, 100*time.Millisecond
+	s.Parker = serve.NewParker(func() {})
 	s.t.Cleanup(func() {
 		s.network.Close()
 		s.Hub.Close("the test ends", true)
 		s.serving.Wait()
-		stop()
+		s.Parker.Close()
 	})
 }
 
@@ -77,7 +77,7 @@ func TestRest(t *testing.T) {
 func TestRestAfterHeartbeat(t *testing.T) {
 	s := start(t, nil)
 	s.overNetwork()
-	s.Quiet = time.Hour
+	s.ParkAfter = time.Hour
 	c := s.join("alice")
 	for range 3 {
 		c.roundTrip()

@@ -1,0 +1,177 @@
+package transport
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"parley/server/wire"
+)
+
+// handshakeByte is the first byte of a TLS connection; no line of parley/1 begins with it.
+const handshakeByte = 0x16
+
+// ErrPlain reports that a client on another machine speaks plain text.
+var ErrPlain = errors.New("this server speaks TLS only: use parley's client without -plain")
+
+// ErrHandshake reports that the TLS handshake failed.
+var ErrHandshake = errors.New("TLS handshake failed")
+
+// A Gate opens connections. A nil Gate lets all in who speak plain text.
+type Gate struct {
+	config  *tls.Config
+	plain   bool          // plain text is for all, not only for this machine
+	working chan struct{} // holds an element for each handshake that computes
+}
+
+// handshakesPerCore limits the handshakes that compute at the same time, so that a flood of them leaves the
+// conversation its share of the machine.
+const handshakesPerCore = 4
+
+// NewGate returns a gate that shows certificate to the clients. With plain, it also lets in those on other
+// machines who speak plain text.
+func NewGate(certificate tls.Certificate, plain bool) *Gate {
+	g := &Gate{plain: plain, working: make(chan struct{}, handshakesPerCore*runtime.GOMAXPROCS(0))}
+	g.config = &tls.Config{
+		Certificates:                []tls.Certificate{certificate},
+		MinVersion:                  tls.VersionTLS13,
+		NextProtos:                  []string{wire.Version},
+		ClientAuth:                  tls.RequestClientCert,
+		GetConfigForClient:          g.admit,
+		VerifyConnection:            verify,
+		SessionTicketsDisabled:      true,
+		DynamicRecordSizingDisabled: true,
+	}
+	return g
+}
+
+// admit waits until few others compute, before the work with keys begins.
+func (g *Gate) admit(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	select {
+	case g.working <- struct{}{}:
+		hello.Conn.(*socket).computing = g.working
+		return nil, nil // go on with the config there is
+	case <-hello.Context().Done():
+		return nil, hello.Context().Err()
+	}
+}
+
+// verify refuses a client that does not say that it speaks parley, and one whose certificate is of another
+// kind than parley's. The handshake has proved that the client has the certificate's key.
+func verify(s tls.ConnectionState) error {
+	if s.NegotiatedProtocol != wire.Version {
+		return fmt.Errorf("the client does not ask for %s", wire.Version)
+	}
+	for _, cert := range s.PeerCertificates {
+		if _, ok := cert.PublicKey.(ed25519.PublicKey); !ok {
+			return errors.New("the client's key is not Ed25519")
+		}
+	}
+	return nil
+}
+
+// Open reads the connection's first byte, and makes the handshake if it is that of TLS. It ends at the
+// connection's deadline, or with ctx.
+func (g *Gate) Open(ctx context.Context, c *Conn) error {
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(c.Conn, first); err != nil {
+		return err
+	}
+	c.head = first
+	switch {
+	case g == nil:
+		return nil
+	case first[0] == handshakeByte:
+		return g.secure(ctx, c)
+	case g.plain || c.Local():
+		return nil
+	}
+	return ErrPlain
+}
+
+// secure makes the handshake.
+func (g *Gate) secure(ctx context.Context, c *Conn) error {
+	s := &socket{Conn: c}
+	conn := tls.Server(s, g.config)
+	err := conn.HandshakeContext(ctx)
+	s.computed()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrHandshake, err)
+	}
+	if certs := conn.ConnectionState().PeerCertificates; len(certs) > 0 {
+		c.key = wire.KeyHash(certs[0])
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tls, c.opened = conn, true
+	return nil
+}
+
+// A socket is what TLS reads records from and writes them to.
+type socket struct {
+	*Conn
+	computing chan struct{} // holds an element for this handshake; nil when it does not compute
+}
+
+// computed lets another handshake compute.
+func (s *socket) computed() {
+	if s.computing != nil {
+		<-s.computing
+		s.computing = nil
+	}
+}
+
+func (s *socket) Read(p []byte) (int, error) { return s.readSocket(p) }
+
+// Write writes the handshake's records and collects all others for a sealer. After the handshake it never
+// blocks or fails, because a failed write would end the TLS connection for good.
+func (s *socket) Write(records []byte) (int, error) {
+	s.mu.Lock()
+	opened := s.opened
+	if opened {
+		s.sealed = append(s.sealed, records...)
+	}
+	s.mu.Unlock()
+	if opened {
+		return len(records), nil
+	}
+	s.computed() // and wait for the client
+	return s.Conn.Conn.Write(records)
+}
+
+// A sealer makes TLS records. It keeps its memory.
+type sealer struct{ plain, records []byte }
+
+// seal returns the records for bufs, which are valid until the next call.
+func (s *sealer) seal(c *Conn, bufs [][]byte) ([]byte, error) {
+	plain := bufs[0]
+	if len(bufs) > 1 {
+		s.plain = s.plain[:0]
+		for _, b := range bufs {
+			s.plain = append(s.plain, b...)
+		}
+		plain = s.plain
+	}
+	c.mu.Lock()
+	c.sealed = append(s.records[:0], c.sealed...) // what the reader had to answer comes first
+	c.mu.Unlock()
+	_, err := c.tls.Write(plain) // into c.sealed
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.records, c.sealed = c.sealed, nil
+	return s.records, err
+}
+
+// Seal returns what is to be written to the socket for bufs: bufs themselves, or TLS records. Everything that
+// was sealed must be written in that order, before more is sealed.
+func (c *Conn) Seal(bufs [][]byte) ([][]byte, error) {
+	if c.tls == nil || len(bufs) == 0 {
+		return bufs, nil
+	}
+	records, err := new(sealer).seal(c, bufs)
+	return [][]byte{records}, err
+}
