@@ -60,7 +60,7 @@ var commands = map[string]command{
 	"plug":   {1, 1, plug},
 
 	"same":    {2, 2, same},
-	"sparse":  {2, 2, sparse},
+	"sparse":  {2, 3, sparse},
 	"journal": {1, 1, journal},
 	"repeat":  {3, -1, repeat},
 }

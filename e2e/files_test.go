@@ -49,7 +49,9 @@ func difference(a, b io.Reader) (int64, error) {
 
 // sparse writes some bytes at both ends and in the middle, so that a piece left out or moved is noticed.
 func sparse(c *call) {
-	size, err := bytesOf(c.args[1])
+	size, err := bytesOf(c.args[len(c.args)-1])
+	c.check(err)
+	length, err := bytesOf(c.args[1])
 	c.check(err)
 	f, err := os.Create(c.ts.MkAbs(c.args[0]))
 	c.check(err)
@@ -59,6 +61,7 @@ func sparse(c *call) {
 		_, err := fmt.Fprintf(io.NewOffsetWriter(f, max(at, 0)), "mark%d", i)
 		c.check(err)
 	}
+	c.check(f.Truncate(length))
 	c.check(f.Close())
 }
 

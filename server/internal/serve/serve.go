@@ -151,7 +151,8 @@ func (c *client) run() {
 	}
 	err := c.talk()
 	for err == errIdle {
-		if parked = c.park(); parked {
+		parked = c.park()
+		if parked {
 			return
 		}
 		err = c.talk()
