@@ -12,7 +12,15 @@ const (
 	CodeNotJoined   = "not-joined"    // HELLO or RESUME must come first
 	CodeJoined      = "joined"        // HELLO or RESUME came before
 	CodeBadName     = "bad-name"      // not a name, see CheckName
-	CodeNameTaken   = "name-taken"    // someone here has the name
+	CodeNameTaken   = "name-taken"    // someone here has the name, or may come back to it
+	CodeNameOwned   = "name-owned"    // the name belongs to other keys than the connection's
+	CodeLookAlike   = "look-alike"    // the name can be taken for another that is here, away or owned
+	CodeBanned      = "banned"        // the operator keeps the name, the address or the key out
+	CodeClosed      = "closed"        // only owners of names and the invited come in
+	CodeInviteWrong = "invite-wrong"  // no invitation has the code
+	CodeInviteUsed  = "invite-used"   // someone has come in with the invitation
+	CodeInviteOld   = "invite-old"    // the invitation was not used in time
+	CodeInviteName  = "invite-name"   // the invitation is for another name
 	CodeFull        = "full"          // no more sessions
 	CodePlain       = "tls-required"  // plain text from another machine
 	CodeTimeout     = "timeout"       // no HELLO in time

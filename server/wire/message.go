@@ -17,7 +17,7 @@ type Message struct {
 	Offset  uint64 // position in the file, in bytes
 	Time    uint64 // Unix time in milliseconds
 	Name    []byte // a user or a file; of an ERROR, the verb that failed
-	Token   []byte // what RESUME needs
+	Token   []byte // what RESUME needs; of INVITE, the code
 	Version []byte // of a file
 	Code    []byte // of an ERROR or REFUSED
 	Digest  []byte // SHA-256 in lower case hex
@@ -48,7 +48,7 @@ func parse(from side, line []byte) (Message, error) {
 			return m, Errorf(l.verb, CodeArguments, "%s takes %s, got %d", l.verb, l.count(), i)
 		}
 		arg := rest
-		if i == len(l.fields)-1 && (f == fieldName || f == fieldText || f == fieldReason) {
+		if i == len(l.fields)-1 && f.spaced() {
 			more = false
 		} else {
 			arg, rest, more = bytes.Cut(rest, space)
@@ -102,7 +102,7 @@ func (m *Message) append(b []byte, fields []field) []byte {
 		if p := places[f]; p.number != nil {
 			b = strconv.AppendUint(b, min(*p.number, maxNumber), 10)
 		} else if p.text != nil {
-			b = appendText(b, *p.text, i == len(fields)-1)
+			b = appendText(b, *p.text, i == len(fields)-1 && f.spaced())
 		} else {
 			b = append(b, Version...)
 		}

@@ -21,6 +21,8 @@ func b(s string) []byte { return []byte(s) }
 var clientExamples = []example{
 	{"HELLO parley/1 alice 0", wire.Message{Verb: wire.Hello, Name: b("alice")}},
 	{"HELLO parley/1 Zoë 1000", wire.Message{Verb: wire.Hello, Name: b("Zoë"), Count: 1000}},
+	{"TAKEOVER parley/1 alice 50", wire.Message{Verb: wire.Takeover, Name: b("alice"), Count: 50}},
+	{"INVITE mfrggzdf", wire.Message{Verb: wire.Invite, Token: b("mfrggzdf")}},
 	{"RESUME parley/1 0123abcd 77", wire.Message{Verb: wire.Resume, Token: b("0123abcd"), Seq: 77}},
 	{"SAY hello", wire.Message{Verb: wire.Say, Text: b("hello")}},
 	{"SAY  two  spaces ", wire.Message{Verb: wire.Say, Text: b(" two  spaces ")}},

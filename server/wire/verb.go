@@ -7,16 +7,18 @@ type Verb string
 
 // The verbs; FILES goes both ways, with different arguments.
 const (
-	Hello  Verb = "HELLO"
-	Resume Verb = "RESUME"
-	Say    Verb = "SAY"
-	Tell   Verb = "TELL"
-	Who    Verb = "WHO"
-	Files  Verb = "FILES"
-	Get    Verb = "GET"
-	Stop   Verb = "STOP"
-	Ping   Verb = "PING"
-	Quit   Verb = "QUIT"
+	Hello    Verb = "HELLO"
+	Resume   Verb = "RESUME"
+	Takeover Verb = "TAKEOVER"
+	Invite   Verb = "INVITE"
+	Say      Verb = "SAY"
+	Tell     Verb = "TELL"
+	Who      Verb = "WHO"
+	Files    Verb = "FILES"
+	Get      Verb = "GET"
+	Stop     Verb = "STOP"
+	Ping     Verb = "PING"
+	Quit     Verb = "QUIT"
 
 	Welcome Verb = "WELCOME"
 	Resumed Verb = "RESUMED"
@@ -41,7 +43,9 @@ const (
 // layouts has one row for each kind of line, by the side that sends it.
 var layouts = [...][]layout{client: {
 	{Hello, []field{fieldProtocol, fieldName, fieldCount}},
+	{Takeover, []field{fieldProtocol, fieldName, fieldCount}},
 	{Resume, []field{fieldProtocol, fieldToken, fieldSeq}},
+	{Invite, []field{fieldToken}},
 	{Say, []field{fieldText}},
 	{Tell, []field{fieldName, fieldText}},
 	{Who, nil},
@@ -123,6 +127,9 @@ const (
 	fieldText
 	fieldReason // text that may be absent, with the space before it
 )
+
+// spaced reports whether the field may hold spaces where it is the last argument.
+func (f field) spaced() bool { return f == fieldName || f == fieldText || f == fieldReason }
 
 // A place is where a message holds a field: a number, or text. It is neither for a constant.
 type place struct {
