@@ -75,23 +75,30 @@ const maxReply = 16 << 10 // bytes from which on a reply's lines are sent and ac
 
 const lineCost = 64 // bytes of memory that a queued line takes beside its own
 
-// Newcomer returns a connection for a Join entry: nc belongs to it for writing as soon as the entry is
+// Newcomer returns a connection for e, a Join or Takeover: nc belongs to it for writing as soon as the entry is
 // applied. It is sent the token and the newest broadcasts. The error is a *wire.ProtocolError.
-func (h *Hub) Newcomer(nc *transport.Conn, name, token string, history int) (*Conn, error) {
+func (h *Hub) Newcomer(nc *transport.Conn, e room.Entry, token string, history int) (*Conn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if taken := h.room.Taken(name); taken != nil { // which need not become an entry
-		return nil, taken
+	if refused := h.room.Refuses(e); refused != nil {
+		return nil, refused
 	}
-	return h.openLocked(wire.Hello, &Conn{nc: nc, token: token, history: history})
+	c := &Conn{nc: nc, token: token, history: history}
+	if old := h.room.Named(string(e.Name)); old != nil && !old.Away() && !h.closed { // its place becomes free
+		return newConn(h, c), nil
+	}
+	return h.openLocked(e.Verb(), c)
 }
 
-// Returner returns a connection for a Resume entry of the session with that token, given by its SHA-256. The
-// error is a *wire.ProtocolError; with CodeGone, lost is an entry to propose unless it is zero.
-func (h *Hub) Returner(nc *transport.Conn, token []byte, seq uint64) (c *Conn, lost room.Entry, err error) {
+// Returner returns a connection for e, a Resume, after the line with that seq. The error is a
+// *wire.ProtocolError; with CodeGone, lost is an entry to propose unless it is zero.
+func (h *Hub) Returner(nc *transport.Conn, e room.Entry, seq uint64) (c *Conn, lost room.Entry, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	m := h.members[h.room.Token(token)]
+	if refused := h.room.Refuses(e); refused != nil {
+		return nil, room.Entry{}, refused
+	}
+	m := h.members[h.room.Token(e.Token)]
 	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client
 	// came back over another connection: that one goes on.
 	if m == nil || seq < m.acked {
@@ -106,7 +113,7 @@ func (h *Hub) Returner(nc *transport.Conn, token []byte, seq uint64) (c *Conn, l
 	if !m.session.Away() { // its place is kept
 		return newConn(h, &Conn{nc: nc, seq: seq}), room.Entry{}, nil
 	}
-	c, err = h.openLocked(wire.Resume, &Conn{nc: nc, seq: seq})
+	c, err = h.openLocked(e.Verb(), &Conn{nc: nc, seq: seq})
 	return c, room.Entry{}, err
 }
 

@@ -72,22 +72,24 @@ func (r *convo) Join(nc net.Conn, name string, history int) (*convoConn, error) 
 	var random [16]byte
 	rand.Read(random[:])
 	token := hex.EncodeToString(random[:])
-	c, err := r.Newcomer(transport.New(nc), name, token, history)
+	e := room.Entry{Kind: room.Join, Name: []byte(name), Token: hash(token)}
+	c, err := r.Newcomer(transport.New(nc), e, token, history)
 	if err != nil {
 		return nil, err
 	}
-	return r.open(c, room.Entry{Kind: room.Join, Name: []byte(name), Token: hash(token)})
+	return r.open(c, e)
 }
 
 func (r *convo) Resume(nc net.Conn, token string, seq uint64) (*convoConn, error) {
-	c, lost, err := r.Returner(transport.New(nc), hash(token), seq)
+	e := room.Entry{Kind: room.Resume, Token: hash(token)}
+	c, lost, err := r.Returner(transport.New(nc), e, seq)
 	if lost.Kind != 0 {
 		r.propose(lost)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return r.open(c, room.Entry{Kind: room.Resume, Token: hash(token)})
+	return r.open(c, e)
 }
 
 func (r *convo) open(c *deliver.Conn, e room.Entry) (*convoConn, error) {

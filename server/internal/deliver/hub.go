@@ -183,8 +183,8 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 			h.removeLocked(m)
 		}
 	}
-	if o.Replaced != nil {
-		h.removeLocked(h.members[o.Replaced])
+	for _, end := range o.Before {
+		h.deliverLocked(room.Entry{Kind: room.Leave, Time: e.Time}, end)
 	}
 	var m *member
 	if o.Session != nil {
@@ -196,7 +196,7 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 	case room.Detached:
 		h.detachLocked(m)
 	case room.Ended:
-		h.endLocked(m, e.Kind, o.Reason)
+		h.endLocked(m, o.Bye)
 	}
 	switch o.To {
 	case room.Everyone:
@@ -310,6 +310,13 @@ func (h *Hub) Send(line wire.Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.noticeLocked(&line)
+}
+
+// View calls f with the room, which f must not change or keep.
+func (h *Hub) View(f func(r *room.Room)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f(h.room)
 }
 
 // Users returns the names of those who are here, in order.

@@ -102,16 +102,14 @@ func (h *Hub) detachLocked(m *member) {
 	h.expireLocked(m, wait)
 }
 
-// endLocked ends a session. Its connection sends everything up to here and then BYE, unless another one tried
-// in vain to take the session over.
-func (h *Hub) endLocked(m *member, how room.Kind, reason string) {
+// endLocked ends a session. Its connection sends everything up to here and then BYE with a text, unless there
+// is none because another one tried in vain to take the session over.
+func (h *Hub) endLocked(m *member, text string) {
 	c := m.conn
 	switch {
 	case c == nil:
-	case how == room.Kick:
-		c.endLocked(bye("you were kicked by the server's operator"))
-	case reason == "":
-		c.endLocked(bye("goodbye"))
+	case text != "":
+		c.endLocked(bye(text))
 	default:
 		c.releaseLocked(wire.CodeMoved, "this session goes on over another connection")
 	}

@@ -121,8 +121,12 @@ func (m *model) kick() {
 		}
 		m.gone(p, " kicked", "BYE you were kicked by the server's operator")
 	}
-	if p := m.pick(false); p != nil && m.convo.Kick(p.name) {
-		m.t.Errorf("%s was kicked while cut off", p.name)
+	if p := m.pick(false); p != nil && m.rand.IntN(3) == 0 {
+		if !m.convo.Kick(p.name) {
+			m.t.Errorf("%s, who is cut off, cannot be kicked", p.name)
+		}
+		m.people = slices.DeleteFunc(m.people, func(q *person) bool { return q == p })
+		m.noResume(p)
 	}
 }
 
@@ -132,6 +136,10 @@ func (m *model) gone(p *person, reason, bye string) {
 	m.all(&event{form: "LEFT " + p.name + reason}, nil)
 	m.readLines(p, len(p.stream)-p.read)
 	p.client.expectEnd(bye)
+	m.noResume(p)
+}
+
+func (m *model) noResume(p *person) {
 	if _, err := m.convo.Resume(nil, p.token, p.base); err == nil {
 		m.t.Errorf("%s was resumed after it left for good", p.name)
 	}

@@ -261,10 +261,10 @@ func TestMissingFile(t *testing.T) {
 func TestNewerVersion(t *testing.T) {
 	files, entries := recorded(t)
 	for name, data := range files {
-		newer := []byte(strings.Replace(string(data), "version 1", "version 2", 1))
+		newer := []byte(strings.Replace(string(data), "version 2", "version 3", 1))
 		for _, repair := range []bool{false, true} {
 			_, err := check(t, with(files, name, newer), entries, repair)
-			want := name + " is of version 2, this server knows versions up to 1: " +
+			want := name + " is of version 3, this server knows versions up to 2: " +
 				"use a newer server, or choose another folder with -state"
 			if err == nil || !strings.HasSuffix(err.Error(), want) {
 				t.Errorf("%s of a newer version: %v, want %q", name, err, want)

@@ -27,9 +27,13 @@ import (
 // retention, before another begins. So the folder has at most twice the retention of groups, and a snapshot
 // for each segment.
 const (
-	version = 1
-	header  = "parley events, version 1\n"
+	version   = 2
+	formatted = "parley events, version %d\n"
 )
+
+// header is the first line of a segment. Version 1 had no owners of names, no bans and no invitations; its
+// segments are read, and what comes after them goes into another one.
+var header = fmt.Sprintf(formatted, version)
 
 // Options say how a folder is used. Trouble and Notice must not call the log.
 type Options struct {
@@ -56,6 +60,7 @@ type file struct {
 
 // A segment has its groups between two offsets. What follows them does not count.
 type segment struct {
+	version    int    // 0 where the file does not say it
 	index      uint64 // of the first group
 	start, end int
 }
@@ -149,7 +154,7 @@ func (f *file) roll() error {
 	}
 	// A segment without a group, abandoned after a failure, was just replaced.
 	f.segments = slices.DeleteFunc(f.segments, func(s *segment) bool { return s.index == f.next })
-	f.segments = append(f.segments, &segment{index: f.next, start: len(content), end: len(content)})
+	f.segments = append(f.segments, &segment{version: version, index: f.next, start: len(content), end: len(content)})
 	return f.resume()
 }
 

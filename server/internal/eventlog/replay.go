@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -64,13 +65,12 @@ func (f *file) replaySegment(index uint64, later []uint64) error {
 	if err != nil {
 		return unusable(err)
 	}
-	newer := 0 // stays so if it is something else
-	fmt.Sscanf(string(data[:min(len(data), 2*len(header))]), "parley events, version %d\n", &newer)
-	if newer > version {
-		return fmt.Errorf("%s is of version %d, this server knows versions up to %d: "+
-			"use a newer server, or choose another folder with -state", path, newer, version)
-	}
 	s := &segment{index: index}
+	fmt.Sscanf(string(data[:min(len(data), 2*len(header))]), formatted, &s.version)
+	if s.version > version {
+		return fmt.Errorf("%s is of version %d, this server knows versions up to %d: "+
+			"use a newer server, or choose another folder with -state", path, s.version, version)
+	}
 	damage := &damageError{s, path, data}
 	snapshot, sound := s.readSnapshot(data)
 	if len(f.segments) == 0 {
@@ -107,8 +107,8 @@ func (f *file) replaySegment(index uint64, later []uint64) error {
 	if cut := len(data) - s.end; cut > 0 {
 		f.opt.Notice(fmt.Sprintf("%s: cut off %d bytes of an unfinished write", path, cut))
 	}
-	if !sound {
-		return nil // Open puts a new segment in its place
+	if !sound || s.version < version {
+		return nil // Open begins a new segment, for the former in its place
 	}
 	if err := os.Truncate(path, int64(s.end)); err != nil {
 		return unusable(err)
@@ -118,8 +118,8 @@ func (f *file) replaySegment(index uint64, later []uint64) error {
 
 // readSnapshot returns the snapshot before the groups of a segment, and whether all up to there is right.
 func (s *segment) readSnapshot(data []byte) (snapshot []byte, sound bool) {
-	if strings.HasPrefix(string(data[:min(len(data), len(header))]), header) {
-		s.end = len(header)
+	if first := fmt.Sprintf(formatted, s.version); s.version > 0 && bytes.HasPrefix(data, []byte(first)) {
+		s.end = len(first)
 		snapshot, sound = recordAt(data, s.index, s.end)
 	}
 	if sound {

@@ -15,35 +15,25 @@ func (r *Room) up() Outcome {
 }
 
 func (r *Room) join(e Entry) Outcome {
-	key := wire.NameKey(string(e.Name))
-	old := r.names[key]
-	if taken := old.taken(); taken != nil {
-		return Outcome{Refused: taken}
+	a, refused := r.admit(e)
+	if refused != nil {
+		return Outcome{Refused: refused}
 	}
-	if old != nil {
-		r.remove(old)
+	o := Outcome{Change: Attached, To: Everyone, Lazy: true}
+	if a.old != nil {
+		o.Before = []Outcome{r.leave(a.old, e, "joined again", "you have joined again from "+string(e.Addr))}
+	}
+	if a.invitation != nil {
+		a.invitation.used = true
 	}
 	r.seq++
-	s := &Session{ID: r.seq, Name: string(e.Name), key: key, token: string(e.Token), Conn: 1}
-	r.add(s)
+	o.Session = &Session{ID: r.seq, Name: string(e.Name), token: string(e.Token), Device: string(e.Device),
+		Conn: 1, Addr: string(e.Addr), Since: string(e.Text)}
+	r.add(o.Session)
 	r.here++
-	return Outcome{Session: s, Replaced: old, Change: Attached, To: Everyone, Lazy: true,
-		Line: joined(e, s, r.seq)}
-}
-
-// Taken returns why nobody can join under a name, or nil.
-func (r *Room) Taken(name string) *wire.ProtocolError { return r.names[wire.NameKey(name)].taken() }
-
-// taken does so for the session that has the name, nil if none has.
-func (s *Session) taken() *wire.ProtocolError {
-	if s == nil || s.Away() {
-		return nil
-	}
-	if s.presence == waiting {
-		return wire.Errorf(wire.Hello, wire.CodeNameTaken, "%s was here when the server stopped, and may come back: "+
-			"try again in a minute, or choose another", s.Name)
-	}
-	return wire.Errorf(wire.Hello, wire.CodeNameTaken, "the name %s is taken: choose another", s.Name)
+	r.own(e, o.Session, a.invitation != nil)
+	o.Line = joined(e, o.Session, r.seq)
+	return o
 }
 
 func joined(e Entry, s *Session, seq uint64) wire.Message {
@@ -52,17 +42,19 @@ func joined(e Entry, s *Session, seq uint64) wire.Message {
 
 // resume also takes a session from a connection that seems alive.
 func (r *Room) resume(e Entry) Outcome {
-	s := r.tokens[string(e.Token)]
-	if s == nil {
-		return Outcome{Refused: wire.Errorf(wire.Resume, wire.CodeGone,
-			"this session cannot be resumed: join afresh")}
+	s, refused := r.resumable(e)
+	if refused != nil {
+		return Outcome{Refused: refused}
 	}
 	o := Outcome{Session: s, Change: Attached}
 	if s.Away() {
 		r.here++
 		r.seq++
 		o.To, o.Lazy, o.Line = Everyone, true, joined(e, s, r.seq)
+		s.Since = string(e.Text)
 	}
+	s.Addr = string(e.Addr)
+	r.returned(e, s)
 	s.Conn++
 	s.presence = present
 	return o
@@ -91,22 +83,27 @@ func (r *Room) left(s *Session, e Entry, reason string) Outcome {
 		Line: wire.Message{Verb: wire.Left, Seq: r.seq, Time: e.Time, Name: s.wireName, Text: []byte(reason)}}
 }
 
-// leave ends a session for good. Of one that is away, everyone knows already that it left.
-func (r *Room) leave(s *Session, e Entry, reason string) Outcome {
+// leave ends a session for good. Of one that is away, everyone knows already that it left. bye is what its
+// client is told, if it is not that it left by itself.
+func (r *Room) leave(s *Session, e Entry, reason, bye string) Outcome {
 	r.remove(s)
 	if s.Away() {
 		return Outcome{Session: s, Change: Ended}
 	}
-	return r.left(s, e, reason)
+	o := r.left(s, e, reason)
+	o.Bye = bye
+	if reason == "" {
+		o.Bye = "goodbye"
+	}
+	return o
 }
 
 func (r *Room) kick(e Entry) Outcome {
 	s := r.names[wire.NameKey(string(e.Name))]
-	if s == nil || s.Away() {
-		return Outcome{Refused: wire.Errorf("-", wire.CodeNoUser,
-			"nobody here is called %s: /who shows who is", e.Name)}
+	if s == nil {
+		return failed("nobody here is called %s: /who shows who is", e.Name)
 	}
-	return r.leave(s, e, "kicked")
+	return r.leave(s, e, "kicked", "you were kicked by the server's operator")
 }
 
 // expire ends the wait for a client: first the one after a start of the server, of which nobody knows, then
@@ -119,13 +116,17 @@ func (r *Room) expire(e Entry) Outcome {
 	if s.presence == waiting {
 		return r.detached(s, e, "connection lost")
 	}
-	return r.leave(s, e, "")
+	return r.leave(s, e, "", "")
 }
 
 func (r *Room) reset(over bool) Outcome {
 	clear(r.sessions)
 	clear(r.names)
 	clear(r.tokens)
+	clear(r.looks)
+	for _, o := range r.owners {
+		r.look(o.Name)
+	}
 	r.here = 0
 	return Outcome{Reset: true, Over: over}
 }
@@ -186,9 +187,10 @@ func (r *Room) peer(s *Session, name []byte) (*Session, *wire.ProtocolError) {
 	return peer, nil
 }
 
-// add enters a session whose ID, Name, key and token are set.
+// add enters a session whose ID, Name and token are set.
 func (r *Room) add(s *Session) {
-	s.wireName = []byte(s.Name)
+	s.key, s.wireName = wire.NameKey(s.Name), []byte(s.Name)
+	r.look(s.Name)
 	r.sessions[s.ID], r.names[s.key], r.tokens[s.token] = s, s, s
 }
 
@@ -196,4 +198,5 @@ func (r *Room) remove(s *Session) {
 	delete(r.sessions, s.ID)
 	delete(r.tokens, s.token)
 	delete(r.names, s.key)
+	r.unlook(s.Name)
 }

@@ -11,8 +11,8 @@ type Kind byte
 // The kinds of entries, with the fields that they use beside Time.
 const (
 	Up     Kind = iota + 1 // the server started: no session has a connection
-	Join                   // Token, Name: someone takes a name
-	Resume                 // Token: a session goes on over a new connection
+	Join                   // Token, Name, Invite and below: someone takes a name
+	Resume                 // Token and below: a session goes on over a new connection
 	Detach                 // Session, Number, Text: the connection with that number broke, because of Text
 	Leave                  // Session, Number, Text: it ends for good; Text is empty after QUIT
 	Say                    // Session, Number, Text: a broadcast
@@ -23,6 +23,16 @@ const (
 	Expire
 	End   // the conversation is over
 	Reset // all sessions end unnoticed, because the state is older than what their clients have seen
+
+	// The following, and the fields Device, Addr and Invite, came with version 2 of the event log.
+
+	Takeover // a Join that ends the session which has the name, if it is the same person's
+	Invite   // Name, Token: the operator invites someone with the code of that SHA-256
+	Forget   // Name: a name belongs to nobody any more
+	Ban      // Name, Addr or Device: the operator keeps someone out
+	Unban    // the same, and no longer
+	Close    // only owners of names and the invited come in
+	Open     // everyone does again
 	lastKind
 )
 
@@ -36,19 +46,37 @@ type Entry struct {
 	Name    []byte
 	Token   []byte // SHA-256 of the session's token
 	Text    []byte
+
+	// of a connection: SHA-256 of its client's public key, empty without TLS, and where it comes from, without
+	// the port. Its Text is the time for people. An entry of version 1 has neither.
+	Device, Addr []byte
+	Invite       []byte // SHA-256 of the code of the invitation that it shows, if it does
 }
+
+// extended is set in the encoded Kind of an entry that has the fields of version 2.
+const extended = 0x80
 
 // ErrEntry reports that bytes are no entry.
 var ErrEntry = errors.New("not an entry")
 
 // Append appends the encoded entry to b. Entries that follow each other need nothing between them.
 func (e *Entry) Append(b []byte) []byte {
-	b = append(b, byte(e.Kind))
+	extras := len(e.Device)+len(e.Addr)+len(e.Invite) > 0
+	kind := byte(e.Kind)
+	if extras {
+		kind |= extended
+	}
+	b = append(b, kind)
 	for _, n := range [...]uint64{e.Time, e.Ref, e.Session, e.Number} {
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, s := range [...][]byte{e.Name, e.Token, e.Text} {
 		b = appendBytes(b, s)
+	}
+	if extras {
+		for _, s := range [...][]byte{e.Device, e.Addr, e.Invite} {
+			b = appendBytes(b, s)
+		}
 	}
 	return b
 }
@@ -56,12 +84,18 @@ func (e *Entry) Append(b []byte) []byte {
 // ParseEntry returns the first entry of b and what follows it. Its slices belong to b. The error is ErrEntry.
 func ParseEntry(b []byte) (e Entry, rest []byte, err error) {
 	d := decoder{b: b}
-	e.Kind = Kind(d.byte())
+	kind := d.byte()
+	e.Kind = Kind(kind &^ extended)
 	for _, n := range [...]*uint64{&e.Time, &e.Ref, &e.Session, &e.Number} {
 		*n = d.number()
 	}
 	for _, s := range [...]*[]byte{&e.Name, &e.Token, &e.Text} {
 		*s = d.bytes()
+	}
+	if kind&extended != 0 {
+		for _, s := range [...]*[]byte{&e.Device, &e.Addr, &e.Invite} {
+			*s = d.bytes()
+		}
 	}
 	if d.bad || e.Kind == 0 || e.Kind >= lastKind {
 		return Entry{}, nil, ErrEntry

@@ -23,7 +23,11 @@ var (
 
 const modelSteps = 300
 
-var modelNames = []string{"ann", "bob", "cleo", "dan", "Zoë"}
+var (
+	modelNames   = []string{"ann", "bob", "cleo", "dan", "Zoë", "bоb"} // the last with a Cyrillic о
+	modelDevices = []string{"", "", "k1", "k2", "k3", "k4", "k5", "k6", "k7"}
+	modelAddrs   = []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}
+)
 
 // TestModel: whatever entries come in whatever order, what follows is what a naive reference says. A room
 // that is restored from a snapshot goes on like one that is not.
@@ -50,7 +54,12 @@ func runModel(t *testing.T, seed uint64) {
 	first, second := room.New(), room.New()
 	for step := range modelSteps {
 		e := m.entry()
+		asked := e.Kind == room.Join || e.Kind == room.Takeover || e.Kind == room.Resume
+		refused := first.Refuses(e)
 		want := m.reference.apply(e)
+		if asked && (want.Refused != "") != (refused != nil) {
+			t.Fatalf("step %d: before %s, it is refused with %v, want %q", step, show(e), refused, want.Refused)
+		}
 		if diff := cmp.Diff(want, followsFrom(first.Apply(e))); diff != "" {
 			t.Fatalf("step %d: what follows from %s (-want +got):\n%s", step, show(e), diff)
 		}
@@ -87,11 +96,15 @@ type maker struct {
 	rand      *rand.Rand
 	reference *reference
 	tokens    []string // of all who ever joined
+	codes     []string // of all invitations
 	time      uint64
 }
 
 func (m *maker) entry() room.Entry {
 	m.time += m.rand.Uint64N(1000)
+	if m.rand.IntN(30) == 0 {
+		m.time += m.rand.Uint64N(4 * day)
+	}
 	e := room.Entry{Time: m.time, Ref: m.rand.Uint64N(3)}
 	number := uint64(0) // of the connection
 	p := &person{}
@@ -105,12 +118,15 @@ func (m *maker) entry() room.Entry {
 	if m.rand.IntN(5) == 0 { // late, or of nobody
 		number = m.rand.Uint64N(number + 2)
 	}
-	switch n := m.rand.IntN(100); {
+	switch n := m.rand.IntN(115); {
 	case n < 15:
-		m.tokens = append(m.tokens, fmt.Sprintf("token %d", len(m.tokens)))
-		e.Kind, e.Name, e.Token = room.Join, m.name(), []byte(m.tokens[len(m.tokens)-1])
+		m.join(&e)
 	case n < 27:
 		e.Kind, e.Token = room.Resume, []byte(p.token)
+		m.connection(&e)
+		if m.rand.IntN(4) > 0 {
+			e.Device = []byte(p.key)
+		}
 		if len(m.tokens) > 0 && m.rand.IntN(4) == 0 {
 			e.Token = []byte(m.tokens[m.rand.IntN(len(m.tokens))])
 		}
@@ -133,15 +149,83 @@ func (m *maker) entry() room.Entry {
 		e.Kind, e.Number = room.Expire, number
 	case n < 99:
 		e.Kind = room.Up
-	default:
+	case n < 100:
 		e.Kind = room.End
+	default:
+		m.order(&e)
 	}
 	return e
 }
 
+// join makes an entry with which someone joins.
+func (m *maker) join(e *room.Entry) {
+	m.tokens = append(m.tokens, fmt.Sprintf("token %d", len(m.tokens)))
+	e.Kind, e.Name, e.Token = room.Join, m.name(), []byte(m.tokens[len(m.tokens)-1])
+	m.connection(e)
+	if m.rand.IntN(3) == 0 {
+		e.Kind = room.Takeover
+	}
+	if len(m.codes) > 0 && m.rand.IntN(3) == 0 {
+		e.Invite = []byte(m.codes[m.rand.IntN(len(m.codes))])
+	}
+	if m.rand.IntN(30) == 0 {
+		e.Invite = []byte("guessed")
+	}
+	if m.rand.IntN(10) == 0 { // as from a log of version 1
+		e.Kind, e.Device, e.Addr, e.Invite = room.Join, nil, nil, nil
+	}
+}
+
+// connection gives an entry a connection's key and address.
+func (m *maker) connection(e *room.Entry) {
+	e.Device = []byte(modelDevices[m.rand.IntN(len(modelDevices))])
+	e.Addr = []byte(modelAddrs[m.rand.IntN(len(modelAddrs))])
+	e.Text = m.text()
+}
+
+// order makes an entry of an operator's command.
+func (m *maker) order(e *room.Entry) {
+	switch n := m.rand.IntN(20); {
+	case n < 6:
+		m.codes = append(m.codes, fmt.Sprintf("code %d", len(m.codes)))
+		e.Kind, e.Name, e.Token = room.Invite, m.name(), []byte(m.codes[len(m.codes)-1])
+	case n < 8:
+		e.Kind, e.Name = room.Forget, m.name()
+	case n < 11:
+		e.Kind = room.Ban
+		m.target(e)
+	case n < 17:
+		e.Kind = room.Unban
+		m.target(e)
+	case n < 18:
+		e.Kind = room.Close
+	default:
+		e.Kind = room.Open
+	}
+}
+
+// target gives an entry what it bans: for Unban, mostly what is banned.
+func (m *maker) target(e *room.Entry) {
+	values := map[string]string{"name": string(m.name()), "address": modelAddrs[m.rand.IntN(len(modelAddrs))],
+		"key": modelDevices[2+m.rand.IntN(len(modelDevices)-2)]}
+	what := []string{"name", "address", "key"}[m.rand.IntN(3)]
+	value := values[what]
+	if bans := m.reference.bans; len(bans) > 0 && e.Kind == room.Unban && m.rand.IntN(4) > 0 {
+		what, value, _ = strings.Cut(bans[m.rand.IntN(len(bans))].what, " ")
+	}
+	switch what {
+	case "name":
+		e.Name = []byte(value)
+	case "address":
+		e.Addr = []byte(value)
+	case "key":
+		e.Device = []byte(value)
+	}
+}
+
 func show(e room.Entry) string {
-	return fmt.Sprintf("kind %d: session %d, number %d, name %q, token %q, text %q",
-		e.Kind, e.Session, e.Number, e.Name, e.Token, e.Text)
+	return fmt.Sprintf("kind %d: session %d, number %d, name %q, token %q, text %q, key %q, from %q, invite %q",
+		e.Kind, e.Session, e.Number, e.Name, e.Token, e.Text, e.Device, e.Addr, e.Invite)
 }
 
 // message returns the number of someone's next message, or one that came already, or a later one.
@@ -167,19 +251,23 @@ func (m *maker) text() []byte { return fmt.Appendf(nil, "text %d", m.rand.IntN(1
 
 // A consequence is an outcome as text.
 type consequence struct {
-	Session, Peer, Replaced string // names
-	Change                  room.Change
-	Over                    bool
-	To                      room.Audience
-	Line, Receipt           string
-	Hidden, Lazy, History   bool
-	Refused, Reason         string
+	Session, Peer         string // names
+	Before                []consequence
+	Change                room.Change
+	Over                  bool
+	To                    room.Audience
+	Line, Receipt         string
+	Hidden, Lazy, History bool
+	Refused, Reason, Bye  string
 }
 
 func followsFrom(o room.Outcome) consequence {
-	f := consequence{Session: nameOf(o.Session), Peer: nameOf(o.Peer), Replaced: nameOf(o.Replaced),
+	f := consequence{Session: nameOf(o.Session), Peer: nameOf(o.Peer),
 		Change: o.Change, Over: o.Over, To: o.To, Hidden: o.Hidden, Lazy: o.Lazy, History: o.History,
-		Reason: o.Reason}
+		Reason: o.Reason, Bye: o.Bye}
+	for _, end := range o.Before {
+		f.Before = append(f.Before, followsFrom(end))
+	}
 	if o.Line.Verb != "" {
 		f.Line = strings.TrimSpace(string(o.Line.AppendServer(nil)))
 	}
@@ -206,12 +294,13 @@ type state struct {
 	Here     int
 	Users    []string
 	Sessions []string
+	Door     door
 }
 
 func stateOf(r *room.Room) state {
-	s := state{Seq: r.Seq(), Here: r.Here(), Users: r.Users()}
+	s := state{Seq: r.Seq(), Here: r.Here(), Users: r.Users(), Door: doorOf(r)}
 	for _, p := range r.Sessions() {
-		s.Sessions = append(s.Sessions, fmt.Sprint(p.ID, p.Name, p.Conn, p.Handled, p.Away()))
+		s.Sessions = append(s.Sessions, fmt.Sprint(p.ID, p.Name, p.Conn, p.Handled, p.Away(), p.Device, p.Addr))
 	}
 	return s
 }
@@ -220,22 +309,28 @@ func stateOf(r *room.Room) state {
 type reference struct {
 	seq    uint64
 	people []*person // in the order in which they joined
+
+	owners      []*refOwner // in the order in which they came
+	invitations []*refInvitation
+	bans        []refBan
+	closed      bool
 }
 
 type person struct {
 	id, conn, handled uint64
 	name, token       string
+	key, addr         string
 	is                string // here, expected or away
 }
 
 func (r *reference) state() state {
-	s := state{Seq: r.seq, Users: []string{}}
+	s := state{Seq: r.seq, Users: []string{}, Door: r.door()}
 	for _, p := range r.people {
 		if p.is != "away" {
 			s.Here++
 			s.Users = append(s.Users, p.name)
 		}
-		s.Sessions = append(s.Sessions, fmt.Sprint(p.id, p.name, p.conn, p.handled, p.is == "away"))
+		s.Sessions = append(s.Sessions, fmt.Sprint(p.id, p.name, p.conn, p.handled, p.is == "away", p.key, p.addr))
 	}
 	slices.Sort(s.Users)
 	return s

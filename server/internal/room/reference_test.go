@@ -20,7 +20,7 @@ func (r *reference) apply(e room.Entry) consequence {
 				p.is = "expected"
 			}
 		}
-	case room.Join:
+	case room.Join, room.Takeover:
 		return r.join(e)
 	case room.Resume:
 		return r.resume(e)
@@ -30,7 +30,7 @@ func (r *reference) apply(e room.Entry) consequence {
 		}
 	case room.Leave:
 		if connected != nil {
-			return r.leave(connected, e, string(e.Text))
+			return r.leave(connected, e, string(e.Text), "")
 		}
 	case room.Say:
 		if speaks != nil {
@@ -43,43 +43,67 @@ func (r *reference) apply(e room.Entry) consequence {
 	case room.Notice:
 		return consequence{To: room.Present, Line: "NOTICE " + string(e.Text)}
 	case room.Kick:
-		if p := r.named(e.Name); p != nil && p.is != "away" {
-			return r.leave(p, e, "kicked")
+		if p := r.named(e.Name); p != nil {
+			return r.leave(p, e, "kicked", "you were kicked by the server's operator")
 		}
-		return consequence{Refused: wire.CodeNoUser}
+		return consequence{Refused: wire.CodeArguments}
 	case room.Expire:
 		switch {
 		case connected == nil || connected.is == "here":
 		case connected.is == "expected":
 			return r.away(connected, e, "connection lost")
 		default:
-			return r.leave(connected, e, "")
+			return r.leave(connected, e, "", "")
 		}
 	case room.End:
 		r.people = nil
 		return consequence{Over: true}
+	case room.Invite:
+		return r.invite(e)
+	case room.Forget:
+		return r.forget(e)
+	case room.Ban:
+		return r.ban(e)
+	case room.Unban:
+		return r.unban(e)
+	case room.Close, room.Open:
+		r.closed = e.Kind == room.Close
 	}
 	return consequence{}
 }
 
 func (r *reference) join(e room.Entry) consequence {
 	f := consequence{Session: string(e.Name), Change: room.Attached, To: room.Everyone, Lazy: true}
+	var shown *refInvitation
+	if len(e.Addr)+len(e.Device) > 0 {
+		var code string
+		if code, shown = r.entitled(e); code != "" {
+			return consequence{Refused: code}
+		}
+	}
 	if old := r.named(e.Name); old != nil {
-		if old.is != "away" {
+		if !r.yields(old, e, shown != nil) {
 			return consequence{Refused: wire.CodeNameTaken}
 		}
-		f.Replaced = old.name
-		r.remove(old)
+		bye := "you have joined again from " + string(e.Addr)
+		f.Before = []consequence{r.leave(old, e, "joined again", bye)}
+	}
+	if shown != nil {
+		shown.used = true
 	}
 	f.Line = r.line(wire.Joined, e, string(e.Name), "")
-	r.people = append(r.people,
-		&person{id: r.seq, conn: 1, name: string(e.Name), token: string(e.Token), is: "here"})
+	r.people = append(r.people, &person{id: r.seq, conn: 1, name: string(e.Name), token: string(e.Token),
+		key: string(e.Device), addr: string(e.Addr), is: "here"})
+	r.own(e, shown != nil)
 	return f
 }
 
 func (r *reference) resume(e room.Entry) consequence {
 	p := r.find(func(p *person) bool { return p.token == string(e.Token) })
-	if p == nil {
+	if r.bars("address "+string(e.Addr)) || r.bars("key "+string(e.Device)) {
+		return consequence{Refused: wire.CodeBanned}
+	}
+	if p == nil || p.key != "" && p.key != string(e.Device) {
 		return consequence{Refused: wire.CodeGone}
 	}
 	f := consequence{Session: p.name, Change: room.Attached}
@@ -87,7 +111,7 @@ func (r *reference) resume(e room.Entry) consequence {
 		f.To, f.Lazy, f.Line = room.Everyone, true, r.line(wire.Joined, e, p.name, "")
 	}
 	p.conn++
-	p.is = "here"
+	p.is, p.addr = "here", string(e.Addr)
 	return f
 }
 
@@ -98,11 +122,15 @@ func (r *reference) away(p *person, e room.Entry, reason string) consequence {
 		Reason: reason, Line: r.line(wire.Left, e, p.name, reason)}
 }
 
-func (r *reference) leave(p *person, e room.Entry, reason string) consequence {
+func (r *reference) leave(p *person, e room.Entry, reason, bye string) consequence {
 	r.remove(p)
 	f := consequence{Session: p.name, Change: room.Ended}
 	if p.is != "away" {
 		f.To, f.Lazy, f.Reason, f.Line = room.Everyone, true, reason, r.line(wire.Left, e, p.name, reason)
+		f.Bye = bye
+		if reason == "" {
+			f.Bye = "goodbye"
+		}
 	}
 	return f
 }

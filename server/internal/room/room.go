@@ -14,11 +14,19 @@ type Room struct {
 	sessions map[uint64]*Session // by ID; all that are here or may be resumed
 	names    map[string]*Session // by key; the same
 	tokens   map[string]*Session // by token; the same
+
+	owners      map[string]*Owner   // by key
+	claims      []*Owner            // those that may be dropped, oldest first
+	looks       map[string][]string // by skeleton: the names of the sessions and of the owners
+	invitations []*invitation       // in the order in which they were made
+	bans        map[string]Target   // by ID
+	closed      bool                // only owners and the invited come in
 }
 
 // New returns an empty room.
 func New() *Room {
-	return &Room{sessions: map[uint64]*Session{}, names: map[string]*Session{}, tokens: map[string]*Session{}}
+	return &Room{sessions: map[uint64]*Session{}, names: map[string]*Session{}, tokens: map[string]*Session{},
+		owners: map[string]*Owner{}, looks: map[string][]string{}, bans: map[string]Target{}}
 }
 
 // Seq returns the seq of the newest event.
@@ -31,14 +39,22 @@ func (r *Room) Here() int { return r.here }
 // Token returns the session that has a token, given by its SHA-256, or nil.
 func (r *Room) Token(hash []byte) *Session { return r.tokens[string(hash)] }
 
+// Named returns the session that has a name, or nil.
+func (r *Room) Named(name string) *Session { return r.names[wire.NameKey(name)] }
+
 // Sessions returns all sessions in the order of their IDs.
 func (r *Room) Sessions() []*Session {
 	all := make([]*Session, 0, len(r.sessions))
 	for _, s := range r.sessions {
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b *Session) int {
-		if a.ID < b.ID {
+	return byID(all, func(s *Session) uint64 { return s.ID })
+}
+
+// byID sorts all by their IDs, which differ.
+func byID[T any](all []T, id func(T) uint64) []T {
+	slices.SortFunc(all, func(a, b T) int {
+		if id(a) < id(b) {
 			return -1
 		}
 		return 1
@@ -86,8 +102,8 @@ type Outcome struct {
 	Change  Change   // of Session, before anything is sent
 	Reset   bool     // all sessions have ended
 	Over    bool     // the history has, too
-	// the session that had the name; it ended unnoticed, because it was away
-	Replaced *Session
+	// the ends of other sessions, which come first: of those that had the name or are banned
+	Before []Outcome
 
 	Line    wire.Message // goes to To
 	To      Audience
@@ -98,6 +114,7 @@ type Outcome struct {
 
 	Refused *wire.ProtocolError // why the entry was not carried out; a message's sender gets a Receipt, too
 	Reason  string              // why a connection or session ended; empty after QUIT
+	Bye     string              // what the session that ended is told; empty if it is only cut off
 }
 
 // Apply applies an entry and returns what follows from it. It keeps nothing of the entry; the outcome's line
@@ -106,7 +123,7 @@ func (r *Room) Apply(e Entry) Outcome {
 	switch e.Kind {
 	case Up:
 		return r.up()
-	case Join:
+	case Join, Takeover:
 		return r.join(e)
 	case Resume:
 		return r.resume(e)
@@ -114,7 +131,7 @@ func (r *Room) Apply(e Entry) Outcome {
 		return r.detach(e)
 	case Leave:
 		if s := r.sessions[e.Session]; s != nil && s.Conn == e.Number {
-			return r.leave(s, e, string(e.Text))
+			return r.leave(s, e, string(e.Text), "")
 		}
 		return Outcome{}
 	case Say:
@@ -127,6 +144,17 @@ func (r *Room) Apply(e Entry) Outcome {
 		return r.kick(e)
 	case Expire:
 		return r.expire(e)
+	case Invite:
+		return r.invite(e)
+	case Forget:
+		return r.forget(e)
+	case Ban:
+		return r.ban(e)
+	case Unban:
+		return r.unban(e)
+	case Close, Open:
+		r.closed = e.Kind == Close
+		return Outcome{}
 	case End:
 		return r.reset(true)
 	case Reset:

@@ -18,8 +18,11 @@ type Session struct {
 	key      string // see wire.NameKey
 	token    string // SHA-256 of the token
 	wireName []byte // Name, as lines carry it
+	Device   string // SHA-256 of the client's public key; empty if it joined without one
 
 	Conn     uint64 // number of its newest connection
+	Addr     string // where that came from, without the port
+	Since    string // when it joined or came back, for people
 	Handled  uint64 // SAY and TELL lines that got an OK or REFUSED
 	presence presence
 }

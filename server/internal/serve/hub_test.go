@@ -26,10 +26,11 @@ func kick(s *serve.Server, name string) {
 
 // join makes a session without the server's help.
 func join(s *serve.Server, nc net.Conn, name string) (*deliver.Conn, error) {
-	c, err := s.Hub.Newcomer(transport.New(nc), name, name, 0)
+	e := room.Entry{Kind: room.Join, Name: []byte(name), Token: []byte(name)}
+	c, err := s.Hub.Newcomer(transport.New(nc), e, name, 0)
 	if err != nil {
 		return nil, err
 	}
-	e := room.Entry{Kind: room.Join, Ref: c.Ref(), Name: []byte(name), Token: []byte(name)}
+	e.Ref = c.Ref()
 	return c, c.Opened(s.Propose(e.Append(nil)))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 
@@ -34,7 +35,12 @@ func (c *client) join() (last wire.Message) {
 		if err == nil {
 			switch m.Verb {
 			case wire.Hello:
-				c.conn, err = c.hello(string(m.Name), int(min(m.Count, wire.MaxHistory)))
+				c.conn, err = c.hello(room.Join, &m)
+			case wire.Takeover:
+				c.conn, err = c.hello(room.Takeover, &m)
+			case wire.Invite:
+				c.invite = hash(string(m.Token))
+				continue
 			case wire.Resume:
 				c.conn, err = c.resume(m.Token, m.Seq)
 			case wire.Quit:
@@ -107,40 +113,68 @@ func (c *client) logRefused(e *wire.ProtocolError) {
 
 func bye(text string) wire.Message { return wire.Message{Verb: wire.Bye, Text: []byte(text)} }
 
-func (c *client) hello(name string, history int) (*deliver.Conn, error) {
+// entry returns one of the client's connection.
+func (c *client) entry(kind room.Kind, token string) room.Entry {
+	now := time.Now()
+	return room.Entry{Kind: kind, Time: uint64(now.UnixMilli()), Token: hash(token), Device: c.nc.Key(),
+		Addr: []byte(Address(c.nc.RemoteAddr().String())), Text: []byte(now.Format("2006-01-02 15:04"))}
+}
+
+// Address returns what stands for all addresses of one machine: an IPv4 address, or the first 64 bits of an
+// IPv6 address, which may choose the others. addr may have a port. What is no address is returned as it is.
+func Address(addr string) string {
+	ip, err := netip.ParseAddr(addr)
+	if withPort, e := netip.ParseAddrPort(addr); e == nil {
+		ip, err = withPort.Addr(), nil
+	}
+	if err != nil {
+		return addr
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is4() || ip.IsLoopback() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
+}
+
+// hello joins, as a Join or a Takeover.
+func (c *client) hello(kind room.Kind, m *wire.Message) (*deliver.Conn, error) {
+	name := string(m.Name)
 	normal, err := wire.CheckName(name)
 	if err == nil && normal != name {
 		err = fmt.Errorf("%q is not in its normal form: use %q", name, normal)
 	}
 	if err != nil {
-		return nil, wire.Errorf(wire.Hello, wire.CodeBadName, "%v", err)
+		return nil, wire.Errorf(m.Verb, wire.CodeBadName, "%v", err)
 	}
 	token := newToken()
-	conn, err := c.Hub.Newcomer(c.nc, name, token, history)
+	e := c.entry(kind, token)
+	e.Name, e.Invite = []byte(name), c.invite
+	conn, err := c.Hub.Newcomer(c.nc, e, token, int(min(m.Count, wire.MaxHistory)))
 	if err != nil {
 		return nil, err
 	}
-	return c.open(wire.Hello, conn, room.Entry{Kind: room.Join, Name: []byte(name), Token: hash(token)})
+	return c.open(conn, e)
 }
 
 func (c *client) resume(token []byte, seq uint64) (*deliver.Conn, error) {
-	hashed := hash(string(token))
-	conn, lost, err := c.Hub.Returner(c.nc, hashed, seq)
+	e := c.entry(room.Resume, string(token))
+	conn, lost, err := c.Hub.Returner(c.nc, e, seq)
 	if lost.Kind != 0 {
 		c.Commit(lost)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return c.open(wire.Resume, conn, room.Entry{Kind: room.Resume, Token: hashed})
+	return c.open(conn, e)
 }
 
 // open proposes the entry that connects conn to a session.
-func (c *client) open(verb wire.Verb, conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
+func (c *client) open(conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
 	conn.OnDone(c.finish)
 	e.Ref = conn.Ref()
 	if c.Stuck() {
-		stuck := wire.Errorf(verb, wire.CodeFull, "the server cannot write to its disk: try again later")
+		stuck := wire.Errorf(e.Verb(), wire.CodeFull, "the server cannot write to its disk: try again later")
 		return nil, conn.Opened(stuck)
 	}
 	switch err := conn.Opened(c.Commit(e)).(type) {
@@ -149,7 +183,7 @@ func (c *client) open(verb wire.Verb, conn *deliver.Conn, e room.Entry) (*delive
 	case *wire.ProtocolError:
 		return nil, err
 	}
-	return nil, wire.Errorf(verb, wire.CodeFull, "the server is shutting down") // so the log takes no more
+	return nil, wire.Errorf(e.Verb(), wire.CodeFull, "the server is shutting down") // so the log takes no more
 }
 
 // Commit proposes an entry, with the present time. The error is the event log's.

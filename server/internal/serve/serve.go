@@ -109,6 +109,7 @@ type client struct {
 	lines   *wire.Reader
 	conn    *deliver.Conn // nil until joined
 	rate    *rate.Limiter
+	invite  []byte // SHA-256 of the code that INVITE brought; nil if it did not come
 	handled int    // lines since the client was parked
 	batch   []byte // entries of messages that were read and are not proposed yet
 	batched int    // how many
