@@ -48,7 +48,7 @@ var commands = map[string]command{
 	"prompt": {2, -1, prompt},
 	"resize": {2, 2, resize},
 
-	"connect":   {1, 1, connect},
+	"connect":   {1, 2, connect},
 	"send":      {2, -1, send},
 	"sendbytes": {2, 2, sendBytes},
 	"data":      {2, 2, data},

@@ -13,7 +13,11 @@ import (
 func connect(c *call) {
 	name := c.args[0]
 	c.free(name)
-	conn, err := net.Dial("tcp", c.ts.Getenv("ADDR"))
+	var from net.Dialer
+	if len(c.args) > 1 {
+		from.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.args[1])}
+	}
+	conn, err := from.Dial("tcp", c.ts.Getenv("ADDR"))
 	c.check(err)
 	a := &actor{name: name, in: conn, conn: conn, out: newStream(), done: make(chan struct{})}
 	go a.listen()

@@ -12,25 +12,45 @@ import (
 // A command is what the operator can type.
 type command struct {
 	name     string
-	argument string // what it takes, "" for nothing
+	argument string // what it takes: "" for nothing, in brackets if it can be left out
+	help     string
 	run      func(a *app, argument string)
 }
 
-var commands = []command{
-	{"/who", "", (*app).who},
-	{"/say", "TEXT", (*app).say},
-	{"/kick", "NAME", (*app).kick},
-	{"/quit", "", func(a *app, _ string) { close(a.quit) }},
+// commands returns the table of what the operator can type.
+func commands() []command {
+	return []command{
+		{"/who", "", "who is here, from where and since when", (*app).who},
+		{"/say", "TEXT", "tell everyone something", (*app).say},
+		{"/kick", "NAME", "end someone's session, here or away; they may join again", (*app).kick},
+		{"/ban", "WHOM", "keep out a NAME with its keys, an ADDRESS or a FINGERPRINT", (*app).ban},
+		{"/unban", "WHOM", "let them in again", (*app).unban},
+		{"/bans", "", "who is banned", (*app).bans},
+		{"/close", "", "let in only owners of names and whom you invite", (*app).shut},
+		{"/open", "", "let everyone in", (*app).open},
+		{"/invite", "NAME", "make a code for a newcomer, or another device of NAME", (*app).invite},
+		{"/names", "[NAME]", "whose names belong to which keys", (*app).names},
+		{"/forget", "NAME", "let a name go, and invitations for it", (*app).forget},
+		{"/help", "", "this list", (*app).help},
+		{"/quit", "", "end the server and the conversation", func(a *app, _ string) { close(a.quit) }},
+	}
 }
 
-// help is the list of the commands.
-func help() string {
-	var words []string
-	for _, c := range commands {
-		words = append(words, strings.TrimSpace(c.name+" "+c.argument))
+// usage returns the manual.
+func usage() string { return strings.Replace(manual, "{commands}\n", commandList(), 1) }
+
+// commandList says what each command does, a line each.
+func commandList() string {
+	var list strings.Builder
+	for _, c := range commands() {
+		fmt.Fprintf(&list, "  %-17s %s\n", strings.TrimSpace(c.name+" "+c.argument), c.help)
 	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
+	return list.String()
+}
+
+// takes reports whether the command can have this argument.
+func (c *command) takes(argument string) bool {
+	return strings.HasPrefix(c.argument, "[") || (c.argument == "") == (argument == "")
 }
 
 // console carries out what the operator types. The end of input is no command: a server in the background has
@@ -52,33 +72,44 @@ func (a *app) console(stdin io.Reader) {
 func (a *app) command(line string) {
 	name, argument, _ := strings.Cut(line, " ")
 	argument = strings.TrimSpace(argument)
-	for _, c := range commands {
-		if c.name == name && (c.argument == "") == (argument == "") {
-			c.run(a, argument)
+	for _, c := range commands() {
+		if c.name != name {
+			continue
+		}
+		if !c.takes(argument) {
+			a.warn(fmt.Sprintf("use it as in %s: %s", strings.TrimSpace(c.name+" "+c.argument), c.help))
 			return
 		}
+		c.run(a, argument)
+		return
 	}
-	a.warn(fmt.Sprintf("unknown command %q: use %s", line, help()))
+	a.warn(fmt.Sprintf("unknown command %q: /help lists the commands", line))
 }
+
+func (a *app) help(string) { a.show(strings.TrimSuffix(commandList(), "\n")) }
 
 func (a *app) say(text string) { a.order(room.Entry{Kind: room.Notice, Text: []byte(text)}) }
 
 func (a *app) kick(name string) { a.order(room.Entry{Kind: room.Kick, Name: []byte(name)}) }
 
-// order proposes an entry, unless it would keep the operator waiting.
+func (a *app) forget(name string) { a.order(room.Entry{Kind: room.Forget, Name: []byte(name)}) }
+
+func (a *app) shut(string) { a.order(room.Entry{Kind: room.Close}) }
+
+func (a *app) open(string) { a.order(room.Entry{Kind: room.Open}) }
+
+// order proposes an entry, of whose outcome the audit tells, unless it would keep the operator waiting.
 func (a *app) order(e room.Entry) {
-	if a.stuck.Load() {
-		a.warn("the state cannot be written: try again later")
-		return
+	if a.writable() {
+		a.serve.Commit(e)
 	}
-	a.serve.Commit(e)
 }
 
-func (a *app) who(string) {
-	names := a.hub.Users()
-	if len(names) == 0 {
-		a.show("nobody is here")
-		return
+// writable reports whether entries can be committed at present, and says so if not.
+func (a *app) writable() bool {
+	if a.stuck.Load() {
+		a.warn("the state cannot be written: try again later")
+		return false
 	}
-	a.show(fmt.Sprintf("%d here: %s", len(names), strings.Join(names, ", ")))
+	return true
 }

@@ -71,7 +71,7 @@ import (
 )
 
 //go:embed usage.txt
-var usage string // the manual
+var manual string // but for the list of the commands
 
 // most is the largest number of clients, or of lines a second, that can be asked for.
 const most = wire.MaxUsers
@@ -85,6 +85,7 @@ type options struct {
 	repair      bool   // drop what follows damage in the state
 	debug       string // where to serve profiles and counters; nowhere when empty
 	logText     bool
+	closed      bool // only owners of names and the invited come in
 	maxClients  int
 	rate        float64
 	grace, idle time.Duration
@@ -98,7 +99,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	opt, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, usage())
 		return 0
 	case errors.Is(err, wire.ErrVersion):
 		fmt.Fprintln(stdout, wire.Build())
@@ -138,6 +139,7 @@ func parse(args []string) (opt options, err error) {
 	flags.StringVar(&opt.state, "state", "ServerState", "")
 	flags.BoolVar(&opt.sync, "sync", false, "")
 	flags.BoolVar(&opt.repair, "repair", false, "")
+	flags.BoolVar(&opt.closed, "closed", false, "")
 	flags.StringVar(&opt.debug, "debug", "", "")
 	flags.BoolVar(&opt.logText, "log-text", true, "")
 	flags.IntVar(&opt.maxClients, "max-clients", 10_000, "")

@@ -176,6 +176,14 @@ func (a *app) start(listener net.Listener, stdin io.Reader) {
 		a.serve.Commit(room.Entry{Kind: room.Reset})
 	}
 	a.hub.Start(a.events.Propose) // from now on clients can come back
+	closed := false
+	a.hub.View(func(r *room.Room) { closed = r.Closed() })
+	switch {
+	case closed:
+		a.show("still closed: /open opens")
+	case a.opt.closed:
+		a.serve.Commit(room.Entry{Kind: room.Close})
+	}
 	a.connections.Go(func() {
 		defer a.guard()
 		a.accept()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,18 +30,22 @@ func TestConsole(t *testing.T) {
 	bob.ExpectEnd("BYE you were kicked by the server's operator")
 	bob.Close()
 	p.stdout.wait(t, `bob has left \(kicked\)\n`)
-	p.stderr.wait(t, "/quit now")
+	p.stderr.wait(t, "/quit: end")
 	fmt.Fprintln(p.stdin, "/quit")
 	alice.ExpectEnd("LEFT bob kicked", "NOTICE the server is shutting down", "BYE ...")
 	alice.Close()
-	hint := ": use /who, /say TEXT, /kick NAME or /quit\n"
 	p.ended(0, "server: nobody here is called carl: /who shows who is\n"+
-		`server: unknown command "hello"`+hint+`server: unknown command "/who now"`+hint+`server: unknown command "/say"`+hint+`server: unknown command "/quit now"`+hint)
+		"server: unknown command \"hello\": /help lists the commands\n"+
+		"server: use it as in /who: who is here, from where and since when\n"+
+		"server: use it as in /say TEXT: tell everyone something\n"+
+		"server: use it as in /quit: end the server and the conversation\n")
 	want := fmt.Sprintf("sharing %s, which was missing and has been created\nlistening on %s\nnobody is here\n"+
 		"connection from %s\nalice has joined\nconnection from %s\nbob has joined\n"+
-		"2 here: alice, bob\nbob has left (kicked)\nshutting down\n",
+		"2 here:\n  alice from 127.0.0.1 since TIME\n  bob from 127.0.0.1 since TIME\n"+
+		"bob has left (kicked)\nshutting down\n",
 		filepath.Join(p.dir, "shared"), p.addr, alice.LocalAddr(), bob.LocalAddr())
-	if diff := cmp.Diff(want, p.stdout.String()); diff != "" {
+	times := regexp.MustCompile(`since [-0-9]+ [0-9:]+`)
+	if diff := cmp.Diff(want, times.ReplaceAllString(p.stdout.String(), "since TIME")); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
 	wantLog := []string{

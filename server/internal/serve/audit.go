@@ -37,14 +37,13 @@ func (a *Audit) Record(e room.Entry, o room.Outcome, from net.Addr) {
 		}
 	case room.Notice:
 		a.Log.Info("notice", "text", string(e.Text))
-	case room.Kick:
-		if o.Refused != nil {
-			a.Warn(o.Refused.Text)
-		}
-	case room.Join, room.Resume:
+	case room.Join, room.Takeover, room.Resume:
 		if o.Session != nil && from != nil {
-			what := map[room.Kind]string{room.Join: "joined", room.Resume: "resumed"}[e.Kind]
-			a.Log.Info(what, "name", o.Session.Name, "addr", from.String())
+			a.came(e, o.Session.Name, from)
+		}
+	default:
+		if _, is := orders[e.Kind]; is {
+			a.order(e, o)
 		}
 	}
 	switch o.Line.Verb {
@@ -53,6 +52,55 @@ func (a *Audit) Record(e room.Entry, o room.Outcome, from net.Addr) {
 	case wire.Left:
 		a.left(o.Session.Name, o.Reason)
 	}
+}
+
+// came records that someone has a new connection.
+func (a *Audit) came(e room.Entry, name string, from net.Addr) {
+	what := "joined"
+	if e.Kind == room.Resume {
+		what = "resumed"
+	}
+	log := a.Log
+	if len(e.Device) > 0 {
+		log = log.With("key", Fingerprint(e.Device))
+	}
+	log.Info(what, "name", name, "addr", from.String())
+}
+
+// orders are the operator's commands that are entries: what the log calls each, and what the operator is told
+// of whom. A code of an invitation is told by who made it.
+var orders = map[room.Kind]struct{ log, told string }{
+	room.Kick:   {"kicked", "%s was away, and cannot come back to that session"},
+	room.Ban:    {"banned", "%s is banned"},
+	room.Unban:  {"unbanned", "%s is not banned any more"},
+	room.Close:  {"closed", "closed: only owners of names and those you invite come in"},
+	room.Open:   {"opened", "open to everyone"},
+	room.Invite: {"invited", ""},
+	room.Forget: {"forgotten", "%s belongs to nobody now"},
+}
+
+// order records what the operator ordered, but for a kick that is seen as someone's leaving.
+func (a *Audit) order(e room.Entry, o room.Outcome) {
+	if o.Refused != nil {
+		a.Warn(o.Refused.Text)
+		return
+	}
+	if o.Line.Verb == wire.Left {
+		return
+	}
+	whom := Target(room.Target{Name: string(e.Name), Addr: string(e.Addr), Device: string(e.Device)})
+	a.Log.Info(orders[e.Kind].log, "whom", whom)
+	if told := orders[e.Kind].told; told != "" {
+		a.Show(strings.Replace(told, "%s", whom, 1))
+	}
+}
+
+// Target returns whom a ban is about, as people see it.
+func Target(t room.Target) string {
+	if t.Device != "" {
+		return Fingerprint([]byte(t.Device))
+	}
+	return t.Name + t.Addr // one of them
 }
 
 func (a *Audit) left(name, reason string) {

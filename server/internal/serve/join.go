@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -198,6 +201,23 @@ func (c *client) lost(reason string) {
 		c.Commit(c.conn.Entry(room.Detach, reason))
 	}
 }
+
+// Invite invites someone to have a name, and returns the code; "" if it is refused, of which Audit tells.
+func (s *Server) Invite(name string) (code string) {
+	var b [16]byte
+	rand.Read(b[:])
+	code = strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+	s.Commit(room.Entry{Kind: room.Invite, Name: []byte(name), Token: hash(code)})
+	invited := false
+	s.Hub.View(func(r *room.Room) { invited = r.Invited(hash(code)) })
+	if !invited {
+		return ""
+	}
+	return code
+}
+
+// Fingerprint returns how people see a key, given by its SHA-256.
+func Fingerprint(key []byte) string { return "SHA256:" + base64.RawStdEncoding.EncodeToString(key) }
 
 func newToken() string {
 	var b [16]byte
