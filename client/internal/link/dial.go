@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -47,8 +48,8 @@ func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 
 // Reconnect resumes a session whose connection broke by the error lost, or joins afresh if the session is
 // gone. It returns the server's RESUMED or WELCOME. It backs off exponentially, starting at the given
-// attempt, calls onWait with the time of each attempt, and gives up after cfg.Reconnect, or if the name is
-// taken. The end of ctx ends the connection, too.
+// attempt, calls onWait with the time of each attempt, and gives up after cfg.Reconnect, or if the server does
+// not let the user in. The end of ctx ends the connection, too.
 func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error, attempt int,
 	onWait func(time.Time)) (*Conn, wire.Message, error) {
 	why, _ := reason(lost)
@@ -73,7 +74,7 @@ func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error,
 		if err == nil {
 			return c, answer, nil
 		}
-		if refused(err, wire.Hello, wire.CodeNameTaken) {
+		if final(err) {
 			return nil, answer, fmt.Errorf("the session is gone and cannot start afresh: %w", err)
 		}
 		why, _ = reason(err)
@@ -109,6 +110,13 @@ func dial(ctx, connCtx context.Context, cfg Config, resume *wire.Message) (*Conn
 func refused(err error, verb wire.Verb, code string) bool {
 	refusal, ok := errors.AsType[*wire.ProtocolError](err)
 	return ok && refusal.Verb == verb && refusal.Code == code
+}
+
+// final reports whether the server refused in a way that does not change while someone waits for it.
+func final(err error) bool {
+	refusal, ok := errors.AsType[*wire.ProtocolError](err)
+	return ok && slices.Contains([]string{wire.CodeNameTaken, wire.CodeNameOwned, wire.CodeLookAlike,
+		wire.CodeBanned, wire.CodeClosed}, refusal.Code)
 }
 
 // reason says in a few words why a connection failed, without the addresses that the net package adds, and

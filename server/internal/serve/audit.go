@@ -89,7 +89,11 @@ func (a *Audit) order(e room.Entry, o room.Outcome) {
 		return
 	}
 	whom := Target(room.Target{Name: string(e.Name), Addr: string(e.Addr), Device: string(e.Device)})
-	a.Log.Info(orders[e.Kind].log, "whom", whom)
+	var about []any
+	if whom != "" {
+		about = []any{"whom", whom}
+	}
+	a.Log.Info(orders[e.Kind].log, about...)
 	if told := orders[e.Kind].told; told != "" {
 		a.Show(strings.Replace(told, "%s", whom, 1))
 	}

@@ -3,11 +3,14 @@ package serve
 import (
 	"bytes"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"parley/server/internal/room"
 )
 
 // Values look in every line of the log as they do in those that slog writes.
@@ -54,5 +57,70 @@ func checkAlike(t *testing.T, value string) {
 	text, raw := appendValue([]byte("x"), value), appendValue([]byte("x"), []byte(value))
 	if diff := cmp.Diff([]string{"x" + want, "x" + want}, []string{string(text), string(raw)}); diff != "" {
 		t.Errorf("%q (-slog +ours):\n%s", value, diff)
+	}
+}
+
+// What the operator has done is in the log and on the terminal, and so is what cannot be done.
+func TestOrders(t *testing.T) {
+	key := bytes.Repeat([]byte{7}, 32)
+	fingerprint := "SHA256:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"
+	bob := room.Entry{Kind: room.Join, Name: []byte("bob"), Token: []byte("t"), Device: key, Addr: []byte("10.0.0.1")}
+	lost := room.Entry{Kind: room.Detach, Session: 1, Number: 1, Text: []byte("connection lost")}
+	var log bytes.Buffer
+	var shown []string
+	show := func(line string) { shown = append(shown, line) }
+	a := Audit{Log: slog.New(slog.NewTextHandler(&log, nil)), Lines: &log, Show: show,
+		Warn: func(line string) { show("server: " + line) }}
+	r := room.New()
+	for _, test := range []struct {
+		e     room.Entry
+		log   string // without time and level
+		shown []string
+	}{
+		{bob, `msg=joined key=` + fingerprint + ` name=bob addr=10.0.0.1:5000`, []string{"bob has joined"}},
+		{lost, `msg=left name=bob reason="connection lost"`, []string{"bob has left (connection lost)"}},
+		{room.Entry{Kind: room.Kick, Name: []byte("BOB")}, "msg=kicked whom=BOB",
+			[]string{"BOB was away, and cannot come back to that session"}},
+		{room.Entry{Kind: room.Kick, Name: []byte("bob")}, "",
+			[]string{"server: nobody here is called bob: /who shows who is"}},
+		{room.Entry{Kind: room.Ban, Device: key}, "msg=banned whom=" + fingerprint,
+			[]string{fingerprint + " is banned"}},
+		{room.Entry{Kind: room.Unban, Device: key}, "msg=unbanned whom=" + fingerprint,
+			[]string{fingerprint + " is not banned any more"}},
+		{room.Entry{Kind: room.Ban, Addr: []byte("10.0.0.1")}, "msg=banned whom=10.0.0.1",
+			[]string{"10.0.0.1 is banned"}},
+		{room.Entry{Kind: room.Unban, Name: []byte("x")}, "",
+			[]string{"server: there is no such ban: /bans shows those that there are"}},
+		{room.Entry{Kind: room.Close}, "msg=closed",
+			[]string{"closed: only owners of names and those you invite come in"}},
+		{room.Entry{Kind: room.Open}, "msg=opened", []string{"open to everyone"}},
+		{room.Entry{Kind: room.Invite, Name: []byte("carol"), Token: []byte("secret")}, "msg=invited whom=carol", nil},
+		{room.Entry{Kind: room.Forget, Name: []byte("bob")}, "msg=forgotten whom=bob",
+			[]string{"bob belongs to nobody now"}},
+	} {
+		log.Reset()
+		shown = nil
+		a.Record(test.e, r.Apply(test.e), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 5000})
+		_, got, _ := strings.Cut(strings.TrimSpace(log.String()), "level=INFO ")
+		if got != test.log {
+			t.Errorf("logged %q, want %q", got, test.log)
+		}
+		if diff := cmp.Diff(test.shown, shown); diff != "" {
+			t.Errorf("shown (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// All addresses of one machine are one, whatever port it uses and whichever of its IPv6 addresses.
+func TestAddress(t *testing.T) {
+	for addr, want := range map[string]string{
+		"10.0.0.1:5000": "10.0.0.1", "10.0.0.1": "10.0.0.1", "[::ffff:10.0.0.1]:5000": "10.0.0.1",
+		"[2001:db8:1:2:3:4:5:6]:5000": "2001:db8:1:2::/64", "2001:db8:1:2::": "2001:db8:1:2::/64",
+		"2001:db8:1:2::/64": "2001:db8:1:2::/64", "[fe80::1%eth0]:5000": "fe80::/64",
+		"[::1]:5000": "::1", "[::ffff:127.0.0.1]:1": "127.0.0.1", "pipe": "pipe", "": "",
+	} {
+		if got := Address(addr); got != want {
+			t.Errorf("%q: %q, want %q", addr, got, want)
+		}
 	}
 }
