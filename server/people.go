@@ -67,6 +67,9 @@ func (a *app) names(name string) {
 			for _, device := range o.Devices {
 				line += " " + serve.Fingerprint([]byte(device))
 			}
+			if !o.Kept() {
+				line += " (a claim)"
+			}
 			lines = append(lines, line)
 		}
 	})

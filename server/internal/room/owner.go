@@ -25,27 +25,24 @@ const (
 type Owner struct {
 	// set at construction
 	Name    string
-	id      uint64 // the seq when the name was claimed
-	claimed uint64 // the time then, in Unix milliseconds
+	claimed uint64 // when it came, in Unix milliseconds
 	from    string // the address then
 	key     string // see wire.NameKey
 
 	Devices []string // SHA-256 of their keys
-	kept    bool     // for good
+	kept    bool     // for good; else it is a claim
 }
+
+// Kept reports whether the name is the owner's for good.
+func (o *Owner) Kept() bool { return o.kept }
 
 func (o *Owner) has(device []byte) bool {
 	return o != nil && len(device) > 0 && slices.Contains(o.Devices, string(device))
 }
 
-// Owners returns those of all names, in the order in which they came.
-func (r *Room) Owners() []*Owner {
-	all := make([]*Owner, 0, len(r.owners))
-	for _, o := range r.owners {
-		all = append(all, o)
-	}
-	return byID(all, func(o *Owner) uint64 { return o.id })
-}
+// Owners returns those of all names: first those whose names are theirs for good, in the order in which they
+// became so, then the others, in the order in which they came.
+func (r *Room) Owners() []*Owner { return slices.Concat(r.kept, r.claims) }
 
 // own notes that the name of a session which has just joined belongs to its key. A key that is new to a name
 // with an owner was invited.
@@ -55,7 +52,7 @@ func (r *Room) own(e Entry, s *Session, invited bool) {
 	}
 	o := r.owners[s.key]
 	if o == nil {
-		o = &Owner{Name: s.Name, id: s.ID, claimed: e.Time, from: s.Addr}
+		o = &Owner{Name: s.Name, claimed: e.Time, from: s.Addr}
 		r.addOwner(o)
 		r.limitClaims(o.from)
 	}
@@ -77,30 +74,20 @@ func (r *Room) returned(e Entry, s *Session) {
 
 // keep makes a name its owner's for good.
 func (r *Room) keep(o *Owner) {
-	if !o.kept && len(r.owners)-len(r.claims) < maxKept {
+	if !o.kept && len(r.kept) < maxKept {
+		r.removeOwner(o)
 		o.kept = true
-		r.dropClaim(o)
+		r.addOwner(o)
 	}
 }
 
 // limitClaims drops the oldest claim of an address or of all if there are too many.
 func (r *Room) limitClaims(from string) {
-	var oldest *Owner
-	count := 0
-	for _, o := range r.claims {
-		if o.from != from {
-			continue
-		}
-		if oldest == nil {
-			oldest = o
-		}
-		count++
-	}
-	if count <= maxClaimsFrom {
-		oldest = r.claims[0]
-	}
-	if count > maxClaimsFrom || len(r.claims) > maxClaims {
-		r.removeOwner(oldest)
+	if r.claimsFrom[from] > maxClaimsFrom {
+		i := slices.IndexFunc(r.claims, func(o *Owner) bool { return o.from == from })
+		r.removeOwner(r.claims[i])
+	} else if len(r.claims) > maxClaims {
+		r.removeOwner(r.claims[0])
 	}
 }
 
@@ -109,22 +96,32 @@ func (r *Room) addOwner(o *Owner) {
 	o.key = wire.NameKey(o.Name)
 	r.owners[o.key] = o
 	r.look(o.Name)
-	if !o.kept {
+	if o.kept {
+		r.kept = append(r.kept, o)
+	} else {
 		r.claims = append(r.claims, o)
+		r.claimsFrom[o.from]++
 	}
 }
 
 func (r *Room) removeOwner(o *Owner) {
 	delete(r.owners, o.key)
 	r.unlook(o.Name)
-	if !o.kept {
-		r.dropClaim(o)
+	if o.kept {
+		r.kept = without(r.kept, o)
+		return
+	}
+	r.claims = without(r.claims, o)
+	r.claimsFrom[o.from]--
+	if r.claimsFrom[o.from] == 0 {
+		delete(r.claimsFrom, o.from)
 	}
 }
 
-func (r *Room) dropClaim(o *Owner) {
-	i := slices.Index(r.claims, o)
-	r.claims = slices.Delete(r.claims, i, i+1)
+// without returns all but the first that is x, which is among them.
+func without[T comparable](all []T, x T) []T {
+	i := slices.Index(all, x)
+	return slices.Delete(all, i, i+1)
 }
 
 // forget lets a name go, with the invitations for it. A session that has it goes on.
@@ -149,11 +146,8 @@ func (r *Room) look(name string) {
 
 func (r *Room) unlook(name string) {
 	skeleton := wire.Skeleton(name)
-	names := r.looks[skeleton]
-	i := slices.Index(names, name)
-	names = slices.Delete(names, i, i+1)
-	r.looks[skeleton] = names
-	if len(names) == 0 {
+	r.looks[skeleton] = without(r.looks[skeleton], name)
+	if len(r.looks[skeleton]) == 0 {
 		delete(r.looks, skeleton)
 	}
 }

@@ -131,6 +131,13 @@ func (r *reference) own(e room.Entry, invited bool) {
 	o.kept = o.kept || invited || e.Time >= o.claimed+day
 }
 
+// returned notes that someone is back, perhaps on another day.
+func (r *reference) returned(p *person, e room.Entry) {
+	if o := r.owner([]byte(p.name)); o != nil && p.key != "" && slices.Contains(o.keys, p.key) {
+		o.kept = o.kept || e.Time >= o.claimed+day
+	}
+}
+
 func (r *reference) invite(e room.Entry) consequence {
 	o := r.owner(e.Name)
 	full := o != nil && len(o.keys) == 5
@@ -226,8 +233,9 @@ type door struct {
 func (r *reference) door() door {
 	d := door{Closed: r.closed}
 	for _, o := range r.owners {
-		d.Owners = append(d.Owners, fmt.Sprint(o.name, o.keys))
+		d.Owners = append(d.Owners, fmt.Sprint(o.name, o.keys, o.kept))
 	}
+	slices.Sort(d.Owners)
 	for _, b := range r.bans {
 		d.Bans = append(d.Bans, b.what)
 	}
@@ -238,8 +246,9 @@ func (r *reference) door() door {
 func doorOf(r *room.Room) door {
 	d := door{Closed: r.Closed()}
 	for _, o := range r.Owners() {
-		d.Owners = append(d.Owners, fmt.Sprint(o.Name, o.Devices))
+		d.Owners = append(d.Owners, fmt.Sprint(o.Name, o.Devices, o.Kept()))
 	}
+	slices.Sort(d.Owners)
 	for _, b := range r.Bans() {
 		d.Bans = append(d.Bans, target(room.Entry{Name: []byte(b.Name), Addr: []byte(b.Addr),
 			Device: []byte(b.Device)}))

@@ -112,6 +112,7 @@ func (r *reference) resume(e room.Entry) consequence {
 	}
 	p.conn++
 	p.is, p.addr = "here", string(e.Addr)
+	r.returned(p, e)
 	return f
 }
 

@@ -15,8 +15,10 @@ type Room struct {
 	names    map[string]*Session // by key; the same
 	tokens   map[string]*Session // by token; the same
 
-	owners      map[string]*Owner   // by key
-	claims      []*Owner            // those that may be dropped, oldest first
+	owners      map[string]*Owner   // by key: the kept and the claims
+	kept        []*Owner            // see Owners
+	claims      []*Owner            // the same
+	claimsFrom  map[string]int      // by address
 	looks       map[string][]string // by skeleton: the names of the sessions and of the owners
 	invitations []*invitation       // in the order in which they were made
 	bans        map[string]Target   // by ID
@@ -26,7 +28,7 @@ type Room struct {
 // New returns an empty room.
 func New() *Room {
 	return &Room{sessions: map[uint64]*Session{}, names: map[string]*Session{}, tokens: map[string]*Session{},
-		owners: map[string]*Owner{}, looks: map[string][]string{}, bans: map[string]Target{}}
+		owners: map[string]*Owner{}, claimsFrom: map[string]int{}, looks: map[string][]string{}, bans: map[string]Target{}}
 }
 
 // Seq returns the seq of the newest event.
@@ -48,13 +50,8 @@ func (r *Room) Sessions() []*Session {
 	for _, s := range r.sessions {
 		all = append(all, s)
 	}
-	return byID(all, func(s *Session) uint64 { return s.ID })
-}
-
-// byID sorts all by their IDs, which differ.
-func byID[T any](all []T, id func(T) uint64) []T {
-	slices.SortFunc(all, func(a, b T) int {
-		if id(a) < id(b) {
+	slices.SortFunc(all, func(a, b *Session) int {
+		if a.ID < b.ID {
 			return -1
 		}
 		return 1

@@ -36,7 +36,7 @@ func (r *Room) appendPeople(b []byte, all []*Session) []byte {
 	owners := r.Owners()
 	b = appendNumbers(b, uint64(len(owners)))
 	for _, o := range owners {
-		b = appendNumbers(b, o.id, o.claimed)
+		b = appendNumbers(b, o.claimed)
 		b = append(b, flag(o.kept))
 		b = appendStrings(b, o.Name, o.from)
 		b = appendNumbers(b, uint64(len(o.Devices)))
@@ -108,14 +108,11 @@ func (r *Room) restorePeople(d *decoder, all []*Session) {
 	for _, s := range all {
 		s.Device, s.Addr, s.Since = string(d.bytes()), string(d.bytes()), string(d.bytes())
 	}
-	last := uint64(0)
 	for n := d.number(); n > 0 && !d.bad; n-- {
-		o := &Owner{id: d.number(), claimed: d.number(), kept: d.byte() == 1}
+		o := &Owner{claimed: d.number(), kept: d.byte() == 1}
 		o.Name, o.from = string(d.bytes()), string(d.bytes())
 		devices := d.number()
-		wrong := devices == 0 || devices > Devices || o.id <= last || o.id > r.seq
-		d.bad = d.bad || wrong || r.owners[wire.NameKey(o.Name)] != nil
-		last = o.id
+		d.bad = d.bad || devices == 0 || devices > Devices || r.owners[wire.NameKey(o.Name)] != nil
 		for ; devices > 0 && !d.bad; devices-- {
 			o.Devices = append(o.Devices, string(d.bytes()))
 		}
