@@ -25,6 +25,7 @@ import (
 	"parley/client/internal/link"
 	"parley/client/internal/plain"
 	"parley/client/internal/terminal"
+	"parley/client/internal/trust"
 	"parley/server/wire"
 )
 
@@ -38,7 +39,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the program: it returns the exit status.
 func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
-	cfg, err := parse(args)
+	opt, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(out, usage)
@@ -50,9 +51,20 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		fmt.Fprintln(errs, chat.Complaint(err.Error()+": see client -h"))
 		return 2
 	}
+	ttyIn, ttyOut := terminalOf(in), terminalOf(out)
+	opt.Person = ttyIn != nil && ttyOut != nil && controllable(os.Getenv("TERM"))
 	joining, stop := signal.NotifyContext(context.Background(), heeded(os.Interrupt, syscall.SIGTERM)...)
 	defer stop()
-	conn, welcome, err := link.Join(joining, cfg.Config)
+	conn, welcome, err := link.Join(joining, opt.Config.Config)
+	if unknown, ok := errors.AsType[*trust.UnknownError](err); ok && (opt.trust || opt.Person) {
+		err = opt.meet(joining, unknown, in, out)
+		if err == nil {
+			conn, welcome, err = link.Join(joining, opt.Config.Config)
+		}
+	}
+	if err == nil {
+		err = opt.pin()
+	}
 	if err != nil {
 		fmt.Fprintln(errs, chat.Complaint(err.Error()))
 		return 1
@@ -60,12 +72,10 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, heeded(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)...)
 	defer signal.Stop(signals)
-	ttyIn, ttyOut := terminalOf(in), terminalOf(out)
-	if ttyIn == nil || ttyOut == nil || !controllable(os.Getenv("TERM")) {
-		return chat.Run(cfg, plain.New(out, errs), conn, welcome, plain.Read(in), signals)
+	if !opt.Person {
+		return chat.Run(opt.Config, plain.New(out, errs), conn, welcome, plain.Read(in), signals)
 	}
-	cfg.Person = true
-	face, typed := terminal.New(ttyIn, ttyOut, cfg.Name)
+	face, typed := terminal.New(ttyIn, ttyOut, opt.Name)
 	defer func() { // whatever happens, the terminal is restored
 		unsent, err := face.Close()
 		for _, line := range unsent {
@@ -79,7 +89,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 			status = 1
 		}
 	}()
-	return chat.Run(cfg, face, conn, welcome, typed, signals)
+	return chat.Run(opt.Config, face, conn, welcome, typed, signals)
 }
 
 // heeded returns the signals that were not ignored when the program started, as nohup ignores SIGHUP and a
@@ -106,43 +116,82 @@ func terminalOf(stream any) *os.File {
 	return nil
 }
 
+// options are what the command line says.
+type options struct {
+	chat.Config
+	home        trust.Home
+	fingerprint string
+	trust       bool // a server that is not known yet
+	plain       bool // speak plain text
+}
+
 // parse reads the command line. Flags may stand anywhere in it.
-func parse(args []string) (cfg chat.Config, err error) {
+func parse(args []string) (opt options, err error) {
+	var home, invite string
 	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&cfg.Folder, "dir", "", "")
-	flags.IntVar(&cfg.History, "history", 100, "")
-	flags.DurationVar(&cfg.Idle, "idle", 45*time.Second, "")
-	flags.DurationVar(&cfg.Reconnect, "reconnect", 2*time.Minute, "")
+	flags.StringVar(&opt.Folder, "dir", "", "")
+	flags.IntVar(&opt.History, "history", 100, "")
+	flags.DurationVar(&opt.Idle, "idle", 45*time.Second, "")
+	flags.DurationVar(&opt.Reconnect, "reconnect", 2*time.Minute, "")
+	flags.StringVar(&home, "home", "", "")
+	flags.StringVar(&invite, "invite", "", "")
+	flags.StringVar(&opt.fingerprint, "fingerprint", "", "")
+	flags.BoolVar(&opt.trust, "trust", false, "")
+	flags.BoolVar(&opt.Takeover, "takeover", false, "")
+	flags.BoolVar(&opt.plain, "plain", false, "")
 	words, err := wire.Arguments(flags, args)
 	if err != nil {
-		return cfg, err
+		return opt, err
 	}
-	needed := []string{"NAME", "HOST", "PORT"}
-	if len(words) < len(needed) {
-		return cfg, fmt.Errorf("missing: %s", strings.Join(needed[len(words):], ", "))
+	if invite != "" {
+		invitation, err := wire.ParseInvitation(invite)
+		if err != nil {
+			return opt, err
+		}
+		opt.Invite, opt.fingerprint = invitation.Code, invitation.Fingerprint
+		if len(words) < 3 {
+			words = append([]string{invitation.Name}, words...)
+		}
 	}
-	if len(words) > len(needed) {
-		return cfg, fmt.Errorf("unexpected argument %q after NAME, HOST and PORT", words[len(needed)])
-	}
-	cfg.Name, err = wire.CheckName(words[0])
+	err = opt.where(words)
 	if err != nil {
-		return cfg, err
+		return opt, err
 	}
-	cfg.Folder = filepath.Join(cfg.Folder, cfg.Name)
-	host, port := strings.Trim(words[1], "[]"), words[2] // as in [::1]
-	cfg.Address, cfg.Dial = net.JoinHostPort(host, port), new(net.Dialer).DialContext
+	_, port, _ := net.SplitHostPort(opt.Address)
 	switch n, err := strconv.ParseUint(port, 10, 16); {
 	case err != nil || n == 0:
-		return cfg, fmt.Errorf("port %q is not a number from 1 to 65535", port)
-	case host == "":
-		return cfg, errors.New("the host is empty")
-	case cfg.History < 0 || cfg.History > wire.MaxHistory:
-		return cfg, fmt.Errorf("-history %d is not from 0 to %d", cfg.History, wire.MaxHistory)
-	case cfg.Idle < minIdle:
-		return cfg, fmt.Errorf("-idle %v is less than %v", cfg.Idle, minIdle)
-	case cfg.Reconnect < 0:
-		return cfg, fmt.Errorf("-reconnect %v is less than 0s", cfg.Reconnect)
+		return opt, fmt.Errorf("port %q is not a number from 1 to 65535", port)
+	case opt.History < 0 || opt.History > wire.MaxHistory:
+		return opt, fmt.Errorf("-history %d is not from 0 to %d", opt.History, wire.MaxHistory)
+	case opt.Idle < minIdle:
+		return opt, fmt.Errorf("-idle %v is less than %v", opt.Idle, minIdle)
+	case opt.Reconnect < 0:
+		return opt, fmt.Errorf("-reconnect %v is less than 0s", opt.Reconnect)
+	case opt.plain && (opt.fingerprint != "" || opt.trust || opt.Takeover):
+		return opt, errors.New("-plain shows no keys: leave it out, or -fingerprint, -trust, -takeover and -invite")
 	}
-	return cfg, nil
+	return opt, opt.secure(home)
+}
+
+// where takes NAME, HOST and PORT.
+func (opt *options) where(words []string) (err error) {
+	needed := []string{"NAME", "HOST", "PORT"}
+	if len(words) < len(needed) {
+		return fmt.Errorf("missing: %s", strings.Join(needed[len(words):], ", "))
+	}
+	if len(words) > len(needed) {
+		return fmt.Errorf("unexpected argument %q after NAME, HOST and PORT", words[len(needed)])
+	}
+	opt.Name, err = wire.CheckName(words[0])
+	if err != nil {
+		return err
+	}
+	opt.Folder = filepath.Join(opt.Folder, opt.Name)
+	host := strings.ToLower(strings.Trim(words[1], "[]")) // as in [::1]
+	if host == "" {
+		return errors.New("the host is empty")
+	}
+	opt.Address, opt.Dial = net.JoinHostPort(host, words[2]), new(net.Dialer).DialContext
+	return nil
 }

@@ -27,6 +27,10 @@ func startsAgain(dir string, env []string) error {
 	if err := os.CopyFS(filepath.Join(dir, "ServerState"), os.DirFS(state)); err != nil {
 		return err
 	}
+	key := filepath.Join(dir, "ServerState", "key") // whose copy others may read
+	if err := os.Chmod(key, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	line := program("server", "127.0.0.1:0")
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir, cmd.Env = dir, env

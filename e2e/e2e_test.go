@@ -161,6 +161,7 @@ func setup(env *testscript.Env, sharedFiles string) error {
 		return errors.New("not run by go test")
 	}
 	env.Setenv("SHARED", sharedFiles)
+	env.Setenv("HOME", filepath.Join(env.WorkDir, ".home")) // the clients' keys, of one device
 	if onWindows() {
 		env.Setenv("/", `\`)
 	}

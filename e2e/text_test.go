@@ -41,6 +41,7 @@ var variable = []struct {
 	{regexp.MustCompile(`(?m)^(SENDING \d+ \d+) \S+`), `$1 VERSION`},
 	{regexp.MustCompile(`\b(127\.0\.0\.1|\[::1\]):\d+\b`), `$1:PORT`},
 	{regexp.MustCompile(`\btime=\S+`), `time=TIME`},
+	{regexp.MustCompile(`\bSHA256:[\w+/]{43}`), `KEY`},
 	{regexp.MustCompile(`=\d+(\.\d+)?(ns|µs|ms|s|m\d+(\.\d+)?s)\b`), `=DURATION`},
 	{regexp.MustCompile(`\b1\d{12}\b`), `MS`},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d\b`), `DATE`},

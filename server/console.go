@@ -30,6 +30,7 @@ func commands() []command {
 		{"/open", "", "let everyone in", (*app).open},
 		{"/invite", "NAME", "make a code for a newcomer, or another device of NAME", (*app).invite},
 		{"/names", "[NAME]", "whose names belong to which keys", (*app).names},
+		{"/fingerprint", "", "the server's key, for those who are asked about it", (*app).showKey},
 		{"/forget", "NAME", "let a name go, and invitations for it", (*app).forget},
 		{"/help", "", "this list", (*app).help},
 		{"/quit", "", "end the server and the conversation", func(a *app, _ string) { close(a.quit) }},

@@ -85,7 +85,9 @@ type options struct {
 	repair      bool   // drop what follows damage in the state
 	debug       string // where to serve profiles and counters; nowhere when empty
 	logText     bool
-	closed      bool // only owners of names and the invited come in
+	cert, key   string // files of a CA's certificate and its key
+	plain       bool   // clients on other machines may speak plain text
+	closed      bool   // only owners of names and the invited come in
 	maxClients  int
 	rate        float64
 	grace, idle time.Duration
@@ -139,6 +141,9 @@ func parse(args []string) (opt options, err error) {
 	flags.StringVar(&opt.state, "state", "ServerState", "")
 	flags.BoolVar(&opt.sync, "sync", false, "")
 	flags.BoolVar(&opt.repair, "repair", false, "")
+	flags.StringVar(&opt.cert, "cert", "", "")
+	flags.StringVar(&opt.key, "key", "", "")
+	flags.BoolVar(&opt.plain, "plain", false, "")
 	flags.BoolVar(&opt.closed, "closed", false, "")
 	flags.StringVar(&opt.debug, "debug", "", "")
 	flags.BoolVar(&opt.logText, "log-text", true, "")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -65,7 +64,7 @@ func (a *app) names(name string) {
 			}
 			line := o.Name
 			for _, device := range o.Devices {
-				line += " " + serve.Fingerprint([]byte(device))
+				line += " " + wire.Fingerprint([]byte(device))
 			}
 			if !o.Kept() {
 				line += " (a claim)"
@@ -110,12 +109,9 @@ func (a *app) target(kind room.Kind, whom string) {
 
 // target returns an entry with the name, address or key that the operator wrote.
 func target(whom string) (e room.Entry, err error) {
-	if encoded, ok := strings.CutPrefix(whom, "SHA256:"); ok {
-		e.Device, err = base64.RawStdEncoding.DecodeString(encoded)
-		if err != nil || len(e.Device) != 32 {
-			return e, fmt.Errorf("%s is not a fingerprint: /names shows those that there are", whom)
-		}
-		return e, nil
+	if strings.HasPrefix(whom, "SHA256:") {
+		e.Device, err = wire.ParseFingerprint(whom)
+		return e, err
 	}
 	network, err := netip.ParsePrefix(whom)
 	if err == nil && (network.Addr().Is4() || network.Bits() != 64) {
@@ -139,11 +135,7 @@ func (a *app) invite(name string) {
 		return
 	}
 	if code := a.serve.Invite(normal); code != "" {
-		a.show(invitation(normal, code))
+		i := wire.Invitation{Name: normal, Code: code, Fingerprint: a.fingerprint}
+		a.show(fmt.Sprintf("for %s, within 7 days: client -invite %s HOST PORT", normal, i))
 	}
-}
-
-// invitation returns the line that the operator passes on.
-func invitation(name, code string) string {
-	return fmt.Sprintf("invitation for %s, for one session within 7 days: %s", name, code)
 }

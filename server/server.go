@@ -17,6 +17,7 @@ import (
 	"parley/server/internal/files"
 	"parley/server/internal/room"
 	"parley/server/internal/serve"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
@@ -56,12 +57,14 @@ type app struct {
 	guard    func()
 	hub      *deliver.Hub
 	events   *eventlog.Log
-	serve    *serve.Server
-	slots    chan struct{} // holds an element for each open connection
-	quit     chan struct{} // closed by /quit on the terminal
-	failed   chan error    // gets the error that keeps entries from being committed for good
-	ending   chan struct{} // closed when the server ends
-	stuck    atomic.Bool   // the state cannot be written at present
+	// of the server's key
+	fingerprint string
+	serve       *serve.Server
+	slots       chan struct{} // holds an element for each open connection
+	quit        chan struct{} // closed by /quit on the terminal
+	failed      chan error    // gets the error that keeps entries from being committed for good
+	ending      chan struct{} // closed when the server ends
+	stuck       atomic.Bool   // the state cannot be written at present
 
 	// set by start
 	listener    net.Listener
@@ -91,7 +94,14 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 		}
 		a.events = events
 	}
-	a.serve = &serve.Server{Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log,
+	certificate, err := opt.certificate()
+	if err != nil {
+		a.hub.Close("", true)
+		a.events.Close()
+		return nil, err
+	}
+	a.fingerprint = wire.Fingerprint(wire.KeyHash(certificate.Leaf))
+	a.serve = &serve.Server{Gate: transport.NewGate(certificate, opt.plain), Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log,
 		Guard: guard, Show: a.show, Stuck: a.stuck.Load,
 		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate}
 	a.serve.Ended = func() {
@@ -141,6 +151,9 @@ func (a *app) keepAlive() {
 	}
 }
 
+// showKey tells the operator what clients should be shown.
+func (a *app) showKey(string) { a.show("the server's key is " + a.fingerprint) }
+
 // warn shows the operator that something failed.
 func (a *app) warn(text string) { fmt.Fprintf(a.stderr, "server: %s\n", text) }
 
@@ -169,8 +182,9 @@ func (a *app) sharing() string {
 // start begins to accept connections and to read what the operator types.
 func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.listener = listener
-	a.log.Info("listening", "addr", listener.Addr().String())
+	a.log.Info("listening", "addr", listener.Addr().String(), "key", a.fingerprint)
 	a.show(a.sharing())
+	a.showKey("")
 	a.show("listening on " + listener.Addr().String())
 	if a.events.Repaired() {
 		a.serve.Commit(room.Entry{Kind: room.Reset})

@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
@@ -42,10 +43,42 @@ func ParseFingerprint(s string) ([]byte, error) {
 	return hash, nil
 }
 
+// An Invitation is what an operator hands to someone, who needs nothing else to come in.
+type Invitation struct {
+	Name        string // whom it is for
+	Code        string // what INVITE takes
+	Fingerprint string // of the server
+}
+
+// String returns the invitation as one word, for [ParseInvitation].
+func (i Invitation) String() string { return i.Name + ":" + i.Code + ":" + i.Fingerprint }
+
+// ParseInvitation takes an invitation apart.
+func ParseInvitation(s string) (Invitation, error) {
+	parts := strings.SplitN(s, ":", 3)
+	if len(parts) < 3 || parts[1] == "" || strings.ContainsFunc(parts[1], unicode.IsSpace) {
+		return Invitation{}, errors.New("that is not an invitation: copy all of the line that /invite printed")
+	}
+	name, err := CheckName(parts[0])
+	if err == nil {
+		_, err = ParseFingerprint(parts[2])
+	}
+	return Invitation{name, parts[1], parts[2]}, err
+}
+
 const (
 	pemKey     = "PRIVATE KEY" // PKCS #8, RFC 5958
 	maxKeyFile = 4 << 10       // bytes; an Ed25519 key takes 119
 )
+
+// NewKey returns a certificate for a new Ed25519 key.
+func NewKey() (tls.Certificate, error) {
+	key, err := makeKey(io.Discard)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return certify(key)
+}
 
 // LoadKey returns a certificate for the Ed25519 key that a file holds, which is made if there is none. Nothing
 // in the certificate but its key means anything.

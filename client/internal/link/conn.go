@@ -150,7 +150,10 @@ func (c *Conn) exchange(ctx context.Context, m wire.Message) (wire.Message, erro
 	if _, err := c.net.Write(m.AppendClient(nil)); err != nil {
 		return m, err
 	}
-	granted := map[wire.Verb]wire.Verb{wire.Hello: wire.Welcome, wire.Resume: wire.Resumed}[m.Verb]
+	granted := wire.Welcome
+	if m.Verb == wire.Resume {
+		granted = wire.Resumed
+	}
 	for {
 		line, answer, err := c.next()
 		_, malformed := errors.AsType[*wire.ProtocolError](err)

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"parley/client/internal/trust"
 	"parley/server/wire"
 )
 
@@ -28,6 +30,9 @@ type Config struct {
 	History   int           // messages asked for on joining
 	Idle      time.Duration // a connection on which nothing comes for so long is lost
 	Reconnect time.Duration // how long to try to come back; 0 disables it
+	TLS       *tls.Config   // checks that the server is the right one; nil for plain text
+	Takeover  bool          // end the session that has the name, if it belongs to this device
+	Invite    string        // the operator's invitation, "" for none
 
 	// Dial is net.Dialer's DialContext, or stands for it.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -39,6 +44,8 @@ func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 	c, welcome, err := dial(ctx, context.Background(), cfg, nil)
 	if refusal, ok := errors.AsType[*wire.ProtocolError](err); ok {
 		err = fmt.Errorf("cannot join as %s: %s", cfg.Name, refusal.Text)
+	} else if errors.Is(err, trust.ErrServer) {
+		err = fmt.Errorf("cannot connect to %s: %w", cfg.Address, err)
 	} else if err != nil {
 		why, hint := reason(err)
 		err = fmt.Errorf("cannot connect to %s: %s: %s", cfg.Address, why, hint)
@@ -57,6 +64,7 @@ func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error,
 		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
 	}
 	cfg.History = wire.MaxHistory // the user may have missed messages
+	cfg.Invite, cfg.Takeover = "", false
 	trying, done := context.WithTimeout(ctx, cfg.Reconnect)
 	defer done()
 	for ; ; attempt++ {
@@ -77,6 +85,9 @@ func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error,
 		if final(err) {
 			return nil, answer, fmt.Errorf("the session is gone and cannot start afresh: %w", err)
 		}
+		if errors.Is(err, trust.ErrServer) {
+			return nil, answer, fmt.Errorf("connection to %s lost and not resumed: %w", cfg.Address, err)
+		}
 		why, _ = reason(err)
 	}
 }
@@ -91,19 +102,49 @@ func dial(ctx, connCtx context.Context, cfg Config, resume *wire.Message) (*Conn
 	if err != nil {
 		return nil, answer, err
 	}
+	if cfg.TLS != nil {
+		secured := tls.Client(nc, cfg.TLS)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			nc.Close()
+			return nil, answer, handshakeError(err)
+		}
+		nc = secured
+	}
 	c := newConn(connCtx, nc, cfg.Idle)
 	if resume != nil {
 		answer, err = c.exchange(ctx, *resume)
 	}
 	if resume == nil || refused(err, wire.Resume, wire.CodeGone) {
-		hello := wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(cfg.History)}
-		answer, err = c.exchange(ctx, hello)
+		answer, err = c.join(ctx, cfg)
 	}
 	if err != nil {
 		c.Close()
 		return nil, answer, err
 	}
 	return c, answer, nil
+}
+
+// join says HELLO, or what stands for it.
+func (c *Conn) join(ctx context.Context, cfg Config) (wire.Message, error) {
+	hello := wire.Message{Verb: wire.Hello, Name: []byte(cfg.Name), Count: uint64(cfg.History)}
+	if cfg.Takeover {
+		hello.Verb = wire.Takeover
+	}
+	if cfg.Invite != "" {
+		invite := wire.Message{Verb: wire.Invite, Token: []byte(cfg.Invite)}
+		if _, err := c.net.Write(invite.AppendClient(nil)); err != nil {
+			return hello, err
+		}
+	}
+	return c.exchange(ctx, hello)
+}
+
+// handshakeError says in other words what a person can mend.
+func handshakeError(err error) error {
+	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
+		return errors.New("it does not speak TLS")
+	}
+	return err
 }
 
 // refused reports whether the server refused a HELLO or RESUME with this code.

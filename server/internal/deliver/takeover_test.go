@@ -7,6 +7,7 @@ import (
 
 	"parley/server/internal/deliver"
 	"parley/server/internal/room"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
@@ -16,7 +17,7 @@ func visit(t *testing.T, r *convo, kind room.Kind, name, key, addr string) (*cli
 	server, nc := networks[0].connect(t)
 	e := room.Entry{Kind: kind, Name: []byte(name), Token: hash(name + addr), Device: []byte(key),
 		Addr: []byte(addr), Text: []byte("14:03")}
-	c, err := r.Newcomer(server, e, name+addr, 0)
+	c, err := r.Newcomer(transport.New(server), e, name+addr, 0)
 	if err != nil {
 		return nil, err
 	}

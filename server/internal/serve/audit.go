@@ -60,11 +60,11 @@ func (a *Audit) came(e room.Entry, name string, from net.Addr) {
 	if e.Kind == room.Resume {
 		what = "resumed"
 	}
-	log := a.Log
+	attrs := []any{"name", name, "addr", from.String()}
 	if len(e.Device) > 0 {
-		log = log.With("key", Fingerprint(e.Device))
+		attrs = append(attrs, "key", wire.Fingerprint(e.Device))
 	}
-	log.Info(what, "name", name, "addr", from.String())
+	a.Log.Info(what, attrs...)
 }
 
 // orders are the operator's commands that are entries: what the log calls each, and what the operator is told
@@ -102,7 +102,7 @@ func (a *Audit) order(e room.Entry, o room.Outcome) {
 // Target returns whom a ban is about, as people see it.
 func Target(t room.Target) string {
 	if t.Device != "" {
-		return Fingerprint([]byte(t.Device))
+		return wire.Fingerprint([]byte(t.Device))
 	}
 	return t.Name + t.Addr // one of them
 }

@@ -77,7 +77,7 @@ func TestOrders(t *testing.T) {
 		log   string // without time and level
 		shown []string
 	}{
-		{bob, `msg=joined key=` + fingerprint + ` name=bob addr=10.0.0.1:5000`, []string{"bob has joined"}},
+		{bob, `msg=joined name=bob addr=10.0.0.1:5000 key=` + fingerprint, []string{"bob has joined"}},
 		{lost, `msg=left name=bob reason="connection lost"`, []string{"bob has left (connection lost)"}},
 		{room.Entry{Kind: room.Kick, Name: []byte("BOB")}, "msg=kicked whom=BOB",
 			[]string{"BOB was away, and cannot come back to that session"}},

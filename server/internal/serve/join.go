@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -215,9 +214,6 @@ func (s *Server) Invite(name string) (code string) {
 	}
 	return code
 }
-
-// Fingerprint returns how people see a key, given by its SHA-256.
-func Fingerprint(key []byte) string { return "SHA256:" + base64.RawStdEncoding.EncodeToString(key) }
 
 func newToken() string {
 	var b [16]byte
