@@ -112,17 +112,20 @@ func (r *Room) Bans() []Target {
 	return all
 }
 
-// banned reports whether one of these is banned. Those that are empty are not.
+// banned reports whether one of these is banned. None that is empty ever is.
 func (r *Room) banned(what ...Target) bool {
 	return slices.ContainsFunc(what, func(b Target) bool {
 		_, found := r.bans[b.id()]
-		return found && b != (Target{})
+		return found
 	})
 }
 
 // ban keeps someone out: a name together with the keys that have it. Sessions that match end, here or away.
 func (r *Room) ban(e Entry) Outcome {
 	b := targetOf(e)
+	if b == (Target{}) {
+		return failed("say whom: a name, an address or a fingerprint")
+	}
 	bans := []Target{b}
 	key := wire.NameKey(b.Name)
 	if s := r.names[key]; b.Name != "" && s != nil && s.Device != "" {

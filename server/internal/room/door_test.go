@@ -179,6 +179,45 @@ func TestBans(t *testing.T) {
 			t.Fatalf("ban %d: %v", i+1, o.Refused)
 		}
 	}
+	if o := room.New().Apply(room.Entry{Kind: room.Ban}); o.Refused == nil {
+		t.Error("nobody was banned, and with that whoever has no key")
+	}
+}
+
+// Without keys, the name of someone who is away is free only at their address.
+func TestPlain(t *testing.T) {
+	for _, test := range []struct{ from, key, code string }{
+		{"10.0.0.1", "", ""}, {"10.0.0.1", "k", ""},
+		{"10.0.0.2", "", wire.CodeNameTaken}, {"10.0.0.2", "k", wire.CodeNameTaken},
+	} {
+		r := room.New()
+		r.Apply(visitor("olga", "", "10.0.0.1", 0))
+		e := visitor("OLGA", test.key, test.from, 1)
+		want(t, r, e, wire.CodeNameTaken)
+		e.Kind = room.Takeover
+		want(t, r, e, wire.CodeNameTaken)
+		r.Apply(room.Entry{Kind: room.Detach, Session: 1, Number: 1})
+		e.Kind = room.Join
+		want(t, r, e, test.code)
+	}
+}
+
+// An invitation does not end the session of someone who is here, unless it brings another key to the name.
+func TestInvitedWhileHere(t *testing.T) {
+	for _, key := range []string{"", "k"} {
+		r := room.New()
+		r.Apply(visitor("olga", "", "10.0.0.1", 0))
+		r.Apply(room.Entry{Kind: room.Invite, Name: []byte("olga"), Token: []byte("code")})
+		e := visitor("olga", key, "10.0.0.2", 1)
+		e.Invite = []byte("code")
+		want(t, r, e, wire.CodeNameTaken)
+		e.Kind = room.Takeover
+		code := ""
+		if key == "" {
+			code = wire.CodeNameTaken
+		}
+		want(t, r, e, code)
+	}
 }
 
 // Strangers at a closed door are told the same whatever they ask for.
@@ -208,6 +247,15 @@ func TestClosed(t *testing.T) {
 	e := visitor("guest", "", "10.7.7.7", 0)
 	e.Invite = []byte("code")
 	want(t, r, e, "")
+}
+
+// A door stays closed over a start, also where there is nothing else to remember.
+func TestClosedAndEmpty(t *testing.T) {
+	r, again := room.New(), room.New()
+	r.Apply(room.Entry{Kind: room.Close})
+	if err := again.Restore(r.Snapshot()); err != nil || !again.Closed() {
+		t.Errorf("closed: %v, %v", again.Closed(), err)
+	}
 }
 
 // Only the owner of a name is told where it is in use, and only the owner can take it over.
