@@ -29,9 +29,9 @@
 //	HELLO parley/1 <name> <history>     must be first: take a name, and get that many of the newest
 //	                                    messages, at most 1000
 //	RESUME parley/1 <token> <seq>       or this first: go on with a session that was cut off, from after seq
-//	TAKEOVER parley/1 <name> <history>  or this first: HELLO that also ends the session which has the name,
+//	TAKEOVER parley/1 <name> <history>  or this first: HELLO that also ends the session with that name,
 //	                                    if the name belongs to the key of this connection
-//	INVITE <code>                       before HELLO or TAKEOVER: the operator invited the one who says it
+//	INVITE <code>                       before HELLO or TAKEOVER: an invitation by the operator
 //	SAY <text>                          broadcast: to everyone but the sender
 //	TELL <name> <text>                  unicast: to one
 //	WHO                                 who is here
@@ -95,10 +95,10 @@
 //
 // A connection over TLS has a key, that of the certificate which its client presents; one in plain text has
 // none. A name belongs to the first key that takes it: others who say HELLO with it get ERROR HELLO
-// name-owned, and RESUME takes the key with which the session began beside its token. Without a key, a name is
-// kept for a session that broke off, for the grace period, unless the newcomer comes from the same address.
-// The owner of a name that is here gets ERROR HELLO name-taken, with the address and the time of the other
-// connection, and may say TAKEOVER: the other session ends with BYE and has LEFT.
+// name-owned, and a session that began with a key is resumed only with this key and its token. Without a key,
+// a name is kept for a session that broke off, for the grace period, unless the newcomer comes from the same
+// address. The owner of a name that is here gets ERROR HELLO name-taken, with the address and the time of the
+// other connection, and may say TAKEOVER: the other session ends with BYE and has LEFT.
 //
 // The operator invites someone with a code that is good for one name, for 7 days and for one session: it adds
 // the connection's key to those of the name, and opens a closed server. INVITE is not answered, the HELLO or
@@ -113,10 +113,10 @@
 //
 // # Versions
 //
-// The version is the second word of HELLO, TAKEOVER and RESUME. A server that does not speak it answers ERROR with code
-// bad-version and names the one it does. Within a version, verbs may be added: a client ignores a line whose
-// verb it does not know, a server answers ERROR unknown-verb. A FILE or USER line that a client cannot read
-// costs it this row; after any other such line the two are out of step.
+// The version is the second word of HELLO, TAKEOVER and RESUME. A server that does not speak it answers ERROR
+// with code bad-version and names the one it does. Within a version, verbs may be added: a client ignores a
+// line whose verb it does not know, a server answers ERROR unknown-verb. A FILE or USER line that a client
+// cannot read costs it this row; after any other such line the two are out of step.
 package wire
 
 // Version is the protocol's name, as HELLO and RESUME carry it.

@@ -75,8 +75,8 @@ const maxReply = 16 << 10 // bytes from which on a reply's lines are sent and ac
 
 const lineCost = 64 // bytes of memory that a queued line takes beside its own
 
-// Newcomer returns a connection for e, a Join or Takeover: nc belongs to it for writing as soon as the entry is
-// applied. It is sent the token and the newest broadcasts. The error is a *wire.ProtocolError.
+// Newcomer returns a connection for e, a Join or Takeover: nc belongs to it for writing as soon as the entry
+// is applied. It is sent the token and the newest broadcasts. The error is a *wire.ProtocolError.
 func (h *Hub) Newcomer(nc *transport.Conn, e room.Entry, token string, history int) (*Conn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +84,8 @@ func (h *Hub) Newcomer(nc *transport.Conn, e room.Entry, token string, history i
 		return nil, refused
 	}
 	c := &Conn{nc: nc, token: token, history: history}
-	if old := h.room.Named(string(e.Name)); old != nil && !old.Away() && !h.closed { // its place becomes free
+	old := h.room.Named(string(e.Name))
+	if old != nil && !old.Away() && !h.closed { // its place becomes free
 		return newConn(h, c), nil
 	}
 	return h.openLocked(e.Verb(), c)

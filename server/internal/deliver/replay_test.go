@@ -33,8 +33,8 @@ func (f *folder) open(s eventlog.State) (*eventlog.Log, error) {
 		Notice:  func(text string) { f.t.Errorf("unexpected notice: %s", text) }})
 }
 
-// A folder that a server of version 1 left is understood, by the rules of then: names that look alike are both
-// taken, and the name of someone who is away is, by someone else. What comes after is kept as well.
+// A folder that a server of version 1 left is understood, by the rules of then: names that look alike are
+// both taken, and the name of someone who is away is, by someone else. What comes after is kept as well.
 func TestVersion1(t *testing.T) {
 	f := &folder{t: t, dir: t.TempDir(), keep: 1 << 30}
 	if err := os.CopyFS(f.dir, os.DirFS("testdata/version1")); err != nil {
@@ -44,14 +44,14 @@ func TestVersion1(t *testing.T) {
 	var sessions []string
 	r.View(func(r *room.Room) {
 		for _, s := range r.Sessions() {
-			sessions = append(sessions, fmt.Sprint(s.ID, " ", s.Name, " ", s.Handled, " ", s.Away()))
+			sessions = append(sessions, fmt.Sprintln(s.ID, s.Name, s.Handled, s.Away()))
 		}
 	})
-	if diff := cmp.Diff([]string{"1 alice 2 false", "10 Bob 1 true"}, sessions); diff != "" {
+	if diff := cmp.Diff([]string{"1 alice 2 false\n", "10 Bob 1 true\n"}, sessions); diff != "" {
 		t.Errorf("sessions (-want +got):\n%s", diff)
 	}
-	e := room.Entry{Kind: room.Join, Name: []byte("carol"), Addr: []byte("10.0.0.1"), Token: []byte("token")}
-	r.propose(e)
+	r.propose(room.Entry{Kind: room.Join, Name: []byte("carol"), Addr: []byte("10.0.0.1"),
+		Token: []byte("token")})
 	r.propose(room.Entry{Kind: room.Close})
 	r.Close("the end")
 	f.check(r)

@@ -79,9 +79,11 @@ func TestBan(t *testing.T) {
 	gone := visitor(t, r, room.Join, "gone", "", "10.0.0.1")
 	gone.conn.Lost("cut")
 	r.propose(room.Entry{Kind: room.Ban, Addr: []byte("10.0.0.1")})
-	watcher.expect("JOINED one", "JOINED two", "JOINED gone", "LEFT gone cut", "LEFT one banned", "LEFT two banned")
-	one.expectEnd("JOINED two", "JOINED gone", "LEFT gone cut", "BYE you were banned by the server's operator")
-	two.expectEnd("JOINED gone", "LEFT gone cut", "LEFT one banned", "BYE you were banned by the server's operator")
+	const bye = "BYE you were banned by the server's operator"
+	watcher.expect("JOINED one", "JOINED two", "JOINED gone", "LEFT gone cut", "LEFT one banned",
+		"LEFT two banned")
+	one.expectEnd("JOINED two", "JOINED gone", "LEFT gone cut", bye)
+	two.expectEnd("JOINED gone", "LEFT gone cut", "LEFT one banned", bye)
 	_, err := r.Resume(nil, "gone10.0.0.1", 1)
 	refused(t, err, wire.Resume, wire.CodeGone)
 	if want := "[cut banned banned ]"; fmt.Sprint(log) != want {

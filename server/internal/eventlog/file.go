@@ -154,7 +154,8 @@ func (f *file) roll() error {
 	}
 	// A segment without a group, abandoned after a failure, was just replaced.
 	f.segments = slices.DeleteFunc(f.segments, func(s *segment) bool { return s.index == f.next })
-	f.segments = append(f.segments, &segment{version: version, index: f.next, start: len(content), end: len(content)})
+	f.segments = append(f.segments,
+		&segment{version: version, index: f.next, start: len(content), end: len(content)})
 	return f.resume()
 }
 

@@ -2,8 +2,8 @@ package room
 
 import "parley/server/wire"
 
-// Refuses returns why a Join, Takeover or Resume would be refused at present, or nil: one that is refused need
-// not become an entry.
+// Refuses returns why a Join, Takeover or Resume would be refused at present, or nil. One that is refused
+// need not become an entry.
 func (r *Room) Refuses(e Entry) (refused *wire.ProtocolError) {
 	if e.Kind == Resume {
 		_, refused = r.resumable(e)
@@ -71,13 +71,14 @@ func (r *Room) accept(e Entry, owner *Owner) (*invitation, *wire.ProtocolError) 
 	i := r.invitation(e.Invite)
 	switch {
 	case i == nil:
-		return nil, e.refuse(wire.CodeInviteWrong, "no invitation has this code: was it copied as a whole?")
+		return nil, e.refuse(wire.CodeInviteWrong, "no invitation has this code: is all of it there?")
 	case i.used:
 		return nil, e.refuse(wire.CodeInviteUsed, "this invitation has been used: ask for another")
 	case i.old(e.Time):
-		return nil, e.refuse(wire.CodeInviteOld, "this invitation is older than 7 days: ask for another")
+		return nil, e.refuse(wire.CodeInviteOld, "this invitation is over 7 days old: ask for another")
 	case i.key != wire.NameKey(string(e.Name)):
-		return nil, e.refuse(wire.CodeInviteName, "this invitation is for %s: join under that name", i.name)
+		return nil, e.refuse(wire.CodeInviteName,
+			"this invitation is for %s: join under that name", i.name)
 	case owner != nil && len(e.Device) == 0:
 		return nil, e.refuse(wire.CodeNameOwned, "%s belongs to a key: connect over TLS", owner.Name)
 	case owner != nil && len(owner.Devices) >= Devices:
@@ -87,18 +88,19 @@ func (r *Room) accept(e Entry, owner *Owner) (*invitation, *wire.ProtocolError) 
 	return i, nil
 }
 
-// reserved returns why a name is not for one whose it is not and who was not invited, even if nobody has it at
-// present.
+// reserved returns why a name is not for someone who neither owns it nor was invited, even if nobody has it
+// at present.
 func (r *Room) reserved(e Entry, owner *Owner) *wire.ProtocolError {
 	if owner != nil {
-		return e.refuse(wire.CodeNameOwned, "%s belongs to someone: choose another name or, if it is yours, "+
-			"join with the device that you had, or ask the server's operator for an invitation", owner.Name)
+		return e.refuse(wire.CodeNameOwned, "%s belongs to someone: choose another name or, if it is "+
+			"yours, join with the device that you had, or ask the server's operator for an invitation",
+			owner.Name)
 	}
 	other := r.alike(string(e.Name))
 	if i := r.expected(string(e.Name), e.Time); i != nil && other == "" {
 		if i.key == wire.NameKey(string(e.Name)) {
-			return e.refuse(wire.CodeNameOwned, "%s is kept for someone who was invited: choose another name",
-				i.name)
+			return e.refuse(wire.CodeNameOwned,
+				"%s is kept for someone who was invited: choose another name", i.name)
 		}
 		other = i.name
 	}
@@ -108,8 +110,8 @@ func (r *Room) reserved(e Entry, owner *Owner) *wire.ProtocolError {
 	return nil
 }
 
-// taken returns why the session s, nil if there is none, keeps its name from the one who joins. mine says that
-// the name is theirs.
+// taken returns why the session s, nil if there is none, keeps its name from the one who joins. mine says
+// that the name is theirs.
 func (e *Entry) taken(s *Session, mine bool) *wire.ProtocolError {
 	if s == nil {
 		return nil
@@ -117,15 +119,15 @@ func (e *Entry) taken(s *Session, mine bool) *wire.ProtocolError {
 	mine = mine || s.Device != "" && s.Device == string(e.Device)
 	switch {
 	case mine && s.presence == present && e.Kind == Join:
-		return e.refuse(wire.CodeNameTaken, "%s is here from %s since %s: leave there first, or join with -takeover",
-			s.Name, s.Addr, s.Since)
+		return e.refuse(wire.CodeNameTaken, "%s is here from %s since %s: leave there first, "+
+			"or join with -takeover", s.Name, s.Addr, s.Since)
 	case mine, s.presence == away && s.Device == "" && (len(e.Addr) == 0 || s.Addr == string(e.Addr)):
 		return nil
 	case s.presence == present:
 		return e.refuse(wire.CodeNameTaken, "the name %s is taken: choose another", s.Name)
 	case s.presence == waiting:
-		return e.refuse(wire.CodeNameTaken, "%s was here when the server stopped, and may come back: "+
-			"try again in a minute, or choose another", s.Name)
+		return e.refuse(wire.CodeNameTaken, "%s was here when the server stopped, and may come "+
+			"back: try again in a minute, or choose another", s.Name)
 	}
 	return e.refuse(wire.CodeNameTaken, "%s has lost the connection and may come back: "+
 		"try again in a few minutes, or choose another", s.Name)

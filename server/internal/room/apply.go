@@ -21,14 +21,15 @@ func (r *Room) join(e Entry) Outcome {
 	}
 	o := Outcome{Change: Attached, To: Everyone, Lazy: true}
 	if a.old != nil {
-		o.Before = []Outcome{r.leave(a.old, e, "joined again", "you have joined again from "+string(e.Addr))}
+		bye := "you have joined again from " + string(e.Addr)
+		o.Before = []Outcome{r.leave(a.old, e, "joined again", bye)}
 	}
 	if a.invitation != nil {
 		a.invitation.used = true
 	}
 	r.seq++
-	o.Session = &Session{ID: r.seq, Name: string(e.Name), token: string(e.Token), Device: string(e.Device),
-		Conn: 1, Addr: string(e.Addr), Since: string(e.Text)}
+	o.Session = &Session{ID: r.seq, Name: string(e.Name), token: string(e.Token), Conn: 1,
+		Device: string(e.Device), Addr: string(e.Addr), Since: string(e.Text)}
 	r.add(o.Session)
 	r.here++
 	r.own(e, o.Session, a.invitation != nil)

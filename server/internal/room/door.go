@@ -26,18 +26,20 @@ type invitation struct {
 func (i *invitation) old(now uint64) bool { return now >= i.made+InvitationTime }
 
 func newInvitation(name, hash string, made uint64) *invitation {
-	return &invitation{name: name, key: wire.NameKey(name), skeleton: wire.Skeleton(name), hash: hash, made: made}
+	return &invitation{name: name, key: wire.NameKey(name), skeleton: wire.Skeleton(name), hash: hash,
+		made: made}
 }
 
 // open reports whether it is good at a time.
 func (i *invitation) open(now uint64) bool { return !i.used && !i.old(now) }
 
-// invite makes an invitation. Those that are no longer good are remembered, so that it can be said why, as long
-// as there is room.
+// invite makes an invitation. Those that are no longer good are remembered as long as there is room, so that
+// it can be said why they are not.
 func (r *Room) invite(e Entry) Outcome {
 	i := newInvitation(string(e.Name), string(e.Token), e.Time)
 	if o := r.owners[i.key]; o != nil && len(o.Devices) >= Devices {
-		return failed("%s has %d keys, which is the most: /forget %[1]s to begin again", o.Name, Devices)
+		return failed("%s has %d keys, which is the most: /forget %[1]s lets the name go", o.Name,
+			Devices)
 	}
 	if name := r.alike(i.name); name != "" {
 		return failed("%s looks like %s: choose another name", i.name, name)
@@ -45,8 +47,8 @@ func (r *Room) invite(e Entry) Outcome {
 	if len(r.invitations) >= maxInvitations {
 		closed := slices.IndexFunc(r.invitations, func(i *invitation) bool { return !i.open(e.Time) })
 		if closed < 0 {
-			return failed("%d invitations are open, which is the most: /forget NAME closes those for NAME",
-				maxInvitations)
+			return failed("%d invitations are open, which is the most: "+
+				"/forget NAME closes those for NAME", maxInvitations)
 		}
 		r.invitations = slices.Delete(r.invitations, closed, closed+1)
 	}
@@ -145,9 +147,10 @@ func (r *Room) ban(e Entry) Outcome {
 		}
 	}
 	o := Outcome{}
+	const bye = "you were banned by the server's operator"
 	for _, s := range r.Sessions() {
 		if r.banned(Target{Name: s.Name}, Target{Addr: s.Addr}, Target{Device: s.Device}) {
-			o.Before = append(o.Before, r.leave(s, e, "banned", "you were banned by the server's operator"))
+			o.Before = append(o.Before, r.leave(s, e, "banned", bye))
 		}
 	}
 	return o

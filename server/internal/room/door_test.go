@@ -74,17 +74,18 @@ func TestDevices(t *testing.T) {
 func TestOneInvitationTooMany(t *testing.T) {
 	r := room.New()
 	quick(t, r, "olga", "key 0", "10.0.0.1", 0)
+	code := func(i int) []byte { return fmt.Append(nil, "code", i) }
 	for i := range room.Devices {
-		r.Apply(room.Entry{Kind: room.Invite, Name: []byte("olga"), Token: fmt.Append(nil, "code", i)})
+		r.Apply(room.Entry{Kind: room.Invite, Name: []byte("olga"), Token: code(i)})
 	}
 	for i := range room.Devices {
 		e := visitor("olga", fmt.Sprint("key ", i+1), "10.0.0.1", 0)
-		e.Invite = fmt.Append(nil, "code", i)
-		code := ""
+		e.Invite = code(i)
+		refused := ""
 		if i == room.Devices-1 {
-			code = wire.CodeNameOwned
+			refused = wire.CodeNameOwned
 		}
-		want(t, r, e, code)
+		want(t, r, e, refused)
 		r.Apply(room.Entry{Kind: room.Kick, Name: []byte("olga")})
 	}
 }
@@ -139,7 +140,8 @@ func TestInvitations(t *testing.T) {
 	const most, week = 1000, 7 * 24 * 60 * 60 * 1000
 	r := room.New()
 	invite := func(name, code string, time uint64) room.Outcome {
-		return r.Apply(room.Entry{Kind: room.Invite, Name: []byte(name), Token: []byte(code), Time: time})
+		e := room.Entry{Kind: room.Invite, Name: []byte(name), Token: []byte(code), Time: time}
+		return r.Apply(e)
 	}
 	with := func(name, code string, time uint64) room.Entry {
 		e := visitor(name, "", "10.0.0.1", time)
@@ -164,7 +166,8 @@ func TestInvitations(t *testing.T) {
 		t.Errorf("there are more than %d invitations", most)
 	}
 	r.Apply(room.Entry{Kind: room.Forget, Name: []byte("X0")})
-	if o := invite("more", "more", 1); o.Refused != nil || !r.Invited([]byte("more")) || r.Invited([]byte("code0")) {
+	o := invite("more", "more", 1)
+	if o.Refused != nil || !r.Invited([]byte("more")) || r.Invited([]byte("code0")) {
 		t.Errorf("after one was forgotten: %v", o.Refused)
 	}
 }

@@ -47,8 +47,8 @@ type Entry struct {
 	Token   []byte // SHA-256 of the session's token
 	Text    []byte
 
-	// of a connection: SHA-256 of its client's public key, empty without TLS, and where it comes from, without
-	// the port. Its Text is the time for people. An entry of version 1 has neither.
+	// of a connection: SHA-256 of its client's public key, empty without TLS, and where it comes from,
+	// without the port. Its Text is the time for people. An entry of version 1 has neither.
 	Device, Addr []byte
 	Invite       []byte // SHA-256 of the code of the invitation that it shows, if it does
 }

@@ -58,7 +58,8 @@ func runModel(t *testing.T, seed uint64) {
 		refused := first.Refuses(e)
 		want := m.reference.apply(e)
 		if asked && (want.Refused != "") != (refused != nil) {
-			t.Fatalf("step %d: before %s, it is refused with %v, want %q", step, show(e), refused, want.Refused)
+			t.Fatalf("step %d: before %s, it is refused with %v, want %q", step, show(e), refused,
+				want.Refused)
 		}
 		if diff := cmp.Diff(want, followsFrom(first.Apply(e))); diff != "" {
 			t.Fatalf("step %d: what follows from %s (-want +got):\n%s", step, show(e), diff)
@@ -206,8 +207,9 @@ func (m *maker) order(e *room.Entry) {
 
 // target gives an entry what it bans: for Unban, mostly what is banned.
 func (m *maker) target(e *room.Entry) {
-	values := map[string]string{"name": string(m.name()), "address": modelAddrs[m.rand.IntN(len(modelAddrs))],
-		"key": modelDevices[2+m.rand.IntN(len(modelDevices)-2)]}
+	values := map[string]string{"name": string(m.name()),
+		"address": modelAddrs[m.rand.IntN(len(modelAddrs))],
+		"key":     modelDevices[2+m.rand.IntN(len(modelDevices)-2)]}
 	what := []string{"name", "address", "key"}[m.rand.IntN(3)]
 	value := values[what]
 	if bans := m.reference.bans; len(bans) > 0 && e.Kind == room.Unban && m.rand.IntN(4) > 0 {
@@ -224,8 +226,8 @@ func (m *maker) target(e *room.Entry) {
 }
 
 func show(e room.Entry) string {
-	return fmt.Sprintf("kind %d: session %d, number %d, name %q, token %q, text %q, key %q, from %q, invite %q",
-		e.Kind, e.Session, e.Number, e.Name, e.Token, e.Text, e.Device, e.Addr, e.Invite)
+	return fmt.Sprintf("kind %d: session %d, number %d, name %q, token %q, text %q, key %q, from %q, "+
+		"invite %q", e.Kind, e.Session, e.Number, e.Name, e.Token, e.Text, e.Device, e.Addr, e.Invite)
 }
 
 // message returns the number of someone's next message, or one that came already, or a later one.
@@ -300,7 +302,8 @@ type state struct {
 func stateOf(r *room.Room) state {
 	s := state{Seq: r.Seq(), Here: r.Here(), Users: r.Users(), Door: doorOf(r)}
 	for _, p := range r.Sessions() {
-		s.Sessions = append(s.Sessions, fmt.Sprint(p.ID, p.Name, p.Conn, p.Handled, p.Away(), p.Device, p.Addr))
+		s.Sessions = append(s.Sessions,
+			fmt.Sprint(p.ID, p.Name, p.Conn, p.Handled, p.Away(), p.Device, p.Addr))
 	}
 	return s
 }
@@ -330,7 +333,8 @@ func (r *reference) state() state {
 			s.Here++
 			s.Users = append(s.Users, p.name)
 		}
-		s.Sessions = append(s.Sessions, fmt.Sprint(p.id, p.name, p.conn, p.handled, p.is == "away", p.key, p.addr))
+		s.Sessions = append(s.Sessions,
+			fmt.Sprint(p.id, p.name, p.conn, p.handled, p.is == "away", p.key, p.addr))
 	}
 	slices.Sort(s.Users)
 	return s

@@ -14,7 +14,7 @@ const (
 	Devices = 5
 	// names that are kept for good, about 150 bytes of memory each; names beyond stay claims
 	maxKept = 100_000
-	// claims of all, and of one address: a school behind one address fits, a flood of one does not drop others'
+	// claims of all, and of one address: a school behind one address fits, and its flood drops no others
 	maxClaims     = 10_000
 	maxClaimsFrom = 100
 	// milliseconds from the claim on after which an owner who comes back keeps the name
@@ -133,7 +133,7 @@ func (r *Room) forget(e Entry) Outcome {
 	if o != nil {
 		r.removeOwner(o)
 	} else if len(r.invitations) == before {
-		return failed("the name %s belongs to nobody: /names shows those that belong to someone", e.Name)
+		return failed("the name %s belongs to nobody: /names shows those that have owners", e.Name)
 	}
 	return Outcome{}
 }

@@ -34,11 +34,15 @@ func (r *reference) entitled(e room.Entry) (code string, shown *refInvitation) {
 	owner := r.owner(e.Name)
 	mine := owner != nil && len(e.Device) > 0 && slices.Contains(owner.keys, string(e.Device))
 	alike := func(name string) bool { return wire.Skeleton(name) == wire.Skeleton(string(e.Name)) }
+	if len(e.Addr)+len(e.Device) == 0 {
+		return "", nil // an entry of version 1
+	}
 	if r.bars("address "+string(e.Addr)) || r.bars("key "+string(e.Device)) {
 		return wire.CodeBanned, nil
 	}
 	if len(e.Invite) > 0 && !mine {
-		i := slices.IndexFunc(r.invitations, func(i *refInvitation) bool { return i.code == string(e.Invite) })
+		shows := func(i *refInvitation) bool { return i.code == string(e.Invite) }
+		i := slices.IndexFunc(r.invitations, shows)
 		if i < 0 {
 			return wire.CodeInviteWrong, nil
 		}
@@ -142,7 +146,8 @@ func (r *reference) invite(e room.Entry) consequence {
 	o := r.owner(e.Name)
 	full := o != nil && len(o.keys) == 5
 	similar := func(name string) bool {
-		return wire.Skeleton(name) == wire.Skeleton(string(e.Name)) && !strings.EqualFold(name, string(e.Name))
+		return wire.Skeleton(name) == wire.Skeleton(string(e.Name)) &&
+			!strings.EqualFold(name, string(e.Name))
 	}
 	if full || slices.ContainsFunc(r.people, func(p *person) bool { return similar(p.name) }) ||
 		slices.ContainsFunc(r.owners, func(o *refOwner) bool { return similar(o.name) }) {
@@ -198,9 +203,12 @@ func (r *reference) ban(e room.Entry) consequence {
 		}
 	}
 	f := consequence{}
+	const bye = "you were banned by the server's operator"
 	for _, p := range slices.Clone(r.people) {
-		if r.bars("name "+wire.Skeleton(p.name)) || r.bars("address "+p.addr) || r.bars("key "+p.key) {
-			f.Before = append(f.Before, r.leave(p, e, "banned", "you were banned by the server's operator"))
+		for _, what := range []string{"name " + wire.Skeleton(p.name), "address " + p.addr, "key " + p.key} {
+			if r.bars(what) && slices.Contains(r.people, p) {
+				f.Before = append(f.Before, r.leave(p, e, "banned", bye))
+			}
 		}
 	}
 	return f
@@ -216,11 +224,12 @@ func (r *reference) unban(e room.Entry) consequence {
 }
 
 func (r *reference) owner(name []byte) *refOwner {
-	i := slices.IndexFunc(r.owners, func(o *refOwner) bool { return strings.EqualFold(o.name, string(name)) })
-	if i < 0 {
-		return nil
+	for _, o := range r.owners {
+		if strings.EqualFold(o.name, string(name)) {
+			return o
+		}
 	}
-	return r.owners[i]
+	return nil
 }
 
 // door is what a room can be asked about who may come in.

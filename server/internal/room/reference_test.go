@@ -74,12 +74,9 @@ func (r *reference) apply(e room.Entry) consequence {
 
 func (r *reference) join(e room.Entry) consequence {
 	f := consequence{Session: string(e.Name), Change: room.Attached, To: room.Everyone, Lazy: true}
-	var shown *refInvitation
-	if len(e.Addr)+len(e.Device) > 0 {
-		var code string
-		if code, shown = r.entitled(e); code != "" {
-			return consequence{Refused: code}
-		}
+	code, shown := r.entitled(e)
+	if code != "" {
+		return consequence{Refused: code}
 	}
 	if old := r.named(e.Name); old != nil {
 		if !r.yields(old, e, shown != nil) {

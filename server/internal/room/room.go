@@ -27,8 +27,9 @@ type Room struct {
 
 // New returns an empty room.
 func New() *Room {
-	return &Room{sessions: map[uint64]*Session{}, names: map[string]*Session{}, tokens: map[string]*Session{},
-		owners: map[string]*Owner{}, claimsFrom: map[string]int{}, looks: map[string][]string{}, bans: map[string]Target{}}
+	return &Room{sessions: map[uint64]*Session{}, names: map[string]*Session{},
+		tokens: map[string]*Session{}, owners: map[string]*Owner{}, claimsFrom: map[string]int{},
+		looks: map[string][]string{}, bans: map[string]Target{}}
 }
 
 // Seq returns the seq of the newest event.

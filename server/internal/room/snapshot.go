@@ -11,7 +11,8 @@ import (
 // Snapshot returns the encoded state of the room. Equal rooms have equal snapshots.
 func (r *Room) Snapshot() []byte {
 	all := r.Sessions()
-	b := make([]byte, 0, 100*(len(all)+len(r.owners))) // about as much, because to grow it takes most of the time
+	// About as much as it takes: to grow it would take most of the time.
+	b := make([]byte, 0, 100*(len(all)+len(r.owners)))
 	b = appendNumbers(b, r.seq, uint64(len(all)))
 	for _, s := range all {
 		b = appendNumbers(b, s.ID, s.Conn, s.Handled)
@@ -120,7 +121,8 @@ func (r *Room) restorePeople(d *decoder, all []*Session) {
 		r.addOwner(o)
 	}
 	for n := d.number(); n > 0 && !d.bad; n-- {
-		t := Target{Name: string(d.bytes()), Addr: string(d.bytes()), Device: string(d.bytes()), Of: string(d.bytes())}
+		t := Target{Name: string(d.bytes()), Addr: string(d.bytes()), Device: string(d.bytes()),
+			Of: string(d.bytes())}
 		d.bad = d.bad || t == Target{Of: t.Of}
 		r.bans[t.id()] = t
 	}
