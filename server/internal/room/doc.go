@@ -10,4 +10,7 @@
 //   - No setting of a server counts. What a setting decides, such as how long a session outlives its
 //     connection, reaches the room as an entry.
 //   - Names arrive in their normal form, see [wire.CheckName].
+//   - An entry is decided by the rules of the version that wrote it. One of version 1 of the event log, which
+//     has neither a key nor an address, takes the name of whoever is away, and asks for nothing else. So would
+//     other forms of [wire.NameKey] and [wire.Skeleton] need a new version.
 package room
