@@ -75,7 +75,7 @@ func (r *Room) accept(e Entry, owner *Owner) (*invitation, *wire.ProtocolError) 
 	case i.used:
 		return nil, e.refuse(wire.CodeInviteUsed, "this invitation has been used: ask for another")
 	case i.old(e.Time):
-		return nil, e.refuse(wire.CodeInviteOld, "this invitation is over 7 days old: ask for another")
+		return nil, e.refuse(wire.CodeInviteOld, "this invitation is 7 days old: ask for another")
 	case i.key != wire.NameKey(string(e.Name)):
 		return nil, e.refuse(wire.CodeInviteName,
 			"this invitation is for %s: join under that name", i.name)
@@ -92,9 +92,9 @@ func (r *Room) accept(e Entry, owner *Owner) (*invitation, *wire.ProtocolError) 
 // at present.
 func (r *Room) reserved(e Entry, owner *Owner) *wire.ProtocolError {
 	if owner != nil {
-		return e.refuse(wire.CodeNameOwned, "%s belongs to someone: choose another name or, if it is "+
-			"yours, join with the device that you had, or ask the server's operator for an invitation",
-			owner.Name)
+		return e.refuse(wire.CodeNameOwned, "%s belongs to someone: choose another name or, if it "+
+			"is yours, join with the device that you had, or ask the server's operator for an "+
+			"invitation", owner.Name)
 	}
 	other := r.alike(string(e.Name))
 	if i := r.expected(string(e.Name), e.Time); i != nil && other == "" {

@@ -11,6 +11,6 @@
 //     connection, reaches the room as an entry.
 //   - Names arrive in their normal form, see [wire.CheckName].
 //   - An entry is decided by the rules of the version that wrote it. One of version 1 of the event log, which
-//     has neither a key nor an address, takes the name of whoever is away, and asks for nothing else. So would
-//     other forms of [wire.NameKey] and [wire.Skeleton] need a new version.
+//     has neither a key nor an address, takes the name of whoever is away, and there is no other rule. So
+//     other forms of [wire.NameKey] and [wire.Skeleton] need another version.
 package room

@@ -205,7 +205,8 @@ func (r *reference) ban(e room.Entry) consequence {
 	f := consequence{}
 	const bye = "you were banned by the server's operator"
 	for _, p := range slices.Clone(r.people) {
-		for _, what := range []string{"name " + wire.Skeleton(p.name), "address " + p.addr, "key " + p.key} {
+		name := "name " + wire.Skeleton(p.name)
+		for _, what := range []string{name, "address " + p.addr, "key " + p.key} {
 			if r.bars(what) && slices.Contains(r.people, p) {
 				f.Before = append(f.Before, r.leave(p, e, "banned", bye))
 			}
