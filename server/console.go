@@ -33,7 +33,7 @@ func commands() []command {
 		{"/fingerprint", "", "the server's key, for those who are asked about it", (*app).showKey},
 		{"/forget", "NAME", "let a name go, and invitations for it", (*app).forget},
 		{"/help", "", "this list", (*app).help},
-		{"/quit", "", "end the server and the conversation", func(a *app, _ string) { close(a.quit) }},
+		{"/quit", "", "end the server and the conversation", (*app).finish},
 	}
 }
 
@@ -44,10 +44,12 @@ func usage() string { return strings.Replace(manual, "{commands}\n", commandList
 func commandList() string {
 	var list strings.Builder
 	for _, c := range commands() {
-		fmt.Fprintf(&list, "  %-17s %s\n", strings.TrimSpace(c.name+" "+c.argument), c.help)
+		fmt.Fprintf(&list, "  %-17s %s\n", c.synopsis(), c.help)
 	}
 	return list.String()
 }
+
+func (c *command) synopsis() string { return strings.TrimSpace(c.name + " " + c.argument) }
 
 // takes reports whether the command can have this argument.
 func (c *command) takes(argument string) bool {
@@ -78,7 +80,7 @@ func (a *app) command(line string) {
 			continue
 		}
 		if !c.takes(argument) {
-			a.warn(fmt.Sprintf("use it as in %s: %s", strings.TrimSpace(c.name+" "+c.argument), c.help))
+			a.warn(fmt.Sprintf("use it as in %s: %s", c.synopsis(), c.help))
 			return
 		}
 		c.run(a, argument)
@@ -88,6 +90,8 @@ func (a *app) command(line string) {
 }
 
 func (a *app) help(string) { a.show(strings.TrimSuffix(commandList(), "\n")) }
+
+func (a *app) finish(string) { close(a.quit) }
 
 func (a *app) say(text string) { a.order(room.Entry{Kind: room.Notice, Text: []byte(text)}) }
 

@@ -35,8 +35,8 @@ func (a *app) who(string) {
 	a.show(strings.Join(lines, "\n"))
 }
 
-// from says from where and since when someone is here; of a session from before version 2 of the event log, that
-// is not known.
+// from says from where and since when someone is here. It is not known of a session from before version 2 of
+// the event log.
 func from(s *room.Session) string {
 	if s.Addr == "" {
 		return ""

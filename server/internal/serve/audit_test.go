@@ -64,7 +64,8 @@ func checkAlike(t *testing.T, value string) {
 func TestOrders(t *testing.T) {
 	key := bytes.Repeat([]byte{7}, 32)
 	fingerprint := "SHA256:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"
-	bob := room.Entry{Kind: room.Join, Name: []byte("bob"), Token: []byte("t"), Device: key, Addr: []byte("10.0.0.1")}
+	bob := room.Entry{Kind: room.Join, Name: []byte("bob"), Token: []byte("t"), Device: key,
+		Addr: []byte("10.0.0.1")}
 	lost := room.Entry{Kind: room.Detach, Session: 1, Number: 1, Text: []byte("connection lost")}
 	var log bytes.Buffer
 	var shown []string
@@ -77,8 +78,10 @@ func TestOrders(t *testing.T) {
 		log   string // without time and level
 		shown []string
 	}{
-		{bob, `msg=joined name=bob addr=10.0.0.1:5000 key=` + fingerprint, []string{"bob has joined"}},
-		{lost, `msg=left name=bob reason="connection lost"`, []string{"bob has left (connection lost)"}},
+		{bob, `msg=joined name=bob addr=10.0.0.1:5000 key=` + fingerprint,
+			[]string{"bob has joined"}},
+		{lost, `msg=left name=bob reason="connection lost"`,
+			[]string{"bob has left (connection lost)"}},
 		{room.Entry{Kind: room.Kick, Name: []byte("BOB")}, "msg=kicked whom=BOB",
 			[]string{"BOB was away, and cannot come back to that session"}},
 		{room.Entry{Kind: room.Kick, Name: []byte("bob")}, "",
@@ -94,7 +97,8 @@ func TestOrders(t *testing.T) {
 		{room.Entry{Kind: room.Close}, "msg=closed",
 			[]string{"closed: only owners of names and those you invite come in"}},
 		{room.Entry{Kind: room.Open}, "msg=opened", []string{"open to everyone"}},
-		{room.Entry{Kind: room.Invite, Name: []byte("carol"), Token: []byte("secret")}, "msg=invited whom=carol", nil},
+		{room.Entry{Kind: room.Invite, Name: []byte("carol"), Token: []byte("secret")},
+			"msg=invited whom=carol", nil},
 		{room.Entry{Kind: room.Forget, Name: []byte("bob")}, "msg=forgotten whom=bob",
 			[]string{"bob belongs to nobody now"}},
 	} {

@@ -176,8 +176,8 @@ func (c *client) open(conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
 	conn.OnDone(c.finish)
 	e.Ref = conn.Ref()
 	if c.Stuck() {
-		stuck := wire.Errorf(e.Verb(), wire.CodeFull, "the server cannot write to its disk: try again later")
-		return nil, conn.Opened(stuck)
+		return nil, conn.Opened(wire.Errorf(e.Verb(), wire.CodeFull,
+			"the server cannot write to its disk: try again later"))
 	}
 	switch err := conn.Opened(c.Commit(e)).(type) {
 	case nil:
@@ -185,7 +185,8 @@ func (c *client) open(conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
 	case *wire.ProtocolError:
 		return nil, err
 	}
-	return nil, wire.Errorf(e.Verb(), wire.CodeFull, "the server is shutting down") // so the log takes no more
+	// The log takes no more.
+	return nil, wire.Errorf(e.Verb(), wire.CodeFull, "the server is shutting down")
 }
 
 // Commit proposes an entry, with the present time. The error is the event log's.
