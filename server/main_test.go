@@ -207,7 +207,8 @@ func TestManual(t *testing.T) {
 		if status := run([]string{flag}, strings.NewReader(""), &stdout, &stderr); status != 0 {
 			t.Errorf("%s: status %d, want 0", flag, status)
 		}
-		if diff := cmp.Diff([]string{usage(), ""}, []string{stdout.String(), stderr.String()}); diff != "" {
+		want, got := []string{usage(), ""}, []string{stdout.String(), stderr.String()}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: stdout, stderr (-want +got):\n%s", flag, diff)
 		}
 	}

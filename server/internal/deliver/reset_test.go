@@ -43,7 +43,8 @@ func TestMessagesWhileClosing(t *testing.T) {
 	}()
 	server, _ := n.connect(t)
 	for by := time.Now().Add(patience); ; runtime.Gosched() {
-		if _, err := r.Newcomer(transport.New(server), room.Entry{Kind: room.Join, Name: []byte("late")}, "token", 0); err != nil {
+		late := room.Entry{Kind: room.Join, Name: []byte("late")}
+		if _, err := r.Newcomer(transport.New(server), late, "token", 0); err != nil {
 			break
 		}
 		if time.Now().After(by) {
