@@ -93,6 +93,10 @@
 //
 // # Names and keys
 //
+// HELLO carries a name as [CheckName] returns it: in a normal form, of one script, with nothing that is
+// invisible, and unlike the words with which a program's own lines begin. Two names are the same if they have
+// the same [NameKey], and look alike if they have the same [Skeleton].
+//
 // A connection over TLS has a key, that of the certificate which its client presents; one in plain text has
 // none. A name belongs to the first key that takes it: others who say HELLO with it get ERROR HELLO
 // name-owned, and a session that began with a key is resumed only with this key and its token. Without a key,

@@ -3,7 +3,6 @@ package wire
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,27 +11,39 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// reserved are the words that clients print before their own texts and the server's, and those that stand for
-// everyone: a message to one person must not seem to be for all.
-var reserved = []string{"server", "client", "you", "all", "everyone"}
-
 // MaxName is the length of a name in characters: it fits beside a message on a line of a terminal.
 const MaxName = 32
 
+// maxNameBytes are more than a name has, also before it is normalized: longer ones are not looked at.
+const maxNameBytes = MaxName * utf8.UTFMax
+
 // CheckName returns the name that s stands for, or an error that says what is wrong with it and what would be
-// right. A name is 1 to [MaxName] characters, valid under PRECIS UsernameCasePreserved (RFC 8265, section
-// 3.4), whose normal form is returned, and can name a folder on Linux, macOS and Windows.
+// right. A name
+//
+//   - is 1 to [MaxName] characters, valid under PRECIS UsernameCasePreserved (RFC 8265, section 3.4), whose
+//     normal form is returned, but for a capital I beside a small letter, which looks like l and becomes i
+//   - has a letter or digit, letters of one script only (Japanese, Korean and Chinese writing count as one
+//     each), at most two marks on a letter, no brackets and nothing invisible
+//   - does not look like a word that begins the programs' own lines
+//   - can name a folder on Linux, macOS and Windows
 func CheckName(s string) (string, error) {
-	n, err := precis.UsernameCasePreserved.String(s)
 	length := utf8.RuneCountInString(s)
 	switch {
 	case s == "":
 		return "", fmt.Errorf("the name is empty: use 1 to %d letters or digits", MaxName)
 	case length > MaxName:
 		return "", fmt.Errorf("a name of %d characters is too long: use 1 to %d", length, MaxName)
-	case err != nil:
+	}
+	n, err := precis.UsernameCasePreserved.String(s)
+	if err != nil {
 		return "", fmt.Errorf("%q cannot be a name: use letters and digits, without spaces", s)
-	case slices.Contains(reserved, NameKey(n)):
+	}
+	n = lowerI(n)
+	err = checkLook(n)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%q cannot be a name: %w", s, err)
+	case isReserved(n):
 		return "", fmt.Errorf("the name %s would be taken for the program's own words: use another", n)
 	case SafeElement(n) != n:
 		return "", fmt.Errorf("%q cannot name a folder on every system: %q could", s, SafeElement(n))
@@ -44,8 +55,14 @@ func CheckName(s string) (string, error) {
 
 // NameKey returns the form that two names share when they are the same to people: UsernameCaseMapped (RFC
 // 8265, section 3.3), and then Unicode's full case folding, for which ß is ss and a final sigma is one like
-// the others. name must be valid.
+// the others. What is too long for a name is its own key.
 func NameKey(name string) string {
+	if len(name) > maxNameBytes {
+		return name
+	}
+	if isASCII(name) {
+		return strings.ToLower(name) // which is the same, and fast
+	}
 	key, err := precis.UsernameCaseMapped.CompareKey(name)
 	if err != nil { // valid when its case is preserved, not when it is mapped
 		key = name

@@ -1,6 +1,9 @@
 package wire_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -42,10 +45,60 @@ func TestCheckName(t *testing.T) {
 		{"NUL.txt", "", `"NUL.txt" cannot name a folder on every system: "_NUL.txt" could`},
 		{"a/b", "", `"a/b" cannot name a folder on every system: "a_b" could`},
 		{`a\b`, "", `"a\\b" cannot name a folder on every system: "a_b" could`},
-		{"..", "", `".." cannot name a folder on every system: "_" could`},
-		{".", "", `"." cannot name a folder on every system: "_" could`},
+		{"..", "", `".." cannot be a name: use at least one letter or digit`},
+		{"---", "", `"---" cannot be a name: use at least one letter or digit`},
+		{"a..", "", `"a.." cannot name a folder on every system: "a_" could`},
 		{"alice.", "", `"alice." cannot name a folder on every system: "alice_" could`},
 		{"<b>", "", `"<b>" cannot name a folder on every system: "_b_" could`},
+
+		{"[all]", "", `"[all]" cannot be a name: use no brackets`},
+		{"a(b", "", `"a(b" cannot be a name: use no brackets`},
+		{"{b}", "", `"{b}" cannot be a name: use no brackets`},
+		// look-alikes of reserved words: Cyrillic, digits, a capital I, full width
+		{"ѕеrvеr", "", `"ѕеrvеr" cannot be a name: Cyrillic and Latin letters can look alike: use one script`},
+		{"уои", "уои", ""},
+		{"c1ient", "", "the name c1ient would be taken for the program's own words: use another"},
+		{"cIient", "ciient", ""}, // which does not look like client any more
+		{"a11", "", "the name a11 would be taken for the program's own words: use another"},
+		{"AII", "", "the name AII would be taken for the program's own words: use another"},
+		{"y0u", "", "the name y0u would be taken for the program's own words: use another"},
+		{"cl\u0456ent", "", `"clіent" cannot be a name: Latin and Cyrillic letters can look alike: use one script`},
+		{"Earlier", "", "the name Earlier would be taken for the program's own words: use another"},
+		{"Ali", "Ali", ""},
+		{"McIntosh", "Mcintosh", ""},
+		{"aIIIa", "aiiia", ""},
+		{"IIIa", "Iiia", ""},
+		{"Ian", "Ian", ""},
+		{"ALICE_II", "ALICE_II", ""},
+		{"HenryVIII", "HenryVIII", ""},
+		// scripts
+		{"bоb", "", `"bоb" cannot be a name: Latin and Cyrillic letters can look alike: use one script`},
+		{"νick", "", `"νick" cannot be a name: Greek and Latin letters can look alike: use one script`},
+		{"bob\u3042", "", "\"bobあ\" cannot be a name: Latin and Hiragana letters can look alike: use one script"},
+		{"東京タワーの人", "東京タワーの人", ""},
+		{"金씨", "金씨", ""},
+		{"小明ㄅ", "小明ㄅ", ""},
+		{"あ씨", "", `"あ씨" cannot be a name: Hiragana and Hangul letters can look alike: use one script`},
+		{"Дмитрий-2", "Дмитрий-2", ""},
+		// what is invisible, in a script of its own or of all
+		{"ⴰ\u2d7fⴰ", "", "\"ⴰ\u2d7fⴰ\" cannot be a name: U+2D7F is invisible"},
+		{"\U00013000\U00013441", "", "\"\U00013000\U00013441\" cannot be a name: U+13441 is invisible"},
+		{"\U00018b00\U00016fe4", "", "\"\U00018b00\U00016fe4\" cannot be a name: U+16FE4 is invisible"},
+		{"\U00011005\U0001107f", "", "\"\U00011005\U0001107f\" cannot be a name: U+1107F is invisible"},
+		{"bob\u2d7f", "", "\"bob\u2d7f\" cannot be a name: U+2D7F is invisible"},
+		{"bob\u034f", "", "\"bob\u034f\" cannot be a name: use letters and digits, without spaces"},
+		{"bob\ufe00", "", "\"bob\ufe00\" cannot be a name: use letters and digits, without spaces"},
+		{"bob\u200d", "", `"bob\u200d" cannot be a name: use letters and digits, without spaces`},
+		{"\u0dc1\u0dca\u200d\u0dbb", "", `"ශ්\u200dර" cannot be a name: U+200D is invisible`},
+		{"သစ္စာ", "သစ္စာ", ""},
+		{"သစ္", "", `"သစ္" cannot be a name: U+1039 is invisible at the end`},
+		// marks
+		{"Việt", "Việt", ""},
+		{"x\u0301\u0302", "x\u0301\u0302", ""},
+		{"x\u0301\u0302\u0303", "", "\"x\u0301\u0302\u0303\" cannot be a name: use at most 2 marks on a letter"},
+		{"ệ\u0301", "", "\"ệ\u0301\" cannot be a name: use at most 2 marks on a letter"},
+		{"\u0301x", "", "\"\u0301x\" cannot be a name: use letters and digits, without spaces"},
+		{strings.Repeat("x", 8000), "", "a name of 8000 characters is too long: use 1 to 32"},
 	}
 	for _, test := range tests {
 		got, err := wire.CheckName(test.name)
@@ -71,6 +124,64 @@ func TestNameKey(t *testing.T) {
 		if a, b := wire.NameKey(pair[0]), wire.NameKey(pair[1]); a == b {
 			t.Errorf("%q and %q both have the key %q", pair[0], pair[1], a)
 		}
+	}
+}
+
+func TestSkeleton(t *testing.T) {
+	alike := [][2]string{
+		{"alice", "ALICE"}, {"alice", "a1ice"}, {"bob", "b0b"}, {"modern", "rnodern"}, {"paypal", "раураl"},
+		{"Ian", "lan"}, {"Iisa", "Lisa"}, {"scope", "ѕсоре"}, {"Straße", "STRASSE"}, {"zoe\u0308", "zo\u00eb"},
+		{"ab1", "abl"}, {"ОЛЬГА", "ольга"}, {"тест", "ТЕСТ"},
+	}
+	for _, pair := range alike {
+		if a, b := wire.Skeleton(pair[0]), wire.Skeleton(pair[1]); a != b {
+			t.Errorf("%q has the skeleton %q and %q has %q, want the same", pair[0], a, pair[1], b)
+		}
+	}
+	other := [][2]string{{"alice", "alicia"}, {"zoë", "zoe"}, {"Mai", "Mal"}, {"Ali", "All"}, {"a.b", "ab"},
+		{"ольга", "olga"}, {"小明", "小朋"}}
+	for _, pair := range other {
+		if a, b := wire.Skeleton(pair[0]), wire.Skeleton(pair[1]); a == b {
+			t.Errorf("%q and %q both have the skeleton %q", pair[0], pair[1], a)
+		}
+	}
+}
+
+func BenchmarkSkeleton(b *testing.B) {
+	for _, name := range []string{"alice", "WilliamShakespeare_of_Avon_1564", "Ольга", "東京タワー"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				wire.Skeleton(name)
+			}
+		})
+	}
+}
+
+// No line of the programs begins with a word that can be a name.
+func TestReserved(t *testing.T) {
+	shown := regexp.MustCompile(`(?:\.show|Show|Show\(fmt\.Sprintf|\.show\(fmt\.Sprintf|nil,|return fmt\.Sprintf)` +
+		`\("([a-z]+)[ ,]`)
+	words := 0
+	for _, pattern := range []string{"../*.go", "../../client/internal/chat/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range shown.FindAllSubmatch(source, -1) {
+				words++
+				if name, err := wire.CheckName(string(found[1])); err == nil {
+					t.Errorf("%s shows %q, and %s can be a name", file, found[0], name)
+				}
+			}
+		}
+	}
+	if words < 20 {
+		t.Errorf("only %d lines found", words)
 	}
 }
 
@@ -135,7 +246,7 @@ func safe(name string) bool {
 // element is safe.
 func FuzzName(f *testing.F) {
 	for _, s := range []string{"alice", "Zoe\u0308", "ａｂｃ", "con", "a.", "..", "", "\xff", "a b", "COM¹.x",
-		"ǅ", "ΑΣ", "İ", "ß", "ﷺ"} {
+		"ǅ", "ΑΣ", "İ", "ß", "ﷺ", "aIIIa", "IIIa", "aIbI", "東ー", "x\u0301\u0302\u0303"} {
 		f.Add(s)
 	}
 	f.Add(strings.Repeat("x", 254) + ".y")
@@ -157,6 +268,9 @@ func FuzzName(f *testing.F) {
 		}
 		if again, err := wire.CheckName(n); again != n || err != nil {
 			t.Errorf("%q became the name %q, and that %q, %v", s, n, again, err)
+		}
+		if alike := wire.Skeleton(wire.NameKey(n)); wire.Skeleton(n) != alike {
+			t.Errorf("%q has the skeleton %q, and its key %q", n, wire.Skeleton(n), alike)
 		}
 		key := wire.NameKey(n)
 		if again := wire.NameKey(key); again != key {
