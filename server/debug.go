@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	"strings"
 	"time"
 
 	"parley/server/internal/deliver"
@@ -26,7 +27,7 @@ func serveDebug(listener net.Listener, stats func() deliver.Stats) (stop func())
 		parley := expvar.Func(func() any { return stats() })
 		fmt.Fprintf(w, "{\"parley\": %s, \"memstats\": %s}\n", parley, expvar.Get("memstats"))
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: local(mux), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -36,6 +37,24 @@ func serveDebug(listener net.Listener, stats func() deliver.Stats) (stop func())
 		server.Close()
 		<-done
 	}
+}
+
+// local serves who asks for the address of the machine, not what a web page in a browser there asks for: a
+// page may have a name of its own lead to this address.
+func local(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		address := net.ParseIP(strings.Trim(host, "[]")) != nil || host == "localhost"
+		site := r.Header.Get("Sec-Fetch-Site")
+		if !address || site != "" && site != "none" && site != "same-origin" {
+			http.Error(w, "open it by its address, not from another page", http.StatusForbidden)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // debugAddress returns where -debug serves: on this machine alone, unless the address names another host.

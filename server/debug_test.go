@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -27,6 +28,39 @@ func fetch(t *testing.T, addr, place string) string {
 		t.Fatalf("%s: %s, %v: %s", place, r.Status, err, text)
 	}
 	return string(text)
+}
+
+// A web page cannot read it: not from another site, and not by a name that leads to this machine.
+func TestDebugIsLocal(t *testing.T) {
+	handler := local(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "profile") }))
+	tests := []struct {
+		host, site string
+		want       int
+	}{
+		{"127.0.0.1:6060", "", http.StatusOK},
+		{"127.0.0.1", "none", http.StatusOK},
+		{"[::1]:6060", "same-origin", http.StatusOK},
+		{"[::1]", "", http.StatusOK},
+		{"localhost:6060", "none", http.StatusOK},
+		{"evil.example:6060", "", http.StatusForbidden},
+		{"evil.example", "same-origin", http.StatusForbidden},
+		{"127.0.0.1.evil.example:6060", "", http.StatusForbidden},
+		{"", "", http.StatusForbidden},
+		{"127.0.0.1:6060", "cross-site", http.StatusForbidden},
+		{"localhost:6060", "same-site", http.StatusForbidden},
+	}
+	for _, test := range tests {
+		r := httptest.NewRequest("GET", "/debug/vars", nil)
+		r.Host = test.host
+		if test.site != "" {
+			r.Header.Set("Sec-Fetch-Site", test.site)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if served := w.Body.String() == "profile"; w.Code != test.want || served != (test.want == http.StatusOK) {
+			t.Errorf("host %q, site %q: %d %q, want %d", test.host, test.site, w.Code, w.Body, test.want)
+		}
+	}
 }
 
 // -debug counts what happens, and has profiles, on this machine alone.

@@ -73,6 +73,9 @@ import (
 //go:embed usage.txt
 var manual string // but for the list of the commands
 
+// standardOutput is what -log takes for it.
+const standardOutput = "-"
+
 // most is the largest number of clients, or of lines a second, that can be asked for.
 const most = wire.MaxUsers
 
@@ -205,22 +208,30 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			report(crashed, p)
 		}
 	}
-	logged, shown, where := stdout, stderr, "standard output"
-	if opt.log != "-" {
-		file, err := asynclog.OpenFile(opt.log)
-		if err != nil {
-			return 1, fmt.Errorf("cannot write the log: %w", logHint(err))
-		}
-		defer file.Close()
-		logged, shown, where = file, stdout, opt.log
-	}
 	folder, err := files.Open(opt.files, guard)
 	if err != nil {
 		return 1, fmt.Errorf("%w: choose another with -files", err)
 	}
 	defer folder.Close()
-	if opt.state != "" && within(opt.state, folder.Path) {
-		return 1, fmt.Errorf("the state folder %s is in the shared folder: choose another with -state", opt.state)
+	for _, private := range []struct{ what, path, flag string }{
+		{"state folder", opt.state, "-state"}, {"log", opt.log, "-log"},
+	} {
+		if private.path != "" && private.path != standardOutput && within(private.path, folder.Path) {
+			return 1, fmt.Errorf("the %s %s is in the shared folder: choose another with %s",
+				private.what, private.path, private.flag)
+		}
+	}
+	logged, shown, where := stdout, stderr, "standard output"
+	if opt.log != standardOutput {
+		file, err := asynclog.OpenFile(opt.log)
+		if err != nil {
+			return 1, fmt.Errorf("cannot write the log: %w: choose another with -log; - is standard output", err)
+		}
+		defer file.Close()
+		if file.Public() {
+			fmt.Fprintf(stderr, "server: every user of this machine can read the log: chmod 600 %s\n", opt.log)
+		}
+		logged, shown, where = file, stdout, opt.log
 	}
 	// Sessions have heartbeats, which notice more than TCP's keep-alive.
 	listener, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", opt.address)
@@ -293,32 +304,38 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	return status, err
 }
 
-// within reports whether a path lies in a folder, whatever links lead there. Of a path that does not exist yet,
-// the folder that it is to be made in counts.
+// within reports whether a path lies in a folder, whatever links lead there and however it is written. Of a
+// path that does not exist yet, the folder that it is to be made in counts.
 func within(path, folder string) bool {
-	real := func(path string) string {
-		absolute, err := filepath.Abs(path)
-		if err != nil {
-			return path
-		}
-		if resolved, err := filepath.EvalSymlinks(absolute); err == nil {
-			return resolved
-		}
-		if resolved, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
-			return filepath.Join(resolved, filepath.Base(absolute))
-		}
-		return absolute
+	const deepest = 1000 // folders, and links to what does not exist
+	shared, err := os.Stat(folder)
+	if err != nil {
+		return false
 	}
-	relative, err := filepath.Rel(real(folder), real(path))
-	return err == nil && filepath.IsLocal(relative)
-}
-
-// logHint adds to an error of opening the log what to do about it.
-func logHint(err error) error {
-	if errors.Is(err, syscall.ENXIO) { // /dev/stdout, when a service manager made it a socket
-		return fmt.Errorf("%w: -log - writes it to standard output", err)
+	path, err = filepath.Abs(path)
+	for range deepest {
+		resolved, missing := filepath.EvalSymlinks(path)
+		if missing != nil {
+			resolved, missing = os.Readlink(path)
+		}
+		switch {
+		case err != nil:
+			return false
+		case missing == nil && filepath.IsAbs(resolved):
+			path = resolved
+		case missing == nil:
+			path = filepath.Join(filepath.Dir(path), resolved)
+		}
+		if info, err := os.Stat(path); err == nil && os.SameFile(info, shared) {
+			return true
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return false
+		}
+		path = parent
 	}
-	return fmt.Errorf("%w: choose another place with -log", err)
+	return false
 }
 
 // hint adds to an error of Listen what to do about it, and leaves out what it repeats.

@@ -5,7 +5,6 @@ package main
 import (
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,26 +43,41 @@ func TestServerThatCannotStart(t *testing.T) {
 	if err := os.WriteFile("file", nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	socket, err := net.Listen("unix", "socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	for _, err := range []error{
+		os.MkdirAll("shared/sub", 0o755), os.Symlink("shared/new.log", "linked"),
+		os.Symlink("shared", "other"), os.Symlink("circle", "circle"), syscall.Mkfifo("pipe", 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const another = ": choose another with -log; - is standard output"
 	tests := []struct {
 		args []string
 		want string // on stderr
 	}{
 		{[]string{taken}, "cannot listen on " + taken + ": the port is in use: end the program that has it, or choose another port"},
 		{[]string{"192.0.2.1:0"}, "cannot listen on 192.0.2.1:0: bind: cannot assign requested address: choose an address of this machine"},
-		{[]string{"-log", ".", "0"}, "cannot write the log: open .: is a directory: choose another place with -log"},
+		{[]string{"-log", ".", "0"}, "cannot write the log: open .: neither a regular file nor a device" + another},
+		{[]string{"-log", "pipe", "0"}, "cannot write the log: open pipe: neither a regular file nor a device" + another},
+		{[]string{"-log", "socket", "0"},
+			"cannot write the log: open socket: neither a regular file nor a device" + another},
+		{[]string{"-log", "circle", "0"}, "cannot write the log: open circle: too many links" + another},
+		{[]string{"-log", "shared/server.log", "-files", "shared", "0"},
+			"the log shared/server.log is in the shared folder: choose another with -log"},
+		// the file that a link leads to need not exist
+		{[]string{"-log", "linked", "-files", "shared", "0"},
+			"the log linked is in the shared folder: choose another with -log"},
+		{[]string{"-log", "other/sub/server.log", "-files", "shared", "0"},
+			"the log other/sub/server.log is in the shared folder: choose another with -log"},
+		{[]string{"-state", "other/a/b/c", "-files", "shared", "0"},
+			"the state folder other/a/b/c is in the shared folder: choose another with -state"},
 		{[]string{"-files", "file", "0"}, "cannot create the shared folder file: not a directory: choose another with -files"},
-	}
-	if runtime.GOOS == "linux" { // others have another error for it
-		socket, err := net.Listen("unix", "socket")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer socket.Close()
-		tests = append(tests, struct {
-			args []string
-			want string
-		}{[]string{"-log", "socket", "0"},
-			"cannot write the log: open socket: no such device or address: -log - writes it to standard output"})
 	}
 	for _, test := range tests {
 		var stdout, stderr strings.Builder

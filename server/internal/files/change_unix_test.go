@@ -199,11 +199,15 @@ func TestTransferOfNoFile(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
 	put(t, outside, "secret", "secret")
 	put(t, dir, "sub/f", "x")
+	put(t, dir, ".hidden", "x")
+	put(t, dir, "sub/.git/config", "x")
 	link(t, dir, "out", filepath.Join(outside, "secret"))
 	long := strings.Repeat("x", 3585)
 	folder := open(t, dir)
 	tests := []struct{ name, want string }{
 		{"nothing", "no-file there is no file nothing: /files lists what there is"},
+		{".hidden", "no-file there is no file .hidden: /files lists what there is"},
+		{"sub/.git/config", "no-file there is no file sub/.git/config: /files lists what there is"},
 		{"sub/g", "no-file there is no file sub/g: /files lists what there is"},
 		{"sub", "no-file sub cannot be read: not a regular file"},
 		{".", "no-file . cannot be read: not a name below the shared folder"},

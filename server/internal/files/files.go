@@ -141,6 +141,9 @@ func openRegular(root *os.Root, name string) (*os.File, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+	if isHidden(name) {
+		return nil, fs.ErrNotExist
+	}
 	info, err := root.Stat(name)
 	if err == nil {
 		err = checkRegular(info)
@@ -189,6 +192,12 @@ func checkName(name string) error {
 		return errors.New("the name holds control characters")
 	}
 	return nil
+}
+
+// isHidden reports whether a file or a folder that it is in begins with a dot. Such files are a person's
+// settings and secrets, or a program's, and are not shared.
+func isHidden(name string) bool {
+	return strings.HasPrefix(name, ".") && name != "." || strings.Contains(name, "/.")
 }
 
 // fileError returns the answer to a GET whose file cannot be opened.

@@ -82,6 +82,12 @@ func (f *Folder) list() (l Listing, err error) {
 		if err != nil && name == "." {
 			return err
 		}
+		if isHidden(name) && d.IsDir() {
+			return fs.SkipDir
+		}
+		if isHidden(name) {
+			return nil
+		}
 		if len(l.Files) == wire.MaxFiles && d.Type().IsRegular() {
 			l.Cut = true
 			return fs.SkipAll
