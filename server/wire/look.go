@@ -17,8 +17,8 @@ import (
 // reserved are the words that lines of the programs begin with, and those that stand for everyone: what
 // someone says must not look like the program's own words, nor a message to one person like one for all.
 var reserved = skeletons("server client you all everyone earlier " +
-	"back connection continuing debugging downloading for have ignoring joins listening no nobody nothing only " +
-	"saved sharing shutting stopped talking the unfinished welcome")
+	"back connection continuing debugging downloading for have ignoring in joins listening no nobody " +
+	"nothing only saved sharing shutting stopped talking the unfinished welcome")
 
 func skeletons(words string) map[string]bool {
 	set := make(map[string]bool)

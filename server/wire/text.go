@@ -21,6 +21,42 @@ func CheckText(text []byte) error {
 	return nil
 }
 
+// Visible returns s with replace's text for every character that a screen would obey instead of showing it:
+// controls, line separators, and invisible characters that reorder or hide text. The joiners that emoji and
+// some scripts need stay between characters of those.
+func Visible(s string, replace func(r rune) string) string {
+	if !strings.ContainsFunc(s, Invisible) {
+		return strings.ToValidUTF8(s, "\ufffd")
+	}
+	var b strings.Builder
+	runes := []rune(s)
+	for i, r := range runes {
+		joiner := r == '\u200c' || r == '\u200d'
+		joins := joiner && i > 0 && joinable(runes[i-1]) && i+1 < len(runes) && joinable(runes[i+1])
+		if Invisible(r) && !joins {
+			b.WriteString(replace(r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// Invisible reports whether r is a control or invisible format character.
+func Invisible(r rune) bool {
+	// the prepended marks are visible: scripts draw them around a number
+	if r >= ' ' && r < 0x7f || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
+		unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// joinable reports whether a joiner makes sense next to r.
+func joinable(r rune) bool {
+	return r > 0x7f && unicode.IsGraphic(r) && !unicode.IsSpace(r) && !Invisible(r)
+}
+
 // Line makes text of any origin safe as the last argument of a server's line: one line, UTF-8, at most 2,000
 // bytes and dots.
 func Line(text string) []byte {

@@ -65,6 +65,7 @@ type Chat struct {
 	ignored map[string]string // names whose messages are hidden, by their keys
 	backlog backlog
 	lists   map[wire.Verb]*list
+	rowDue  *time.Timer // fires when the next row of a list should have come
 
 	queue []*want // files to download, the current one first
 	stop  func()  // stops the downloads; nil if none is under way
@@ -74,7 +75,8 @@ type Chat struct {
 
 func newChat(ctx context.Context, cfg Config, ui UI) *Chat {
 	return &Chat{cfg: cfg, ui: ui, ctx: ctx, calls: make(chan func()), ignored: make(map[string]string),
-		backlog: newBacklog(), lists: map[wire.Verb]*list{wire.Who: {}, wire.Files: {}}}
+		backlog: newBacklog(), lists: map[wire.Verb]*list{wire.Who: {}, wire.Files: {}},
+		rowDue: time.NewTimer(rowTime)}
 }
 
 // Run chats over conn, on which the server has sent welcome, until the session ends. It closes conn and
@@ -135,6 +137,8 @@ func (c *Chat) step(input <-chan Input, signals <-chan os.Signal) <-chan Input {
 		c.quit()
 	case <-c.giveUp:
 		c.phase = over
+	case <-c.rowDue.C:
+		c.onRowDue()
 	}
 	if input == nil && (c.cfg.Person || c.idle()) {
 		c.quit()
@@ -258,7 +262,8 @@ func (c *Chat) back(conn *link.Conn, answer wire.Message, err error) {
 		conn.Send(m)
 	}
 	for verb, l := range c.lists {
-		if l.callbacks != nil { // the lost connection did not answer
+		if l.callbacks != nil { // the lost connection did not answer, or not to its end
+			l.head = wire.Message{}
 			conn.Send(wire.Message{Verb: verb})
 		}
 	}

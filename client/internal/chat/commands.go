@@ -183,7 +183,12 @@ func (c *Chat) tell(argument string) error {
 func (c *Chat) who(string) error {
 	c.query(wire.Who, 0, func() {
 		names := c.lists[wire.Who].names()
-		c.show("%d here: %s", len(names), strings.Join(names, ", "))
+		shown, more := c.shorten(names)
+		text := strings.Join(shown, ", ")
+		if more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		c.show("%d here: %s", len(names), text)
 	})
 	return nil
 }
@@ -198,13 +203,26 @@ func (c *Chat) listFiles(string) error {
 			c.call(func() {
 				c.listing--
 				c.show("%s", files.head.Text)
+				rows, more := c.shorten(rows)
 				for _, row := range rows {
 					c.show("%s", row)
+				}
+				if more > 0 {
+					c.show("the list has %d more files: Tab and /get know them", more)
 				}
 			})
 		})
 	})
 	return nil
+}
+
+// shorten returns as many rows as a person is shown, and how many more there are. A script gets all.
+func (c *Chat) shorten(rows []string) (shown []string, more int) {
+	if c.cfg.Person {
+		shown = rows[:min(len(rows), maxShown)]
+		return shown, len(rows) - len(shown)
+	}
+	return rows, 0
 }
 
 // describe returns a row for each file. Its name is last: it may be long and hold spaces.

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	shortDigest = 12  // hexadecimal digits of a digest that a person compares
-	getOverhead = 512 // bytes that a GET needs beside the name
+	shortDigest = 12                 // hexadecimal digits of a digest that a person compares
+	maxFileName = wire.MaxLine - 512 // bytes; a GET needs the rest beside the name
 )
 
 // A wantState says how much is known about a want's name.
@@ -33,28 +33,48 @@ const (
 type want struct {
 	name    string
 	state   wantState
-	small   bool   // it is worth asking for ahead, as the list says
+	size    int64  // as the list says; -1 if it does not
 	verbose bool   // show the whole digest
+	sure    bool   // however large it is
 	group   *group // the files it was found with; nil if there are none
 }
 
+// small reports whether a file is worth asking for ahead.
+func (w *want) small() bool { return w.size >= 0 && w.size <= smallFile }
+
 // A group is the files that one pattern or folder stands for.
 type group struct {
+	typed           string // after /get
 	all, left, here int    // files: wanted, not finished, downloaded
 	bytes           uint64 // of those downloaded
+
+	size uint64 // of all files, as the list says
+	fits bool   // there is enough room for them; owned by the fetcher
 }
 
 // get queues the argument of /get, exactly as it was typed.
 func (c *Chat) get(argument string) error {
-	w := &want{name: argument, verbose: !c.cfg.Person}
-	if name, ok := strings.CutPrefix(argument, "-v "); ok {
-		w.name, w.verbose = name, true
+	w := &want{name: argument, size: -1, verbose: !c.cfg.Person}
+	for more := true; more; {
+		switch flag, rest, _ := strings.Cut(w.name, " "); flag {
+		case "-v":
+			w.name, w.verbose = rest, true
+		case "-y":
+			w.name, w.sure = rest, true
+		default:
+			more = false
+		}
 	}
 	switch {
 	case w.name == "":
 		return errors.New("/get needs the name of a file: /files shows them")
-	case len(w.name) > wire.MaxLine-getOverhead:
+	case len(w.name) > maxFileName:
 		return fmt.Errorf("a name of %d bytes is too long for a file", len(w.name))
+	}
+	for _, row := range c.lists[wire.Files].rows {
+		if string(row.Name) == w.name {
+			w.size = int64(row.Size)
+		}
 	}
 	c.queue = append(c.queue, w)
 	if strings.ContainsAny(w.name, "*?") || strings.HasSuffix(w.name, "/") {
@@ -87,9 +107,9 @@ func (c *Chat) found() {
 	if note != "" && len(searches) > 0 {
 		c.show("only %d files are listed: get others by their exact names", len(rows))
 	}
-	sizes := make(map[string]uint64)
+	sizes := make(map[string]int64)
 	for _, row := range rows {
-		sizes[string(row.Name)] = row.Size
+		sizes[string(row.Name)] = int64(row.Size)
 	}
 	for _, w := range searches {
 		names := slices.DeleteFunc(match(w.name, c.lists[wire.Files].names()), func(name string) bool {
@@ -99,15 +119,19 @@ func (c *Chat) found() {
 		case len(names) > 0:
 		case note != "": // it may exist all the same
 			names = []string{w.name}
+			sizes[w.name] = -1
 		default:
 			c.fail("no file matches %s: /files shows them", w.name)
 		}
 		var all *group
 		if len(names) > 1 {
-			all = &group{all: len(names), left: len(names)}
+			all = &group{typed: w.name, all: len(names), left: len(names)}
 		}
 		for _, name := range names {
-			c.queue = append(c.queue, &want{name, listed, sizes[name] <= smallFile, w.verbose, all})
+			if all != nil {
+				all.size += uint64(sizes[name])
+			}
+			c.queue = append(c.queue, &want{name, listed, sizes[name], w.verbose, w.sure, all})
 		}
 	}
 	c.getNext()
@@ -144,9 +168,9 @@ func match(typed string, names []string) []string {
 	return matching
 }
 
-// appearance returns a path as a person sees it: in normal form, without blanks around its elements.
+// appearance returns a path as a person sees it: in normal form, without blanks around its elements, and escaped.
 func appearance(name string) string {
-	elements := strings.Split(norm.NFC.String(name), "/")
+	elements := strings.Split(Escape(norm.NFC.String(name)), "/")
 	for i, e := range elements {
 		elements[i] = strings.TrimSpace(e)
 	}
@@ -209,6 +233,12 @@ func (c *Chat) got(w *want, r result) {
 	if w.group != nil {
 		c.count(w.group, r)
 	}
+}
+
+// refuse drops the files of a group, none of which was asked for.
+func (c *Chat) refuse(g *group, err error) {
+	c.queue = slices.DeleteFunc(c.queue, func(w *want) bool { return w.group == g })
+	c.fail("%s: %v", g.typed, err)
 }
 
 // count adds a finished file to its group, and shows the sum after the last one.

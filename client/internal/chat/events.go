@@ -85,10 +85,7 @@ func (c *Chat) onError(m wire.Message) {
 		return
 	}
 	if l := c.lists[verb]; l != nil && l.callbacks != nil {
-		l.callbacks = nil
-		if verb == wire.Files {
-			c.takeSearches()
-		}
+		c.endList(verb)
 		c.fail("%s", text)
 		return
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	maxAhead      = 16                     // GETs without an answer
 	smallFile     = 64 << 10               // bytes of a file that is asked for ahead
+	unasked       = 1 << 20                // bytes that are taken whatever the list says and the disk has
 	progressEvery = 100 * time.Millisecond // between two reports of a download's progress
 	stopTime      = 10 * time.Second       // for the server to answer STOP, before the connection is replaced
 )
@@ -26,8 +27,9 @@ var (
 
 // These use the disk. Tests replace them.
 var (
-	openPart = download.Open
-	isHere   = download.Here
+	openPart  = download.Open
+	isHere    = download.Here
+	freeSpace = download.Free
 )
 
 // A result is how a download ended.
@@ -54,7 +56,7 @@ func (f *fetcher) run() {
 	defer f.closeParts()
 	for f.ask() {
 		w := f.wants[0]
-		r, answered := f.fetch(w.name, f.parts[0])
+		r, answered := f.fetch(w, f.parts[0])
 		if r.err == errLost {
 			return
 		}
@@ -77,7 +79,7 @@ func (f *fetcher) run() {
 func (f *fetcher) ask() bool {
 	for n := len(f.parts); n < len(f.wants); n = len(f.parts) {
 		w := f.wants[n]
-		if n == maxAhead || n > 0 && !(f.wants[0].small && w.small) {
+		if n == maxAhead || n > 0 && !(f.wants[0].small() && w.small()) {
 			break
 		}
 		part, err := openPart(f.chat.cfg.Folder, w.name)
@@ -86,6 +88,15 @@ func (f *fetcher) ask() bool {
 			f.chat.call(func() { f.chat.got(w, result{err: err}) })
 			continue
 		}
+		if g := w.group; g != nil && !g.fits {
+			if err := f.fits(w, g.size); err != nil {
+				part.Close()
+				f.wants = slices.DeleteFunc(f.wants, func(w *want) bool { return w.group == g })
+				f.chat.call(func() { f.chat.refuse(g, err) })
+				continue
+			}
+			g.fits = true
+		}
 		f.parts = append(f.parts, part)
 		f.conn.Get(wire.Message{Verb: wire.Get, Offset: part.Have, Version: []byte(part.Version),
 			Name: []byte(w.name)}, f.pieces)
@@ -93,8 +104,32 @@ func (f *fetcher) ask() bool {
 	return len(f.parts) > 0
 }
 
+// fits returns an error, which says how to get it all the same, if so many bytes that nobody has agreed to would
+// take more than half of what is free.
+func (f *fetcher) fits(w *want, size uint64) error {
+	room, known := freeSpace(f.chat.cfg.Folder)
+	if !known || w.sure || size <= max(room/2, unasked) {
+		return nil
+	}
+	name := w.name
+	if w.group != nil {
+		name = w.group.typed
+	}
+	return fmt.Errorf("it needs %s, %s are free: /get -y %s gets it all the same", Bytes(size), Bytes(room), name)
+}
+
+// accepts returns an error if the file that the server announces is much larger than its list says, as none is
+// that has only grown meanwhile, or than what it leaves free.
+func (f *fetcher) accepts(w *want, m wire.Message) error {
+	if listed := uint64(w.size); w.size >= 0 && !w.sure && m.Size > max(2*listed, listed+unasked) {
+		return fmt.Errorf("it has %s, the list says %s: /get -y %s gets it all the same",
+			Bytes(m.Size), Bytes(listed), w.name)
+	}
+	return f.fits(w, m.Size-min(m.Offset, m.Size))
+}
+
 // fetch receives a file, up to the end of the server's answer or an error before that.
-func (f *fetcher) fetch(name string, part *download.Part) (r result, answered bool) {
+func (f *fetcher) fetch(w *want, part *download.Part) (r result, answered bool) {
 	var reported time.Time
 	for r.err == nil {
 		var p link.Piece
@@ -117,16 +152,19 @@ func (f *fetcher) fetch(name string, part *download.Part) (r result, answered bo
 				have := part.Have
 				f.chat.call(func() { f.chat.status.Getting.Have = have })
 			}
-		case string(p.Name) != name:
+		case string(p.Name) != w.name:
 			return result{err: fmt.Errorf("the server sends %s instead", p.Name)}, p.Verb == wire.Sent
 		case p.Verb == wire.Sent:
 			r.Saved, r.err = part.Save(p.Size, string(p.Digest))
 			r.size, r.digest = p.Size, string(p.Digest)
 			return r, true
 		default:
-			r.err = part.Begin(p.Size, p.Offset, string(p.Version))
+			r.err = f.accepts(w, p.Message)
 			if r.err == nil {
-				f.chat.begun(name, p.Size, p.Offset)
+				r.err = part.Begin(p.Size, p.Offset, string(p.Version))
+			}
+			if r.err == nil {
+				f.chat.begun(w.name, p.Size, p.Offset)
 			}
 		}
 	}

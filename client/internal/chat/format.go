@@ -5,42 +5,14 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"parley/server/wire"
 )
 
-// Escape returns s with every character that a screen would obey instead of showing it written as \u{202E}:
-// controls, line separators, and invisible characters that reorder or hide text. The joiners that emoji and
-// some scripts need stay between characters of those.
+// Escape returns s with every character that a screen would obey instead of showing it written as \u{202E}, see
+// [wire.Visible].
 func Escape(s string) string {
-	if !strings.ContainsFunc(s, invisible) {
-		return strings.ToValidUTF8(s, "\ufffd")
-	}
-	var b strings.Builder
-	runes := []rune(s)
-	for i, r := range runes {
-		joiner := r == '\u200c' || r == '\u200d'
-		joins := joiner && i > 0 && joinable(runes[i-1]) && i+1 < len(runes) && joinable(runes[i+1])
-		if invisible(r) && !joins {
-			fmt.Fprintf(&b, `\u{%04X}`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// invisible reports whether r is a control or invisible format character.
-func invisible(r rune) bool {
-	// the prepended marks are visible: scripts draw them around a number
-	if r >= ' ' && r < 0x7f || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
-		return false
-	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
-		unicode.Other_Default_Ignorable_Code_Point)
-}
-
-// joinable reports whether a joiner makes sense next to r.
-func joinable(r rune) bool {
-	return r > 0x7f && unicode.IsGraphic(r) && !unicode.IsSpace(r) && !invisible(r)
+	return wire.Visible(s, func(r rune) string { return fmt.Sprintf(`\u{%04X}`, r) })
 }
 
 // Count returns a number and a noun, in the plural if need be.
@@ -94,7 +66,7 @@ func Command(line string) (command string, ok bool) {
 // blank reports whether r shows nothing at the beginning of a line, or only a mark without its letter.
 func blank(r rune) bool {
 	const brailleBlank = '\u2800'
-	return r == brailleBlank || unicode.IsSpace(r) || unicode.In(r, unicode.Mn, unicode.Me) || invisible(r)
+	return r == brailleBlank || unicode.IsSpace(r) || unicode.In(r, unicode.Mn, unicode.Me) || wire.Invisible(r)
 }
 
 // firstWord splits text at its first blank.

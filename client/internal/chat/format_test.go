@@ -9,10 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"parley/server/wire"
 )
 
 // In plain output a message is NAME: TEXT or NAME → NAME: TEXT. No line of the program's own can be taken for
-// one, nor the other way round: none begins with a word and a colon, or with something that anybody chose.
+// one, nor the other way round: none begins with a word and a colon, with a word that can be a name, or with
+// something that anybody chose.
 func TestOwnLines(t *testing.T) {
 	free := []string{
 		"%s",       // the server's words, or a row of its own that is made elsewhere
@@ -52,6 +55,10 @@ func TestOwnLines(t *testing.T) {
 			arrow := len(words) > 1 && words[1] == "→"
 			if strings.HasSuffix(words[0], ":") || chosen && !slices.Contains(free, format) || arrow {
 				t.Errorf("%s: %q can look like a message", name, format)
+			}
+			word, placeholder := strings.TrimRight(words[0], ",:"), strings.HasPrefix(words[0], "%")
+			if name, err := wire.CheckName(word); err == nil && !placeholder {
+				t.Errorf("%q begins with %s, which can be a name", format, name)
 			}
 			checked++
 		}

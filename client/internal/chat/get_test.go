@@ -96,6 +96,7 @@ func TestGet(t *testing.T) {
 			> GET 0 - a
 			. /cancel
 			> STOP
+			< SENDING 5 5 v1 a
 			< SENT x 5 a
 			< ERROR STOP no-download nothing to stop`, `
 			downloading a: 5 bytes
@@ -151,12 +152,9 @@ func TestGet(t *testing.T) {
 			! client: a: the server goes on at byte 500 of 10
 			! client: b: the server goes on at byte 5, but 0 bytes are here`, 1},
 		{"not asked for", `
-			< SENDING 2 0 v1 a
-			< DATA 2
-			< a
-			< SENT x 2 a
 			< USERS 1
-			< ERROR GET no-file x`, ``, 0},
+			< ERROR GET no-file x`, `
+			server: x`, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	fresh      = time.Minute // maximum age of a list that completes a name
-	unreadable = "?"         // stands for a name that breaks the protocol, at the cost of this row alone
+	fresh       = time.Minute      // maximum age of a list that completes a name
+	rowTime     = 30 * time.Second // the longest wait for the next row of a list
+	maxUserName = 4 * wire.MaxName // bytes of a name in a list of users
+	maxShown    = 1000             // names or files of a list that a person is shown: more are not read
+	unreadable  = "?"              // stands for a name that breaks the protocol, at the cost of this row alone
 )
 
 // A list is the server's answer to WHO or FILES.
@@ -29,6 +32,9 @@ func (l *list) names() (names []string) {
 	slices.Sort(names)
 	return names
 }
+
+// unfinished reports whether only a part of the answer has come.
+func (l *list) unfinished() bool { return l.callbacks != nil && l.head.Verb != "" }
 
 // note says that there are more files than the server lists, if there may be.
 func (l *list) note() string {
@@ -61,14 +67,19 @@ func (c *Chat) onList(l *list, limit uint64, m wire.Message) {
 		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "%d %s, at most %d are allowed",
 			m.Count, m.Verb, limit))
 		return
+	case l.unfinished() && (m.Verb == wire.Users || m.Verb == wire.Files):
+		c.lost(wire.Errorf(m.Verb, wire.CodeArguments, "%s within a list", m.Verb))
+		return
 	case m.Verb == wire.Users, m.Verb == wire.Files:
 		l.head, l.rows = m, nil
-	case uint64(len(l.rows)) < l.head.Count:
-		if len(m.Name) == 0 {
+	case l.unfinished():
+		longest := map[wire.Verb]int{wire.User: maxUserName, wire.File: maxFileName}[m.Verb]
+		if len(m.Name) == 0 || len(m.Name) > longest { // what cannot be used takes no memory
 			m.Name = []byte(unreadable)
 		}
 		l.rows = append(l.rows, m)
 	}
+	c.rowDue.Reset(rowTime)
 	if l.head.Verb == "" || uint64(len(l.rows)) < l.head.Count {
 		return
 	}
@@ -76,5 +87,23 @@ func (c *Chat) onList(l *list, limit uint64, m wire.Message) {
 	l.asOf, l.callbacks = time.Now(), nil
 	for _, f := range callbacks {
 		f()
+	}
+}
+
+// onRowDue ends the wait for lists of which nothing has come for a while.
+func (c *Chat) onRowDue() {
+	for _, verb := range []wire.Verb{wire.Who, wire.Files} {
+		if l := c.lists[verb]; l.unfinished() && c.phase != away {
+			c.endList(verb)
+			c.fail("the server sent only %d of %d rows of a list: ask again", len(l.rows), l.head.Count)
+		}
+	}
+}
+
+// endList gives up the list for verb, and what waits for it.
+func (c *Chat) endList(verb wire.Verb) {
+	c.lists[verb].callbacks = nil
+	if verb == wire.Files {
+		c.takeSearches()
 	}
 }

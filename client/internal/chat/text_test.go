@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"parley/server/wire"
 )
 
 func TestEscape(t *testing.T) {
@@ -42,7 +44,7 @@ func FuzzEscape(f *testing.F) {
 			t.Errorf("Escape(%q) is no UTF-8: %q", s, got)
 		}
 		for _, r := range got {
-			if unicode.IsControl(r) || r != '\u200c' && r != '\u200d' && invisible(r) {
+			if unicode.IsControl(r) || r != '\u200c' && r != '\u200d' && wire.Invisible(r) {
 				t.Errorf("Escape(%q) lets %U through: %q", s, r, got)
 			}
 		}

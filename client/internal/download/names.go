@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,10 +24,14 @@ const (
 )
 
 // local returns the path below the folder under which the file that the server calls name is saved. Every
-// element is valid on every system, and none ends like that of a part.
+// element is valid on every system, is what a person sees, and does not begin with a dot, because hidden files
+// are the settings of programs. None ends like that of a part.
 func local(name string) string {
-	elements := strings.Split(name, "/")
+	elements := strings.Split(visible(name), "/")
 	for i, e := range elements {
+		if isHidden(e) {
+			e = "_" + e[1:]
+		}
 		e = wire.SafeElement(e)
 		if n := len(e) - len(partSuffix); n >= 0 && strings.EqualFold(e[n:], partSuffix) {
 			e = e[:n] + "_" + e[n+1:]
@@ -34,6 +39,28 @@ func local(name string) string {
 		elements[i] = cmp.Or(e, "_")
 	}
 	return strings.Join(elements, "/")
+}
+
+// visible returns a name without the characters that a screen does not show, such as the one that shows
+// exe.txt for txt.exe.
+func visible(name string) string { return wire.Visible(name, func(rune) string { return "" }) }
+
+// isHidden reports whether an element of a path is more than dots and begins with one.
+func isHidden(element string) bool {
+	return strings.HasPrefix(element, ".") && strings.Trim(element, ".") != ""
+}
+
+// renamed says why a file is not saved under the name that the server has for it, or nothing if it is.
+func renamed(name string) string {
+	switch {
+	case visible(name) != name:
+		return "renamed: the name holds invisible characters"
+	case slices.ContainsFunc(strings.Split(name, "/"), isHidden):
+		return "renamed: hidden files can change what programs do"
+	case local(name) != name:
+		return "renamed: the name is not valid on every system"
+	}
+	return ""
 }
 
 // partOf returns the path of the part of a file.

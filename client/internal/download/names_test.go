@@ -31,6 +31,29 @@ func TestNumbered(t *testing.T) {
 	}
 }
 
+func TestLocal(t *testing.T) {
+	const invalid, hidden, invisible = "renamed: the name is not valid on every system",
+		"renamed: hidden files can change what programs do", "renamed: the name holds invisible characters"
+	tests := []struct{ name, want, why string }{
+		{"sub/a.txt", "sub/a.txt", ""},
+		{"👩\u200d👧.png", "👩\u200d👧.png", ""},
+		{"a\u202etxt.exe", "atxt.exe", invisible},
+		{"in\u200bvoice.pdf", "invoice.pdf", invisible},
+		{"pay\u200dpal/x\ufeff", "paypal/x", invisible},
+		{"\u2066", "_", invisible},
+		{".bashrc", "_bashrc", hidden},
+		{"a/.git/hooks/post-checkout", "a/_git/hooks/post-checkout", hidden},
+		{"\u200b.bashrc", "_bashrc", invisible},
+		{"..", "_", invalid},
+		{"con", "_con", invalid},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff([]string{tt.want, tt.why}, []string{local(tt.name), renamed(tt.name)}); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
 // Names as long as they can be are saved, those of which the parts have one name, too.
 func TestLongNames(t *testing.T) {
 	dir := t.TempDir()

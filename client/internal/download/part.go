@@ -70,7 +70,7 @@ func Remove(folder, name string) {
 // open returns the part without reading it. The part must be closed after an error, too.
 func open(folder, name string) (*Part, error) {
 	p := &Part{Version: "-", name: name, local: local(name), folder: folder, hash: sha256.New(),
-		sync: (*os.File).Sync, space: free}
+		sync: (*os.File).Sync, space: Free}
 	err := os.MkdirAll(folder, 0o777)
 	if err == nil {
 		p.root, err = os.OpenRoot(folder)

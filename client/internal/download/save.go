@@ -55,9 +55,7 @@ func (p *Part) rename(digest string) (s Saved, err error) {
 	if closeFirst {
 		p.file.Close()
 	}
-	if p.local != p.name {
-		s.Note = "renamed: the name is not valid on every system"
-	}
+	s.Note = renamed(p.name)
 	for n := 1; ; n++ {
 		final := numbered(p.local, n)
 		s.Path = p.where(final)

@@ -28,8 +28,8 @@ func links(f *os.File) uint64 {
 	return uint64(s.Nlink)
 }
 
-// free returns how many bytes can still be written in a folder, if that is known.
-func free(folder string) (bytes uint64, known bool) {
+// Free returns how many bytes can still be written in a folder, if that is known.
+func Free(folder string) (bytes uint64, known bool) {
 	var s unix.Statfs_t
 	err := unix.Statfs(folder, &s)
 	return uint64(s.Bavail) * uint64(s.Bsize), err == nil && s.Blocks > 0

@@ -30,8 +30,8 @@ func links(f *os.File) uint64 {
 	return uint64(info.NumberOfLinks)
 }
 
-// free returns how many bytes can still be written in a folder, if that is known.
-func free(folder string) (bytes uint64, known bool) {
+// Free returns how many bytes can still be written in a folder, if that is known.
+func Free(folder string) (bytes uint64, known bool) {
 	name, err := windows.UTF16PtrFromString(folder)
 	if err == nil {
 		err = windows.GetDiskFreeSpaceEx(name, &bytes, nil, nil)

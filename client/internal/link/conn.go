@@ -57,9 +57,15 @@ type Conn struct {
 
 	mu     sync.Mutex // guards the following fields
 	out    []byte     // lines to write
+	ack    bool       // tell the server how far the stream was handled
 	pieces chan Piece // what Pieces returns
-	// for each GET that is not answered to its end, who receives the answer; nil if nobody does any more
-	gets []chan Piece
+	gets   []get      // not answered to their end
+}
+
+// A get is a GET that was sent.
+type get struct {
+	pieces chan Piece // receives the answer; nil if nobody does any more
+	begun  bool       // SENDING has come
 }
 
 // newConn returns a Conn over nc that lasts until ctx ends.
@@ -92,7 +98,7 @@ func (c *Conn) Get(m wire.Message, pieces <-chan Piece) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if pieces == (<-chan Piece)(c.pieces) {
-		c.gets = append(c.gets, c.pieces)
+		c.gets = append(c.gets, get{pieces: c.pieces})
 		c.sendLocked(m)
 	}
 }
@@ -106,20 +112,29 @@ func (c *Conn) Send(m wire.Message) {
 
 func (c *Conn) sendLocked(m wire.Message) {
 	c.out = m.AppendClient(c.out)
+	c.wakeUp()
+}
+
+// wakeUp has Transmit write what there is.
+func (c *Conn) wakeUp() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
 }
 
-// MarkHandled says that the stream was handled up to seq. The server is told now and then.
+// MarkHandled says that the stream was handled up to seq. The server is told now and then; one that takes
+// nothing is told once, in the end, so that this takes no memory.
 func (c *Conn) MarkHandled(seq uint64) {
 	if c.handledSeq.Swap(seq) == seq {
 		return
 	}
 	c.handled++
 	if c.handled%ackEvery == 0 {
-		c.Send(wire.Message{Verb: wire.Ping, Seq: seq})
+		c.mu.Lock()
+		c.ack = true
+		c.mu.Unlock()
+		c.wakeUp()
 	}
 }
 
@@ -190,7 +205,11 @@ func (c *Conn) Transmit() {
 		}
 		c.mu.Lock()
 		b := c.out
-		c.out = nil
+		if c.ack {
+			ping := wire.Message{Verb: wire.Ping, Seq: c.handledSeq.Load()}
+			b = ping.AppendClient(b)
+		}
+		c.out, c.ack = nil, false
 		c.mu.Unlock()
 		if _, err := c.net.Write(b); err != nil {
 			return
@@ -216,11 +235,9 @@ func (c *Conn) Receive() error {
 		case bad != nil && (m.Verb == wire.User || m.Verb == wire.File): // costs this row, which has no name
 			err = c.pass(m)
 		case err != nil: // also any other bad line, which leaves the two out of step
-		case m.Verb == wire.Data:
-			err = c.receiveData(m)
-		case m.Verb == wire.Sending, m.Verb == wire.Sent,
+		case m.Verb == wire.Data, m.Verb == wire.Sending, m.Verb == wire.Sent,
 			m.Verb == wire.Error && wire.Verb(m.Name) == wire.Get:
-			err = c.deliver(Piece{Message: m})
+			err = c.receiveFile(m)
 		default:
 			err = c.pass(m)
 		}
@@ -238,6 +255,31 @@ func (c *Conn) pass(m wire.Message) error {
 	case <-c.ctx.Done():
 		return net.ErrClosed
 	}
+}
+
+// receiveFile delivers a line about a download, if it has its place there: bytes that nobody asked for, or that
+// no size was announced for, are not taken.
+func (c *Conn) receiveFile(m wire.Message) error {
+	c.mu.Lock()
+	asked := len(c.gets) > 0
+	begun := asked && c.gets[0].begun
+	if asked && m.Verb == wire.Sending {
+		c.gets[0].begun = true
+	}
+	c.mu.Unlock()
+	switch {
+	case !asked && m.Verb == wire.Error:
+		return c.pass(m)
+	case !asked:
+		return wire.Errorf(m.Verb, wire.CodeArguments, "%s for no GET", m.Verb)
+	case m.Verb == wire.Sending && begun:
+		return wire.Errorf(m.Verb, wire.CodeArguments, "SENDING twice for a GET")
+	case !begun && (m.Verb == wire.Data || m.Verb == wire.Sent):
+		return wire.Errorf(m.Verb, wire.CodeArguments, "%s before SENDING", m.Verb)
+	case m.Verb == wire.Data:
+		return c.receiveData(m)
+	}
+	return c.deliver(Piece{Message: m})
 }
 
 // receiveData delivers the bytes that follow a DATA line.
@@ -265,7 +307,7 @@ func (c *Conn) deliver(p Piece) error {
 	c.mu.Lock()
 	var receiver chan Piece
 	if len(c.gets) > 0 {
-		receiver = c.gets[0]
+		receiver = c.gets[0].pieces
 		if p.Verb == wire.Sent || p.Verb == wire.Error {
 			c.gets = c.gets[1:]
 		}

@@ -71,26 +71,53 @@ func TestAhead(t *testing.T) {
 		}
 		p.Expect("GET 0 - a", "GET 0 - b", "GET 0 - c")
 		go io.WriteString(p, "SENDING 1 0 v a\nDATA 1\nxSENT x 1 a\nERROR GET no-file b\n"+
-			"SENDING 0 0 v c\nSENT y 0 c\nSENT z 0 nothing\nSAID 11 0 bob x\n")
+			"SENDING 0 0 v c\nSENT y 0 c\nSAID 11 0 bob x\n")
 		wantPieces(t, pieces, "SENDING 1 0 v a", `DATA 1 "x"`, "SENT x 1 a", "ERROR GET no-file b",
 			"SENDING 0 0 v c", "SENT y 0 c")
 		want(t, c, "SAID 11 0 bob x")
 	})
 }
 
-// What nobody asked for stops nobody, and is not taken for what is asked for next.
+// What nobody asked for ends the connection, but for an error: that is said.
 func TestNotAskedFor(t *testing.T) {
-	bubble(t, func(t *testing.T, n *network) {
-		c, p := n.join()
-		defer c.Close()
-		p.Send("SENDING 2 0 v1 a", "DATA 2\nab", "SENT x 2 a", "ERROR GET no-file x", "SAID 11 0 bob x")
-		want(t, c, "SAID 11 0 bob x")
-		pieces := c.get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
-		p.Expect("GET 0 - a")
-		p.Send("ERROR GET no-file y", "SENT x 2 a", "SAID 12 0 bob y")
-		wantPieces(t, pieces, "ERROR GET no-file y")
-		want(t, c, "SAID 12 0 bob y")
-	})
+	const asked = "GET 0 - a"
+	tests := []struct {
+		sent string // after GET, if it is not empty
+		line string
+		want string // the error; empty if the line is passed on
+	}{
+		{"", "SENDING 2 0 v1 a", "SENDING for no GET"},
+		{"", "DATA 9000000000", "DATA for no GET"},
+		{"", "SENT x 2 a", "SENT for no GET"},
+		{"", "ERROR GET no-file x", ""},
+		{asked, "DATA 2", "DATA before SENDING"},
+		{asked, "SENT x 2 a", "SENT before SENDING"},
+		{asked, "SENDING 2 0 v1 a\nSENDING 2 0 v1 a", "SENDING twice for a GET"},
+		{asked, "ERROR GET no-file y\nDATA 2", "DATA for no GET"},
+		{asked, "SENDING 0 0 v1 a\nSENT x 0 a\nSENT x 0 a", "SENT for no GET"},
+	}
+	for _, tt := range tests {
+		bubble(t, func(t *testing.T, n *network) {
+			c, p := n.join()
+			defer c.Close()
+			if tt.sent != "" {
+				pieces := c.get(wire.Message{Verb: wire.Get, Version: []byte("-"), Name: []byte("a")})
+				p.Expect(tt.sent)
+				go func() {
+					for range pieces {
+					}
+				}()
+			}
+			p.Send(tt.line)
+			if tt.want == "" {
+				want(t, c, tt.line)
+				return
+			}
+			if diff := cmp.Diff(tt.want, fmt.Sprint(<-c.broke)); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", tt.sent, tt.line, diff)
+			}
+		})
+	}
 }
 
 // Downloads whose data nobody takes, because a disk hangs, are stopped: the chat goes on, and they can be

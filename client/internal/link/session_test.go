@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -104,6 +105,49 @@ func TestGone(t *testing.T) {
 	}
 	s.Add(say("new"), true)
 	attach(t, &s, "RESUMED 0 hi", "new")
+}
+
+// Lines that have no place in the stream are not taken.
+func TestOutOfOrder(t *testing.T) {
+	tests := []struct{ lines, want string }{
+		{"JOINED 11 0 alice/SAID 12 0 bob x/SAID 12 0 bob x", "SAID 12 after 12: seqs must ascend"},
+		{"JOINED 11 0 alice/TOLD 5 0 bob x", "TOLD 5 after 11: seqs must ascend"},
+		{"JOINED 11 0 alice/SAID 5 0 bob x", "SAID 5 after 11: seqs must ascend"},
+		{"SAID 5 0 bob x/SAID 4 0 bob y", "SAID 4 after 5: seqs must ascend"},
+		{"SAID 0 0 bob x", "SAID 0 after 0: seqs must ascend"},
+		{"TOLD 5 0 bob x", "TOLD 5 is no history"},
+		{"LEFT 10 0 bob", "LEFT 10 is no history"},
+		{"SAID 5 0 bob x/RESUMED 3 hi/SAID 6 0 bob y", "RESUMED within a session"},
+		{"JOINED 11 0 alice/WELCOME tok 12 hi", "WELCOME within a session"},
+		{"SAID 10 0 bob x/JOINED 9000000000000000000 0 alice/SAID 9000000000000000001 0 bob x", "<nil>"},
+	}
+	for _, tt := range tests {
+		var s Session
+		attach(t, &s, "WELCOME tok 10 hi")
+		var err error
+		for line := range strings.SplitSeq(tt.lines, "/") {
+			if err == nil {
+				_, err = s.Take(server(t, line))
+			}
+		}
+		if diff := cmp.Diff(tt.want, fmt.Sprint(err)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.lines, diff)
+		}
+	}
+
+	// There is no history after RESUMED, and never more than a client can ask for.
+	var s Session
+	attach(t, &s, "WELCOME tok 2000 hi")
+	for i := range wire.MaxHistory {
+		take(t, &s, fmt.Sprintf("SAID %d 0 bob x", i+1), "")
+	}
+	if _, err := s.Take(server(t, "SAID 1001 0 bob x")); err == nil {
+		t.Error("endless history was taken")
+	}
+	attach(t, &s, "RESUMED 0 hi")
+	if _, err := s.Take(server(t, "SAID 1999 0 bob x")); err == nil {
+		t.Error("history was taken after RESUMED")
+	}
 }
 
 // TestCuts plays every way to cut a conversation in two: a server that handles so many of what is sent before
