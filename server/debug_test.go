@@ -32,7 +32,9 @@ func fetch(t *testing.T, addr, place string) string {
 
 // A web page cannot read it: not from another site, and not by a name that leads to this machine.
 func TestDebugIsLocal(t *testing.T) {
-	handler := local(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "profile") }))
+	handler := local(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "profile")
+	}))
 	tests := []struct {
 		host, site string
 		want       int
@@ -57,7 +59,8 @@ func TestDebugIsLocal(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
-		if served := w.Body.String() == "profile"; w.Code != test.want || served != (test.want == http.StatusOK) {
+		served := w.Body.String() == "profile"
+		if w.Code != test.want || served != (test.want == http.StatusOK) {
 			t.Errorf("host %q, site %q: %d %q, want %d", test.host, test.site, w.Code, w.Body, test.want)
 		}
 	}

@@ -225,11 +225,13 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	if opt.log != standardOutput {
 		file, err := asynclog.OpenFile(opt.log)
 		if err != nil {
-			return 1, fmt.Errorf("cannot write the log: %w: choose another with -log; - is standard output", err)
+			const hint = "choose another with -log; - is standard output"
+			return 1, fmt.Errorf("cannot write the log: %w: %s", err, hint)
 		}
 		defer file.Close()
 		if file.Public() {
-			fmt.Fprintf(stderr, "server: every user of this machine can read the log: chmod 600 %s\n", opt.log)
+			const public = "server: every user of this machine can read the log: chmod 600 %s\n"
+			fmt.Fprintf(stderr, public, opt.log)
 		}
 		logged, shown, where = file, stdout, opt.log
 	}

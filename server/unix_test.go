@@ -63,8 +63,10 @@ func TestServerThatCannotStart(t *testing.T) {
 	}{
 		{[]string{taken}, "cannot listen on " + taken + ": the port is in use: end the program that has it, or choose another port"},
 		{[]string{"192.0.2.1:0"}, "cannot listen on 192.0.2.1:0: bind: cannot assign requested address: choose an address of this machine"},
-		{[]string{"-log", ".", "0"}, "cannot write the log: open .: neither a regular file nor a device" + another},
-		{[]string{"-log", "pipe", "0"}, "cannot write the log: open pipe: neither a regular file nor a device" + another},
+		{[]string{"-log", ".", "0"},
+			"cannot write the log: open .: neither a regular file nor a device" + another},
+		{[]string{"-log", "pipe", "0"},
+			"cannot write the log: open pipe: neither a regular file nor a device" + another},
 		{[]string{"-log", "socket", "0"},
 			"cannot write the log: open socket: neither a regular file nor a device" + another},
 		{[]string{"-log", "circle", "0"}, "cannot write the log: open circle: too many links" + another},

@@ -168,7 +168,8 @@ func match(typed string, names []string) []string {
 	return matching
 }
 
-// appearance returns a path as a person sees it: in normal form, without blanks around its elements, and escaped.
+// appearance returns a path as a person sees it: in normal form, without blanks around its elements, and
+// escaped.
 func appearance(name string) string {
 	elements := strings.Split(Escape(norm.NFC.String(name)), "/")
 	for i, e := range elements {

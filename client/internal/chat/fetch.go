@@ -104,8 +104,8 @@ func (f *fetcher) ask() bool {
 	return len(f.parts) > 0
 }
 
-// fits returns an error, which says how to get it all the same, if so many bytes that nobody has agreed to would
-// take more than half of what is free.
+// fits returns an error, which says how to get it all the same, if so many bytes that nobody has agreed to
+// would take more than half of what is free.
 func (f *fetcher) fits(w *want, size uint64) error {
 	room, known := freeSpace(f.chat.cfg.Folder)
 	if !known || w.sure || size <= max(room/2, unasked) {
@@ -115,11 +115,12 @@ func (f *fetcher) fits(w *want, size uint64) error {
 	if w.group != nil {
 		name = w.group.typed
 	}
-	return fmt.Errorf("it needs %s, %s are free: /get -y %s gets it all the same", Bytes(size), Bytes(room), name)
+	return fmt.Errorf("it needs %s, %s are free: /get -y %s gets it all the same",
+		Bytes(size), Bytes(room), name)
 }
 
-// accepts returns an error if the file that the server announces is much larger than its list says, as none is
-// that has only grown meanwhile, or than what it leaves free.
+// accepts returns an error if the file that the server announces is much larger than its list says, as none
+// is that has only grown meanwhile, or than what it leaves free.
 func (f *fetcher) accepts(w *want, m wire.Message) error {
 	if listed := uint64(w.size); w.size >= 0 && !w.sure && m.Size > max(2*listed, listed+unasked) {
 		return fmt.Errorf("it has %s, the list says %s: /get -y %s gets it all the same",

@@ -9,8 +9,8 @@ import (
 	"parley/server/wire"
 )
 
-// Escape returns s with every character that a screen would obey instead of showing it written as \u{202E}, see
-// [wire.Visible].
+// Escape returns s with every character that a screen would obey instead of showing it written as \u{202E},
+// see [wire.Visible].
 func Escape(s string) string {
 	return wire.Visible(s, func(r rune) string { return fmt.Sprintf(`\u{%04X}`, r) })
 }
@@ -66,7 +66,8 @@ func Command(line string) (command string, ok bool) {
 // blank reports whether r shows nothing at the beginning of a line, or only a mark without its letter.
 func blank(r rune) bool {
 	const brailleBlank = '\u2800'
-	return r == brailleBlank || unicode.IsSpace(r) || unicode.In(r, unicode.Mn, unicode.Me) || wire.Invisible(r)
+	return r == brailleBlank || unicode.IsSpace(r) || unicode.In(r, unicode.Mn, unicode.Me) ||
+		wire.Invisible(r)
 }
 
 // firstWord splits text at its first blank.

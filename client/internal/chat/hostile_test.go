@@ -22,12 +22,15 @@ func TestHostileServer(t *testing.T) {
 		{"data for nobody", "< DATA 5", refused + "DATA for no GET"},
 		{"data before its size", ". /get a\n> GET 0 - a\n< DATA 5", refused + "DATA before SENDING\n" +
 			"! client: 1 download not finished: /get continues"},
-		{"a list in a list", ". /who\n> WHO\n< USERS 2\n< USER bob\n< USERS 2", refused + "USERS within a list"},
-		{"too long a list", ". /who\n> WHO\n< USERS 100001", refused + "100001 USERS, at most 100000 are allowed"},
+		{"a list in a list", ". /who\n> WHO\n< USERS 2\n< USER bob\n< USERS 2",
+			refused + "USERS within a list"},
+		{"too long a list", ". /who\n> WHO\n< USERS 100001",
+			refused + "100001 USERS, at most 100000 are allowed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, status := play(t, Config{Folder: filepath.Join(t.TempDir(), "alice")}, tt.steps+"\nends 100ms")
+			cfg := Config{Folder: filepath.Join(t.TempDir(), "alice")}
+			got, status := play(t, cfg, tt.steps+"\nends 100ms")
 			compare(t, "hi\n"+tt.want, got, 1, status)
 		})
 	}
@@ -120,8 +123,8 @@ func TestLongLists(t *testing.T) {
 	compare(t, "u1000, u1001\n"+row+"1001", ends, 0, 0)
 }
 
-// A download that is much larger than the list says, or than half of what is free, is not begun before the user
-// agrees.
+// A download that is much larger than the list says, or than half of what is free, is not begun before the
+// user agrees.
 func TestTooLarge(t *testing.T) {
 	defer func(old func(string) (uint64, bool)) { freeSpace = old }(freeSpace)
 	freeSpace = func(string) (uint64, bool) { return 100 << 20, true }

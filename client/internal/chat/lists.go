@@ -13,7 +13,7 @@ const (
 	rowTime     = 30 * time.Second // the longest wait for the next row of a list
 	maxUserName = 4 * wire.MaxName // bytes of a name in a list of users
 	maxShown    = 1000             // names or files of a list that a person is shown: more are not read
-	unreadable  = "?"              // stands for a name that breaks the protocol, at the cost of this row alone
+	unreadable  = "?"              // stands for a name that breaks the protocol: it costs only its row
 )
 
 // A list is the server's answer to WHO or FILES.

@@ -24,8 +24,8 @@ const (
 )
 
 // local returns the path below the folder under which the file that the server calls name is saved. Every
-// element is valid on every system, is what a person sees, and does not begin with a dot, because hidden files
-// are the settings of programs. None ends like that of a part.
+// element is valid on every system, is what a person sees, and does not begin with a dot, because hidden
+// files are the settings of programs. None ends like that of a part.
 func local(name string) string {
 	elements := strings.Split(visible(name), "/")
 	for i, e := range elements {

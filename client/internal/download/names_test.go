@@ -48,7 +48,8 @@ func TestLocal(t *testing.T) {
 		{"con", "_con", invalid},
 	}
 	for _, tt := range tests {
-		if diff := cmp.Diff([]string{tt.want, tt.why}, []string{local(tt.name), renamed(tt.name)}); diff != "" {
+		got := []string{local(tt.name), renamed(tt.name)}
+		if diff := cmp.Diff([]string{tt.want, tt.why}, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", tt.name, diff)
 		}
 	}

@@ -257,8 +257,8 @@ func (c *Conn) pass(m wire.Message) error {
 	}
 }
 
-// receiveFile delivers a line about a download, if it has its place there: bytes that nobody asked for, or that
-// no size was announced for, are not taken.
+// receiveFile delivers a line about a download, if it has its place there: bytes that nobody asked for, or
+// that no size was announced for, are not taken.
 func (c *Conn) receiveFile(m wire.Message) error {
 	c.mu.Lock()
 	asked := len(c.gets) > 0

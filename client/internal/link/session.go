@@ -69,7 +69,8 @@ func (s *Session) check(m wire.Message) error {
 		return nil
 	}
 	if m.Seq <= s.newest {
-		return wire.Errorf(m.Verb, wire.CodeArguments, "%s %d after %d: seqs must ascend", m.Verb, m.Seq, s.newest)
+		return wire.Errorf(m.Verb, wire.CodeArguments, "%s %d after %d: seqs must ascend", m.Verb, m.Seq,
+			s.newest)
 	}
 	s.newest = m.Seq
 	if m.Seq > s.Resume.Seq {

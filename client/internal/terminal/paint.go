@@ -22,10 +22,13 @@ import (
 	"parley/server/wire"
 )
 
-// palette are colours for names, of the 256 that terminals have: far enough from black and from white to be
-// read on either. A terminal with fewer gets the nearest, and with NO_COLOR none.
+// palette are colours for names, of the 256 that terminals have: those far enough from black and from white
+// to be read on either, and from each other to be told apart, of which there are not many more. So a name has
+// two, and 40 names differ but for one pair, where 16 colours leave 49 pairs alike. A terminal with fewer
+// colours gets the nearest, and with NO_COLOR none.
 var palette = []string{
-	"27", "28", "30", "32", "63", "64", "94", "97", "99", "100", "128", "130", "133", "161", "163", "166",
+	"27", "28", "29", "31", "33", "61", "62", "66", "68", "94", "95", "96", "97", "99", "100", "101", "128",
+	"130", "131", "133", "135", "161", "163", "165", "166", "167", "197", "199",
 }
 
 var (
@@ -136,18 +139,27 @@ func clock(at, now time.Time) string {
 	return at.Format("15:04")
 }
 
-// styleName returns a name in its own colour, which is the same on every screen, and the user in bold.
+// styleName returns a name in its colours, and the user in bold.
 func styleName(name string) string {
 	if name == chat.User {
 		return ownStyle.Render(name)
 	}
-	return lipgloss.NewStyle().Foreground(lipgloss.Color(nameColor(name))).Render(name)
+	initial, _ := ansi.FirstGraphemeCluster(name, ansi.GraphemeWidth)
+	first, second := nameColors(name)
+	return colored(initial, first) + colored(name[len(initial):], second)
 }
 
-func nameColor(name string) string {
+func colored(text, color string) string {
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(color)).Render(text)
+}
+
+// nameColors returns the colours of a name's first character and of the others. They are the same on every
+// screen and every time.
+func nameColors(name string) (first, second string) {
 	h := fnv.New32a()
 	io.WriteString(h, wire.NameKey(name))
-	return palette[h.Sum32()%uint32(len(palette))]
+	pair := h.Sum32() % uint32(len(palette)*len(palette))
+	return palette[int(pair)/len(palette)], palette[int(pair)%len(palette)]
 }
 
 // patience is the time that the server may take to confirm a message before the prompt counts it; most take

@@ -30,8 +30,10 @@ var (
 
 // marked returns painted rows with words in place of sequences.
 func marked(rows []string) []string {
-	words := strings.NewReplacer("\x1b[m", "}", "\x1b[2m", "dim{", "\x1b[1m", "bold{", "\x1b[1;7m", "called{",
-		"\x1b[38;5;"+nameColor("bob")+"m", "bob{", "\x1b[38;5;160m", "wrong{")
+	first, second := nameColors("bob")
+	bob := "\x1b[38;5;" + first + "mb\x1b[m\x1b[38;5;" + second + "mob\x1b[m"
+	words := strings.NewReplacer(bob, "bob{bob}", "\x1b[m", "}", "\x1b[2m", "dim{", "\x1b[1m", "bold{",
+		"\x1b[1;7m", "called{", "\x1b[38;5;160m", "wrong{")
 	return strings.Split(words.Replace(strings.Join(rows, "\n")), "\n")
 }
 
@@ -56,7 +58,7 @@ func TestPaint(t *testing.T) {
 		{"calls again", chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "al al al2 al"}, 40,
 			[]string{"dim{11:00 }bob{bob}: called{al} called{al} al2 called{al}"}, true},
 		{"does not call", chat.Line{Kind: chat.Message, At: fresh, From: "al", Text: "also all pal al2"}, 40,
-			[]string{"dim{11:00 }\x1b[38;5;" + nameColor("al") + "mal}: also all pal al2"}, false},
+			[]string{"dim{11:00 }" + marked([]string{styleName("al")})[0] + ": also all pal al2"}, false},
 		{"joined", chat.Line{Kind: chat.Presence, At: fresh, Text: "al has joined"}, 40,
 			[]string{"dim{11:00 }dim{al has joined}"}, false},
 		{"history", chat.Line{Kind: chat.Earlier, At: fresh, From: "bob", Text: "hi al"}, 40,
@@ -101,19 +103,33 @@ func TestNoColor(t *testing.T) {
 	rows, _ := paint(chat.Line{Kind: chat.Message, At: fresh, From: "bob", Text: "hi al"}, mentionOf("al"),
 		40, today)
 	if diff := cmp.Diff([]string{"dim{11:00 }bob: hi called{al}"},
-		marked([]string{strings.ReplaceAll(rows[0], "\x1b[mbob\x1b[m", "bob")})); diff != "" {
+		marked([]string{strings.ReplaceAll(rows[0], "\x1b[mb\x1b[m\x1b[mob\x1b[m", "bob")})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// A name has one colour, however it is written, and names have many; each can be read on black and on white.
+// A name has the same colours however it is written, and names have many; each can be read on black and on
+// white.
 func TestShades(t *testing.T) {
-	if a, b := nameColor("Bob"), nameColor("bob"); a != b {
-		t.Errorf("Bob has the colour %s, and bob %s", a, b)
+	if a, b := styleName("Bob"), styleName("bob"); strings.ReplaceAll(a, "B", "b") != b {
+		t.Errorf("Bob is %q, and bob %q", a, b)
 	}
-	seen := make(map[string]bool)
+	seen, pairs := make(map[string]bool), make(map[string]int)
 	for n := range 1000 {
-		seen[nameColor("user"+strconv.Itoa(n))] = true
+		first, second := nameColors("user" + strconv.Itoa(n))
+		seen[first], seen[second] = true, true
+		if n < 40 {
+			pairs[first+" "+second]++
+		}
+	}
+	if len(pairs) < 38 {
+		t.Errorf("forty names have only %d pairs of colours", len(pairs))
+	}
+	for name, want := range map[string]string{"小": "小", "e\u0301a": "e\u0301", "한글": "한"} {
+		initial, _, _ := strings.Cut(styleName(name), "\x1b[m")
+		if got := ansi.Strip(initial); got != want {
+			t.Errorf("%s begins with %q in a colour of its own, want %q", name, got, want)
+		}
 	}
 	for _, s := range palette {
 		if !seen[s] {

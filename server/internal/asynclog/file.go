@@ -52,8 +52,8 @@ func notWritable(path string) error { return &os.PathError{Op: "open", Path: pat
 var ErrKind = errors.New("neither a regular file nor a device")
 
 // follow returns the path to which path leads over links. It follows those of the user and of root: where
-// others can make links, in /tmp or in their own folders, one of theirs could have the log written to any file
-// of the user.
+// others can make links, in /tmp or in their own folders, one of theirs could have the log written to any
+// file of the user.
 func follow(path string) (string, error) {
 	target := path
 	for range maxLinks {
