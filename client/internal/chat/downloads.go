@@ -18,6 +18,7 @@ import (
 const (
 	shortDigest = 12                 // hexadecimal digits of a digest that a person compares
 	maxFileName = wire.MaxLine - 512 // bytes; a GET needs the rest beside the name
+	maxSize     = 1 << 50            // bytes of a file: more than any disk has, and the sum of a list fits
 )
 
 // A wantState says how much is known about a want's name.
@@ -33,7 +34,7 @@ const (
 type want struct {
 	name    string
 	state   wantState
-	size    int64  // as the list says; -1 if it does not
+	size    int64  // as the list said when it was searched; -1 if it did not
 	verbose bool   // show the whole digest
 	sure    bool   // however large it is
 	group   *group // the files it was found with; nil if there are none
@@ -71,11 +72,6 @@ func (c *Chat) get(argument string) error {
 	case len(w.name) > maxFileName:
 		return fmt.Errorf("a name of %d bytes is too long for a file", len(w.name))
 	}
-	for _, row := range c.lists[wire.Files].rows {
-		if string(row.Name) == w.name {
-			w.size = int64(row.Size)
-		}
-	}
 	c.queue = append(c.queue, w)
 	if strings.ContainsAny(w.name, "*?") || strings.HasSuffix(w.name, "/") {
 		c.search(w)
@@ -109,7 +105,7 @@ func (c *Chat) found() {
 	}
 	sizes := make(map[string]int64)
 	for _, row := range rows {
-		sizes[string(row.Name)] = int64(row.Size)
+		sizes[string(row.Name)] = int64(min(row.Size, maxSize))
 	}
 	for _, w := range searches {
 		names := slices.DeleteFunc(match(w.name, c.lists[wire.Files].names()), func(name string) bool {

@@ -122,11 +122,33 @@ func (f *fetcher) fits(w *want, size uint64) error {
 // accepts returns an error if the file that the server announces is much larger than its list says, as none
 // is that has only grown meanwhile, or than what it leaves free.
 func (f *fetcher) accepts(w *want, m wire.Message) error {
-	if listed := uint64(w.size); w.size >= 0 && !w.sure && m.Size > max(2*listed, listed+unasked) {
+	listed, known := uint64(w.size), w.size >= 0
+	if !known {
+		listed, known = f.listed(w.name)
+	}
+	if known && !w.sure && m.Size > max(2*listed, listed+unasked) {
 		return fmt.Errorf("it has %s, the list says %s: /get -y %s gets it all the same",
 			Bytes(m.Size), Bytes(listed), w.name)
 	}
 	return f.fits(w, m.Size-min(m.Offset, m.Size))
+}
+
+// listed returns the size of a file that the newest list has, whoever asked for that.
+func (f *fetcher) listed(name string) (size uint64, known bool) {
+	found := make(chan []wire.Message, 1)
+	f.chat.call(func() {
+		rows := f.chat.lists[wire.Files].rows
+		i := slices.IndexFunc(rows, func(row wire.Message) bool { return string(row.Name) == name })
+		found <- rows[max(i, 0):max(i+1, 0)]
+	})
+	select {
+	case rows := <-found:
+		if len(rows) > 0 {
+			return rows[0].Size, true
+		}
+	case <-f.chat.ctx.Done():
+	}
+	return 0, false
 }
 
 // fetch receives a file, up to the end of the server's answer or an error before that.

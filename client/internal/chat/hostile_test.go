@@ -181,6 +181,26 @@ func TestTooLarge(t *testing.T) {
 			! client: a: it needs 52.4 MB, 104.9 MB are free: /get -y a gets it all the same
 			downloading a: 52428801 bytes
 			! client: a changed`},
+		{"all together, whatever the sum", `
+			. /get *
+			> FILES
+			< FILES 2 yes
+			< FILE 9223372036854775807 0 a
+			< FILE 9223372036854775807 0 b`, `
+			! client: *: it needs 2.3 PB, 104.9 MB are free: /get -y * gets it all the same`},
+		{"than a list says that came meanwhile", `
+			. /get a
+			> GET 0 - a
+			. /files
+			> FILES
+			< FILES 1 yes
+			< FILE 5 0 a
+			< SENDING 1048582 0 v a
+			> STOP
+			< ERROR GET stopped stopped`, `
+			yes
+			5 bytes      5 B  1970-01-01 00:00        a
+			! client: a: it has 1.0 MB, the list says 5 B: /get -y a gets it all the same`},
 		{"all together", `
 			. /get *
 			> FILES

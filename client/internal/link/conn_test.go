@@ -302,3 +302,28 @@ func TestOutOfStep(t *testing.T) {
 		})
 	}
 }
+
+// A server that sends without end and takes nothing does not fill the memory with acknowledgements.
+func TestServerThatTakesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		c, p := n.join()
+		defer c.Close()
+		for seq := range uint64(1000 * ackEvery) {
+			c.MarkHandled(seq + 1)
+		}
+		synctest.Wait()
+		c.mu.Lock()
+		waiting := len(c.out)
+		c.mu.Unlock()
+		if waiting > 0 {
+			t.Errorf("%d bytes wait for the server", waiting)
+		}
+		for seq := ""; seq != "PING 256000"; { // the last is told all the same
+			line, err := p.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			seq = line
+		}
+	})
+}

@@ -1,11 +1,13 @@
 package terminal
 
 import (
-	"regexp"
+	"cmp"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 
 	"parley/client/internal/chat"
 )
@@ -16,19 +18,50 @@ var unspaced = []*unicode.RangeTable{
 	unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan,
 }
 
-// mentionOf returns a pattern for a name in texts of form NFC, in upper or lower case.
-func mentionOf(name string) *regexp.Regexp {
-	return regexp.MustCompile("(?i)" + regexp.QuoteMeta(norm.NFC.String(chat.Escape(name))))
+// A mention is a name that is looked for in texts of form NFC, in upper or lower case and in any width.
+type mention string
+
+func mentionOf(name string) mention {
+	folded, _ := fold(norm.NFC.String(chat.Escape(name)))
+	return mention(folded)
 }
 
 // mentions returns where own is a whole word of text, as pairs of offsets.
-func mentions(own *regexp.Regexp, text string) (found [][]int) {
-	for _, at := range own.FindAllStringIndex(text, -1) {
-		if isWord(text, at[0], at[1]) {
-			found = append(found, at)
+func mentions(own mention, text string) (found [][]int) {
+	folded, from := fold(text)
+	for at, end := 0, 0; ; at = end {
+		i := strings.Index(folded[at:], string(own))
+		if i < 0 {
+			return found
+		}
+		at += i
+		end = at + len(own)
+		whole := (at == 0 || from[at-1] < from[at]) && from[end-1] < from[end] // both ends are those of characters
+		if whole && isWord(text, from[at], from[end]) {
+			found = append(found, []int{from[at], from[end]})
 		}
 	}
-	return found
+}
+
+// fold returns text in lower case and usual width, with ss for ß. For each of its bytes, and its end, from
+// has the offset in text of the character that the byte comes from.
+func fold(text string) (folded string, from []int) {
+	var b strings.Builder
+	from = make([]int, 0, len(text)+1)
+	for i, r := range text {
+		if r >= utf8.RuneSelf {
+			r = cmp.Or(width.LookupRune(r).Folded(), r)
+		}
+		if r == 'ß' || r == 'ẞ' {
+			b.WriteString("ss")
+		} else {
+			b.WriteRune(unicode.ToLower(unicode.ToUpper(r))) // there are two small sigmas
+		}
+		for len(from) < b.Len() {
+			from = append(from, i)
+		}
+	}
+	return b.String(), append(from, len(text))
 }
 
 // isWord reports whether text[start:end] is not a part of a longer word.

@@ -29,6 +29,12 @@ func TestMention(t *testing.T) {
 		{"νίκος", "ΝΊΚΟΣ", "[ΝΊΚΟΣ]"},
 		{"각", "\u1100\u1161\u11a8 가", "[각] 가"},
 		{"s", "ß s", "ß [s]"}, // half a character is none
+		{"straße", "STRASSE Straße Strasse straẞe strase", "[STRASSE] [Straße] [Strasse] [straẞe] strase"},
+		{"strasse", "Straße", "[Straße]"},
+		{"alice", "ＡＬＩＣＥ, ａｌｉｃｅ！", "[ＡＬＩＣＥ], [ａｌｉｃｅ]！"},
+		{"アリス", "ｱﾘｽさん", "[ｱﾘｽ]さん"},
+		{"νίκος", "νίκοσ", "[νίκοσ]"},
+		{"aa", "aaaa aa", "aaaa [aa]"},
 	}
 	for _, tt := range tests {
 		got, at := "", 0

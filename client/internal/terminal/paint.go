@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +61,7 @@ func (p *prompt) paintAll() (rows []string, mentioned bool) {
 
 // paint returns a line as rows of at most width columns, broken between words, and whether it mentions the
 // user, whose name is own. It adds only sequences for the style.
-func paint(l chat.Line, own *regexp.Regexp, width int, now time.Time) (rows []string, mentioned bool) {
+func paint(l chat.Line, own mention, width int, now time.Time) (rows []string, mentioned bool) {
 	text := l.Text
 	if l.Kind == chat.Message {
 		text = norm.NFC.String(text)

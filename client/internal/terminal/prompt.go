@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +46,7 @@ type prompt struct {
 	redraws  bool      // a redraw follows
 	lastBell time.Time
 
-	own     *regexp.Regexp    // the user's name
+	own     mention           // the user's name
 	size    tea.WindowSizeMsg // of the screen
 	columns ansi.Method       // how the terminal and Bubble Tea count the columns of a text
 	views   int               // drawn so far
