@@ -55,6 +55,18 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+func TestDepth(t *testing.T) {
+	dir := t.TempDir()
+	deep := strings.Repeat("d/", maxDepth)
+	fetch(t, dir, deep+"x", "1", fmt.Sprintf("DIR/%sx ()", deep))
+	p, err := Open(dir, deep+"d/x")
+	p.Close()
+	want := fmt.Sprintf("cannot save it in %s: it lies in 65 folders, at most 64 are made", dir)
+	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Names as long as they can be are saved, those of which the parts have one name, too.
 func TestLongNames(t *testing.T) {
 	dir := t.TempDir()

@@ -15,11 +15,15 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-const flushEvery = 64 << 20 // bytes: the disk works while more comes, and little is left for the end
+const (
+	flushEvery = 64 << 20 // bytes: the disk works while more comes, and little is left for the end
+	maxDepth   = 64       // folders that a file lies in: nobody has more, and programs fail on a thousand
+)
 
 // A Part is a file that is not whole yet. It lies beside the place of the whole file, has a name that no
 // person gives to a file, and is locked, so that no other client writes it. The digest of its bytes tells the
@@ -71,6 +75,9 @@ func Remove(folder, name string) {
 func open(folder, name string) (*Part, error) {
 	p := &Part{Version: "-", name: name, local: local(name), folder: folder, hash: sha256.New(),
 		sync: (*os.File).Sync, space: Free}
+	if depth := strings.Count(name, "/"); depth > maxDepth {
+		return p, fmt.Errorf("it lies in %d folders, at most %d are made", depth, maxDepth)
+	}
 	err := os.MkdirAll(folder, 0o777)
 	if err == nil {
 		p.root, err = os.OpenRoot(folder)
