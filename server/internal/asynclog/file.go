@@ -15,8 +15,6 @@ type File struct {
 	torn bool        // file ends within a line, because a process was killed or its disk was full
 }
 
-const maxLinks = 40 // links from one to the next: more are a circle
-
 // OpenFile opens the file at path to append to it. It creates a missing file, which only its owner can read.
 // It opens a device such as /dev/null, too, but nothing else: a named pipe would wait for its reader.
 func OpenFile(path string) (*File, error) {
@@ -39,7 +37,7 @@ func OpenFile(path string) (*File, error) {
 		file.Close()
 		return nil, err
 	}
-	return &File{path, file, info, endsTorn(path, info)}, nil
+	return &File{path, file, info, endsTorn(target, info)}, nil
 }
 
 func writable(info os.FileInfo) bool {
@@ -55,6 +53,7 @@ var ErrKind = errors.New("neither a regular file nor a device")
 // others can make links, in /tmp or in their own folders, one of theirs could have the log written to any
 // file of the user.
 func follow(path string) (string, error) {
+	const maxLinks = 40 // from one to the next: more are a circle
 	target := path
 	for range maxLinks {
 		info, err := os.Lstat(target)
@@ -84,7 +83,7 @@ func endsTorn(path string, info os.FileInfo) bool {
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return false
 	}
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|asFound, 0)
 	if err != nil {
 		return false
 	}

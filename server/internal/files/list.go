@@ -82,11 +82,8 @@ func (f *Folder) list() (l Listing, err error) {
 		if err != nil && name == "." {
 			return err
 		}
-		if isHidden(name) && d.IsDir() {
-			return fs.SkipDir
-		}
 		if isHidden(name) {
-			return nil
+			return skip(d)
 		}
 		if len(l.Files) == wire.MaxFiles && d.Type().IsRegular() {
 			l.Cut = true
@@ -105,6 +102,14 @@ func (f *Folder) list() (l Listing, err error) {
 		return l, folderError(wire.Files, err)
 	}
 	return l, nil
+}
+
+// skip leaves out an entry, and all that is in it.
+func skip(d fs.DirEntry) error {
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
 }
 
 // offer returns the FILE for the entry d, or the reason why it cannot be offered. It returns neither for a
