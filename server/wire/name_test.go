@@ -65,11 +65,13 @@ func TestCheckName(t *testing.T) {
 		{"AII", "", "the name AII would be taken for the program's own words: use another"},
 		{"y0u", "", "the name y0u would be taken for the program's own words: use another"},
 		{"cl\u0456ent", "", `"clіent" cannot be a name: Latin and Cyrillic` + alike},
+		{"CLIENT", "", "the name CLIENT would be taken for the program's own words: use another"},
 		{"Earlier", "", "the name Earlier would be taken for the program's own words: use another"},
 		{"Ali", "Ali", ""},
 		{"McIntosh", "Mcintosh", ""},
 		{"aIIIa", "aiiia", ""},
 		{"IIIa", "Iiia", ""},
+		{"JoeII", "Joeii", ""},
 		{"Ian", "Ian", ""},
 		{"ALICE_II", "ALICE_II", ""},
 		{"HenryVIII", "HenryVIII", ""},
@@ -120,6 +122,9 @@ func TestNameKey(t *testing.T) {
 		if a, b := wire.NameKey(pair[0]), wire.NameKey(pair[1]); a != b {
 			t.Errorf("%q has the key %q and %q has %q, want the same", pair[0], a, pair[1], b)
 		}
+	}
+	if long := strings.Repeat("ß", 1000); wire.NameKey(long) != long {
+		t.Error("what is too long for a name was folded")
 	}
 	other := [][2]string{{"alice", "alicia"}, {"zoë", "zoe"}, {"a.b", "ab"}}
 	for _, pair := range other {

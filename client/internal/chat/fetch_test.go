@@ -290,7 +290,7 @@ func TestListCut(t *testing.T) {
 
 func TestMatch(t *testing.T) {
 	names := []string{"a", "a b", "b*", "bc", "café.txt", "cafe\u0301.md", "p/x.png", "p/q/y.png", "p q/z",
-		" s ", " d /e ", "[z]"}
+		" s ", " d /e ", "[z]", "inv\u202etxt.exe"}
 	tests := []struct{ typed, want string }{
 		{"a", "a"}, {" a ", "a"}, {"b*", "b*"}, {"b?", "b*|bc"}, {"s", " s "},
 		{"cafe\u0301.txt", "café.txt"}, {"café.md", "cafe\u0301.md"},
@@ -298,7 +298,8 @@ func TestMatch(t *testing.T) {
 			"p/x.png|p/q/y.png"},
 		{"?.png", "p/x.png|p/q/y.png"}, {"d/", " d /e "}, {"d/e", " d /e "}, {"[z]", "[z]"},
 		{"[z*", "[z]"}, {"x.png", ""}, {"P", ""}, {"p q", "p q/z"},
-		{"caf?.*", "café.txt|cafe\u0301.md"}, {"z", ""},
+		{"caf?.*", "café.txt|cafe\u0301.md"}, {"z", ""}, {`inv\u{202E}txt.exe`, "inv\u202etxt.exe"},
+		{"inv*", "inv\u202etxt.exe"}, {"inv\u202e*", "inv\u202etxt.exe"},
 	}
 	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, strings.Join(match(tt.typed, names), "|")); diff != "" {

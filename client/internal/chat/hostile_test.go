@@ -62,6 +62,18 @@ func TestUnfinishedList(t *testing.T) {
 		! client: the server sent only 1 of 2 rows of a list: ask again
 		1 here: alice`, got, 0, status)
 
+	// also long after the start
+	got, status = play(t, Config{Folder: t.TempDir(), Person: true}, `
+		wait
+		. /who
+		> PING 0
+		> WHO
+		> PING 0
+		< USERS 2
+		wait`)
+	compare(t, `hi
+		! client: the server sent only 0 of 2 rows of a list: ask again`, got, 0, status)
+
 	// The connection may break in the middle of a list, and for a while.
 	got, status = play(t, Config{Folder: t.TempDir()}, `
 		. /who
