@@ -92,6 +92,16 @@ func TestDebug(t *testing.T) {
 	if goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "deliver.(*flusher).run") {
 		t.Errorf("no flusher among the goroutines:\n%s", goroutines)
 	}
+	r, err := http.NewRequest("GET", "http://"+addr+"/debug/vars", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "evil.example"
+	if answer, err := http.DefaultClient.Do(r); err != nil || answer.StatusCode != http.StatusForbidden {
+		t.Errorf("to a page of another host: %v, %v, want 403", answer, err)
+	} else {
+		answer.Body.Close()
+	}
 	fmt.Fprintln(p.stdin, "/quit")
 	for _, c := range []*wiretest.Peer{alice, bob, carol} {
 		c.Close()
