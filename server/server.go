@@ -194,7 +194,7 @@ func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.hub.View(func(r *room.Room) { closed = r.Closed() })
 	switch {
 	case closed:
-		a.show("still closed: /open opens")
+		a.show("the server is still closed: /open opens it")
 	case a.opt.closed:
 		a.serve.Commit(room.Entry{Kind: room.Close})
 	}

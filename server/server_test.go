@@ -185,4 +185,5 @@ func TestMaxClients(t *testing.T) {
 	carl.Close()
 	p.stdout.wait(t, `carl has left \(connection lost\)\n`)
 	fmt.Fprintln(p.stdin, "/quit")
+	p.ended(0, "")
 }

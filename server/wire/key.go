@@ -81,9 +81,9 @@ func NewKey() (tls.Certificate, error) {
 }
 
 // LoadKey returns a certificate for the Ed25519 key that a file holds, which is made if there is none. Nothing
-// in the certificate but its key means anything.
+// in the certificate but its key means anything. Two programs may call it at the same time.
 func LoadKey(path string) (tls.Certificate, error) {
-	file, err := lockedfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // two programs may make it at once
+	file, err := lockedfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("opening the key: %w", err)
 	}
