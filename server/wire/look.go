@@ -39,15 +39,16 @@ func isReserved(name string) bool {
 // compared, never shown. Names with the same key have the same skeleton. At the beginning of a name i is like
 // l, because many names begin with a capital I; elsewhere only those have one that are all in capitals.
 func Skeleton(name string) string {
-	key := NameKey(name)
-	if rest, ok := strings.CutPrefix(key, "i"); ok {
-		key = "l" + rest
-	}
-	skeleton := confusable.Skeleton(key)
+	skeleton := confusable.Skeleton(NameKey(name))
 	if isASCII(skeleton) {
-		return strings.ToLower(skeleton)
+		skeleton = strings.ToLower(skeleton)
+	} else {
+		skeleton = norm.NFD.String(cases.Fold().String(skeleton))
 	}
-	return norm.NFD.String(cases.Fold().String(skeleton))
+	if rest, ok := strings.CutPrefix(skeleton, "i"); ok {
+		return "l" + rest
+	}
+	return skeleton
 }
 
 var (

@@ -334,6 +334,8 @@ func (c *Conn) stopDownloads() {
 	defer c.mu.Unlock()
 	close(c.pieces)
 	c.pieces = make(chan Piece)
-	clear(c.gets)
+	for i := range c.gets {
+		c.gets[i].pieces = nil
+	}
 	c.sendLocked(wire.Message{Verb: wire.Stop})
 }

@@ -136,6 +136,8 @@ func TestStalledDownload(t *testing.T) {
 		wantPieces(t, stalled, "SENDING 4 0 v a", `DATA 2 "ab"`)
 		want(t, c, "SAID 11 0 bob x", "stalled", "SAID 12 0 bob y")
 		p.Expect("STOP")
+		go io.WriteString(p, "DATA 2\nefSAID 13 0 bob z\n") // sent before the server has read STOP
+		want(t, c, "SAID 13 0 bob z")
 		c.Get(get("c"), stalled) // by a receiver that has not noticed
 		if _, ok := <-stalled; ok {
 			t.Error("a piece came after the stall")
