@@ -39,7 +39,6 @@ func parse(from side, line []byte) (Message, error) {
 		return Message{}, Errorf("-", CodeUnknownVerb, "unknown verb %.20q", word)
 	}
 	m := Message{Verb: l.verb}
-	places := m.places()
 	for i, f := range l.fields {
 		if !more && f == fieldReason {
 			return m, nil
@@ -56,7 +55,7 @@ func parse(from side, line []byte) (Message, error) {
 		if len(arg) == 0 {
 			return m, Errorf(l.verb, CodeArguments, "%s got an empty argument %d", l.verb, i+1)
 		}
-		if p := places[f]; p.number != nil {
+		if p := m.place(f); p.number != nil {
 			n, err := strconv.ParseUint(string(arg), 10, 63)
 			if err != nil {
 				return m, Errorf(l.verb, CodeArguments, "%s got %.20q where a number belongs", l.verb, arg)
@@ -92,14 +91,13 @@ func (m *Message) AppendServer(b []byte) []byte {
 
 func (m *Message) append(b []byte, fields []field) []byte {
 	const maxNumber = 1<<63 - 1 // the largest that parse accepts
-	places := m.places()
 	b = append(b, m.Verb...)
 	for i, f := range fields {
 		if f == fieldReason && len(m.Text) == 0 {
 			break
 		}
 		b = append(b, ' ')
-		if p := places[f]; p.number != nil {
+		if p := m.place(f); p.number != nil {
 			b = strconv.AppendUint(b, min(*p.number, maxNumber), 10)
 		} else if p.text != nil {
 			b = appendText(b, *p.text, i == len(fields)-1 && f.spaced())

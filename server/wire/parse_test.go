@@ -212,6 +212,21 @@ func TestCheckText(t *testing.T) {
 	}
 }
 
+// Wherever a byte lies among letters, it is found if it is not one of printable ASCII.
+func TestCheckTextEveryByte(t *testing.T) {
+	letters := strings.Repeat("x", 20) // several words of the processor, and a few bytes more
+	for at := range letters {
+		for c := range 0x100 {
+			text := b(letters)
+			text[at] = byte(c)
+			err := wire.CheckText(text)
+			if printable := c >= ' ' && c <= '~'; (err == nil) != printable {
+				t.Errorf("byte %#x at %d: %v", c, at, err)
+			}
+		}
+	}
+}
+
 func TestLine(t *testing.T) {
 	const most = 2000 // what the comment of Line promises, the dots not counted
 	tests := []struct{ text, want string }{

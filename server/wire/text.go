@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -8,8 +9,13 @@ import (
 
 // CheckText returns a *ProtocolError when text is not UTF-8 or has control characters, and nil otherwise.
 func CheckText(text []byte) error {
+	plain := 0 // so many bytes are of printable ASCII, as most are
+	for len(text)-plain >= 8 && printable(binary.LittleEndian.Uint64(text[plain:])) {
+		plain += 8
+	}
 	ascii := true
-	for i, c := range text {
+	for i := plain; i < len(text); i++ {
+		c := text[i]
 		ascii = ascii && c < utf8.RuneSelf
 		if c < ' ' || c >= 0x7f && (c == 0x7f || c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0) {
 			return Errorf("-", CodeText, "a control character at byte %d of the line", i+1)
@@ -19,6 +25,14 @@ func CheckText(text []byte) error {
 		return Errorf("-", CodeText, "a line that is not UTF-8")
 	}
 	return nil
+}
+
+// printable reports whether all eight bytes of a word are of printable ASCII.
+func printable(word uint64) bool {
+	const each = 0x0101010101010101
+	// The sum has the high bit of a byte from 0x7f on, the difference that of one below the space. What they
+	// carry into the next byte does not matter any more.
+	return (word|(word+each)|(word-' '*each))&(0x80*each) == 0
 }
 
 // Visible returns s with replace's text for every character that a screen would obey instead of showing it:

@@ -137,20 +137,31 @@ type place struct {
 	text   *[]byte
 }
 
-// places returns where m holds each field.
-func (m *Message) places() [fieldReason + 1]place {
-	return [...]place{
-		fieldSeq:     {number: &m.Seq},
-		fieldCount:   {number: &m.Count},
-		fieldSize:    {number: &m.Size},
-		fieldOffset:  {number: &m.Offset},
-		fieldTime:    {number: &m.Time},
-		fieldName:    {text: &m.Name},
-		fieldToken:   {text: &m.Token},
-		fieldVersion: {text: &m.Version},
-		fieldCode:    {text: &m.Code},
-		fieldDigest:  {text: &m.Digest},
-		fieldText:    {text: &m.Text},
-		fieldReason:  {text: &m.Text},
+// place returns where m holds a field.
+func (m *Message) place(f field) place {
+	switch f {
+	case fieldSeq:
+		return place{number: &m.Seq}
+	case fieldCount:
+		return place{number: &m.Count}
+	case fieldSize:
+		return place{number: &m.Size}
+	case fieldOffset:
+		return place{number: &m.Offset}
+	case fieldTime:
+		return place{number: &m.Time}
+	case fieldName:
+		return place{text: &m.Name}
+	case fieldToken:
+		return place{text: &m.Token}
+	case fieldVersion:
+		return place{text: &m.Version}
+	case fieldCode:
+		return place{text: &m.Code}
+	case fieldDigest:
+		return place{text: &m.Digest}
+	case fieldText, fieldReason:
+		return place{text: &m.Text}
 	}
+	return place{}
 }
