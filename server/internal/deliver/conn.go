@@ -177,7 +177,7 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 func (c *Conn) OnDone(f func(linger time.Duration)) { c.onDone = f }
 
 // attachLocked connects a session. c is nil unless the connection is one of this process.
-func (h *Hub) attachLocked(m *member, c *Conn, e room.Entry, o room.Outcome) {
+func (h *Hub) attachLocked(m *member, c *Conn, e *room.Entry, o *room.Outcome) {
 	if m.expiry != nil {
 		m.expiry.Stop()
 		m.expiry = nil

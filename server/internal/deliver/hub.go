@@ -49,7 +49,7 @@ type Hub struct {
 	open     sync.WaitGroup // connections that something is still to be written to
 	propose  func([]byte) error
 	proposed sync.WaitGroup // the hub's own proposals
-	records  []record       // for Audit; owned by Apply, of which the event log calls one at a time
+	records  []record       // for Audit; owned by Apply, of which the event log makes one call at a time
 
 	// mu guards the following fields and those of member and Conn that say so; held for memory work only
 	mu            sync.Mutex
@@ -71,7 +71,10 @@ type Hub struct {
 	flushersIdle  chan struct{} // closed when no flusher is at work; nil if nobody waits for that
 }
 
-// A record is what Audit is to be told.
+// maxRecords is the number of entries that are applied with the hub locked: some tens of microseconds.
+const maxRecords = 64
+
+// A record is an entry and what Audit is to be told of it.
 type record struct {
 	entry   room.Entry
 	outcome room.Outcome
@@ -90,7 +93,7 @@ type Stats struct {
 // New returns a hub with an empty room. Its goroutines run until Close.
 func New(cfg Config) *Hub {
 	h := &Hub{cfg: cfg, room: room.New(), stream: newStream(0), members: map[*room.Session]*member{},
-		pending: map[uint64]*Conn{}, draining: map[*Conn]bool{}}
+		pending: map[uint64]*Conn{}, draining: map[*Conn]bool{}, records: make([]record, 0, maxRecords)}
 	h.queue.wake.L, h.queue.generation = &h.mu, 1
 	h.startFlushers()
 	return h
@@ -136,44 +139,59 @@ func (h *Hub) Restore(snapshot []byte) error {
 }
 
 // Apply applies a group of entries. The error says that the bytes are no entries.
-func (h *Hub) Apply(group []byte) error {
-	for len(group) > 0 {
-		rest, err := h.applySome(group)
-		if err != nil {
-			return err
-		}
+func (h *Hub) Apply(group []byte) (err error) {
+	for len(group) > 0 && err == nil {
+		group, err = h.applySome(group)
 		h.audit()
-		group = rest
 	}
-	return nil
+	return err
 }
 
 // applySome applies a few entries, so that others need not wait long for the lock, and returns the rest.
 func (h *Hub) applySome(group []byte) (rest []byte, err error) {
-	const most = 64
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for n := 0; n < most && len(group) > 0; n++ {
-		var e room.Entry
-		e, group, err = room.ParseEntry(group)
+	for len(group) > 0 && len(h.records) < cap(h.records) {
+		e, rest, err := room.ParseEntry(group)
 		if err != nil {
 			return nil, err
 		}
-		h.deliverLocked(e, h.room.Apply(e))
+		group = rest
+		if e.Kind == room.Say || e.Kind == room.Tell {
+			h.records = h.records[:len(h.records)+1]
+			r := &h.records[len(h.records)-1] // large, so it is made where it stays
+			r.entry, r.outcome = e, h.room.Apply(e)
+			h.deliverLocked(r)
+		} else {
+			h.audit()
+			h.changeLocked(&record{entry: e, outcome: h.room.Apply(e)})
+		}
 	}
 	return group, nil
 }
 
+// changeLocked carries out an entry that is no message. Its log lines are written before anyone is told.
+func (h *Hub) changeLocked(r *record) {
+	for _, end := range r.outcome.Before {
+		h.changeLocked(&record{entry: room.Entry{Kind: room.Leave, Time: r.entry.Time}, outcome: end})
+	}
+	h.deliverLocked(r)
+	h.tell(r)
+}
+
 // deliverLocked carries out what follows from an entry: first what becomes of the session's connection, then
 // the lines.
-func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
+func (h *Hub) deliverLocked(r *record) {
+	e, o := &r.entry, &r.outcome
 	var c *Conn
 	if e.Ref != 0 {
 		c = h.takePendingLocked(e.Ref, o.Refused)
 	}
+	if c != nil {
+		r.from = c.nc.RemoteAddr()
+	}
 	if h.closed {
-		h.auditLocked(e, o, c) // the next server delivers it
-		return
+		return // the next server delivers it
 	}
 	if o.Over {
 		h.stream.forgetHistory()
@@ -182,9 +200,6 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 		for _, m := range h.members {
 			h.removeLocked(m)
 		}
-	}
-	for _, end := range o.Before {
-		h.deliverLocked(room.Entry{Kind: room.Leave, Time: e.Time}, end)
 	}
 	var m *member
 	if o.Session != nil {
@@ -200,7 +215,7 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 	}
 	switch o.To {
 	case room.Everyone:
-		h.broadcastLocked(m, &o)
+		h.broadcastLocked(m, o)
 	case room.Nobody, room.Peer:
 		if o.Receipt.Verb != "" {
 			h.postLocked(m, &o.Receipt)
@@ -212,30 +227,22 @@ func (h *Hub) deliverLocked(e room.Entry, o room.Outcome) {
 	case room.Present:
 		h.noticeLocked(&o.Line)
 	}
-	h.auditLocked(e, o, c)
 }
 
-func (h *Hub) auditLocked(e room.Entry, o room.Outcome, c *Conn) {
-	if !h.live {
-		return
-	}
-	var from net.Addr
-	if c != nil {
-		from = c.nc.RemoteAddr()
-	}
-	h.records = append(h.records, record{e, o, from})
-	if e.Kind != room.Say && e.Kind != room.Tell {
-		h.audit() // before anyone is told
-	}
-}
-
+// audit has the records told.
 func (h *Hub) audit() {
 	for i := range h.records {
-		r := &h.records[i]
-		h.cfg.Audit(r.entry, r.outcome, r.from)
+		h.tell(&h.records[i])
 	}
 	clear(h.records) // release the sessions
 	h.records = h.records[:0]
+}
+
+// tell calls Audit, unless the record is an earlier server's.
+func (h *Hub) tell(r *record) {
+	if h.live {
+		h.cfg.Audit(r.entry, r.outcome, r.from)
+	}
 }
 
 // takePendingLocked returns the connection of this process that waits for an entry, if there is one.
