@@ -92,13 +92,13 @@ const (
 )
 
 // find returns the layout of a verb's line. It has no verb itself if that side sends no such line.
-func find[V Verb | []byte](from side, verb V) layout {
-	for _, l := range layouts[from] {
-		if string(l.verb) == string(verb) {
+func find[V Verb | []byte](from side, verb V) *layout {
+	for i := range layouts[from] {
+		if l := &layouts[from][i]; string(l.verb) == string(verb) {
 			return l
 		}
 	}
-	return layout{}
+	return &layout{}
 }
 
 // count says how many arguments the line takes.

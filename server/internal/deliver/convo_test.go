@@ -38,10 +38,10 @@ type convoConn struct {
 func newConvo(cfg deliver.Config, open func(eventlog.State) (*eventlog.Log, error)) (*convo, error) {
 	r := &convo{}
 	audit := cfg.Audit
-	cfg.Audit = func(e room.Entry, o room.Outcome, from net.Addr) {
+	cfg.Audit = func(e *room.Entry, o *room.Outcome, from net.Addr) {
 		switch e.Kind {
 		case room.Say, room.Tell, room.Kick:
-			r.last = o
+			r.last = *o
 		}
 		if audit != nil {
 			audit(e, o, from)
@@ -157,8 +157,8 @@ func (c *convoConn) Lost(reason string) {
 }
 
 // changes returns an Audit that notes who came and who left.
-func changes(note func(string)) func(room.Entry, room.Outcome, net.Addr) {
-	return func(_ room.Entry, o room.Outcome, from net.Addr) {
+func changes(note func(string)) func(*room.Entry, *room.Outcome, net.Addr) {
+	return func(_ *room.Entry, o *room.Outcome, from net.Addr) {
 		switch o.Line.Verb {
 		case wire.Joined:
 			note(o.Session.Name + " from " + from.Network())

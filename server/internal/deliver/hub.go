@@ -36,8 +36,9 @@ type Config struct {
 	// a write without progress for so long means that the connection is lost
 	Idle time.Duration
 	// Audit is called for each entry with what followed from it, in order. It must not block and must not
-	// call the hub, which may be locked. from is nil unless the entry opened a connection here.
-	Audit func(e room.Entry, o room.Outcome, from net.Addr)
+	// call the hub, which may be locked, or keep e and o. from is nil unless the entry opened a connection
+	// here.
+	Audit func(e *room.Entry, o *room.Outcome, from net.Addr)
 	Guard func() // deferred in every goroutine of the hub; recovers panics
 }
 
@@ -241,7 +242,7 @@ func (h *Hub) audit() {
 // tell calls Audit, unless the record is an earlier server's.
 func (h *Hub) tell(r *record) {
 	if h.live {
-		h.cfg.Audit(r.entry, r.outcome, r.from)
+		h.cfg.Audit(&r.entry, &r.outcome, r.from)
 	}
 }
 

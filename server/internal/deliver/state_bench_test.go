@@ -20,7 +20,7 @@ const (
 func newFileHub(tb testing.TB, dir string) (*deliver.Hub, *eventlog.Log) {
 	h := deliver.New(deliver.Config{MaxSessions: 2 * manySessions, Grace: time.Hour, Idle: time.Hour,
 		Guard: func() {},
-		Audit: func(room.Entry, room.Outcome, net.Addr) {}})
+		Audit: func(*room.Entry, *room.Outcome, net.Addr) {}})
 	log, err := eventlog.Open(dir, h, eventlog.Options{Retention: stateRetention, Notice: func(string) {},
 		Trouble: func(err error) { tb.Error(err) }})
 	if err != nil {
@@ -82,5 +82,36 @@ func BenchmarkStart(b *testing.B) {
 		h, log := newFileHub(b, dir)
 		log.Close()
 		h.Close("the end", true)
+	}
+}
+
+// BenchmarkMessages is what proposing and applying takes for each of 64 messages that come together.
+func BenchmarkMessages(b *testing.B) {
+	for kind, name := range map[room.Kind]string{room.Say: "say", room.Tell: "tell"} {
+		b.Run(name, func(b *testing.B) {
+			h, log := newFileHub(b, b.TempDir())
+			defer h.Close("the end", true)
+			defer log.Close()
+			h.Start(log.Propose)
+			for _, name := range []string{"alice", "bob"} {
+				e := room.Entry{Kind: room.Join, Name: []byte(name), Token: hash(name)}
+				if err := log.Propose(e.Append(nil)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			e := room.Entry{Kind: kind, Time: 1, Session: 1, Name: []byte("bob"),
+				Text: []byte(strings.Repeat("x", 100))}
+			var batch []byte
+			for b.Loop() {
+				e.Number++
+				batch = e.Append(batch)
+				if e.Number%64 == 0 {
+					if err := log.Propose(batch); err != nil {
+						b.Fatal(err)
+					}
+					batch = batch[:0]
+				}
+			}
+		})
 	}
 }

@@ -68,7 +68,7 @@ func TestTakeover(t *testing.T) {
 // A ban ends all sessions that it is about: those who are here are told.
 func TestBan(t *testing.T) {
 	var log []string
-	r := newRoom(t, deliver.Config{Audit: func(e room.Entry, o room.Outcome, _ net.Addr) {
+	r := newRoom(t, deliver.Config{Audit: func(e *room.Entry, o *room.Outcome, _ net.Addr) {
 		if e.Kind == room.Ban || o.Line.Verb == wire.Left {
 			log = append(log, o.Reason)
 		}

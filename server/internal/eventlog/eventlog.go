@@ -18,9 +18,9 @@ import (
 const (
 	retryAfter = time.Second // between attempts while entries cannot be written
 
-	// maxGroup is the bytes from which on a group takes no more proposals. Writing 1 MiB takes about a
-	// millisecond, so a larger group would save no time, and its first proposer would wait longer.
-	maxGroup = 1 << 20
+	// maxGroup is the bytes from which on a group takes no more proposals. Applying 256 KiB takes the time of
+	// hundreds of writes, so a larger group would save nothing, and its proposers would wait longer.
+	maxGroup = 256 << 10
 )
 
 var (
@@ -54,31 +54,25 @@ type Log struct {
 
 	commit sync.Mutex // held before mu; guards the state, the file and the following fields
 	ended  error      // not nil when nothing more is committed
-	spare  []byte     // buffer of the last group, for the next but one
 
 	mu   sync.Mutex // guards the open group
-	open *group     // takes the next proposals
+	open *group     // takes the next proposals; nil if the next one begins a group
+
+	buffers sync.Pool // of *[]byte: records of earlier groups
 }
 
 // A group is what one commit writes.
 type group struct {
 	record []byte // the entries, after room for the prefix of a record
-	led    bool   // one of its proposers commits it
 	done   sync.WaitGroup
 	err    error // set before done
-}
-
-func newGroup(buffer []byte) *group {
-	g := &group{record: append(buffer[:0], make([]byte, prefixSize)...), err: ErrClosed}
-	g.done.Add(1)
-	return g
 }
 
 // Memory returns a log that keeps nothing: its conversation ends with the process.
 func Memory(state State) *Log { return newLog(state, nil, nil) }
 
 func newLog(state State, f *file, trouble func(error)) *Log {
-	return &Log{state: state, file: f, trouble: trouble, closing: make(chan struct{}), open: newGroup(nil)}
+	return &Log{state: state, file: f, trouble: trouble, closing: make(chan struct{})}
 }
 
 // Repaired reports whether Open dropped groups. What followed from them was answered, but is not known any
@@ -98,12 +92,12 @@ func (l *Log) Propose(entries []byte) error {
 		return l.ended
 	}
 	l.mu.Lock()
-	if len(l.open.record) >= maxGroup {
-		l.open = newGroup(nil)
-	}
 	g := l.open
-	leads := !g.led
-	g.led = true
+	leads := g == nil || len(g.record) >= maxGroup
+	if leads {
+		g = l.newGroup()
+		l.open = g
+	}
 	g.record = append(g.record, entries...)
 	l.mu.Unlock()
 	if leads {
@@ -114,6 +108,16 @@ func (l *Log) Propose(entries []byte) error {
 	return g.err
 }
 
+func (l *Log) newGroup() *group {
+	g := &group{err: ErrClosed}
+	if b, ok := l.buffers.Get().(*[]byte); ok {
+		g.record = (*b)[:0]
+	}
+	g.record = append(g.record, make([]byte, prefixSize)...)
+	g.done.Add(1)
+	return g
+}
+
 // commitGroup commits all that has joined the group by the time that the group before is through.
 func (l *Log) commitGroup(g *group) {
 	l.commit.Lock()
@@ -121,8 +125,7 @@ func (l *Log) commitGroup(g *group) {
 	defer g.done.Done() // with ErrClosed if the state panics
 	l.mu.Lock()
 	if l.open == g { // a full one was replaced already
-		l.open = newGroup(l.spare)
-		l.spare = nil
+		l.open = nil
 	}
 	l.mu.Unlock()
 	if l.ended == nil {
@@ -132,7 +135,7 @@ func (l *Log) commitGroup(g *group) {
 		l.apply(g.record[prefixSize:])
 	}
 	g.err = l.ended
-	l.spare = g.record
+	l.buffers.Put(&g.record)
 }
 
 // write writes a group down, however long it takes. An error is final: the log was closed or the disk failed.

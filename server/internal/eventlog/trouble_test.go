@@ -155,10 +155,8 @@ func TestNoSync(t *testing.T) {
 // A full group takes no more proposals: the next has another.
 func TestFullGroup(t *testing.T) {
 	l, h := open(t, t.TempDir(), options(t))
-	full := l.open
-	full.record = make([]byte, maxGroup)
-	full.led = true
-	full.done.Done()
+	full := &group{record: make([]byte, maxGroup)}
+	l.open = full
 	want := propose(t, l, 0, 3)
 	if len(full.record) > maxGroup || !slices.Equal(h.entries, want) {
 		t.Errorf("a full group grew to %d bytes; got %q, want %q", len(full.record), h.entries, want)

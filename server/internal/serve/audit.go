@@ -27,23 +27,23 @@ type Audit struct {
 }
 
 // Record records an entry. from is the address of the connection that it opened.
-func (a *Audit) Record(e room.Entry, o room.Outcome, from net.Addr) {
+func (a *Audit) Record(e *room.Entry, o *room.Outcome, from net.Addr) {
 	switch e.Kind {
 	case room.Say, room.Tell:
 		if o.Refused != nil {
 			a.Log.Info("refused", "name", o.Session.Name, "code", o.Refused.Code, "to", string(e.Name))
 		} else if o.Session != nil {
-			a.message(&e, &o)
+			a.message(e, o)
 		}
 	case room.Notice:
 		a.Log.Info("notice", "text", string(e.Text))
 	case room.Join, room.Takeover, room.Resume:
 		if o.Session != nil && from != nil {
-			a.came(e, o.Session.Name, from)
+			a.came(*e, o.Session.Name, from)
 		}
 	default:
 		if _, is := orders[e.Kind]; is {
-			a.order(e, o)
+			a.order(*e, *o)
 		}
 	}
 	switch o.Line.Verb {

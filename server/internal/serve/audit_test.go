@@ -104,7 +104,8 @@ func TestOrders(t *testing.T) {
 	} {
 		log.Reset()
 		shown = nil
-		a.Record(test.e, r.Apply(test.e), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 5000})
+		o := r.Apply(test.e)
+		a.Record(&test.e, &o, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 5000})
 		_, got, _ := strings.Cut(strings.TrimSpace(log.String()), "level=INFO ")
 		if got != test.log {
 			t.Errorf("logged %q, want %q", got, test.log)

@@ -45,7 +45,7 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, size byte) {
 		s := &serve.Server{Folder: folder, Log: slog.New(slog.DiscardHandler), Show: func(string) {}, Guard: func() {},
 			Ended: func() {}, Idle: time.Hour}
-		begin(s, 3, func(room.Entry, room.Outcome, net.Addr) {})
+		begin(s, 3, func(*room.Entry, *room.Outcome, net.Addr) {})
 		near, far := net.Pipe()
 		watcher, err := join(s, near, "bob")
 		if err != nil {

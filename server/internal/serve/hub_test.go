@@ -12,7 +12,7 @@ import (
 )
 
 // begin gives s a conversation in memory.
-func begin(s *serve.Server, sessions int, audit func(room.Entry, room.Outcome, net.Addr)) {
+func begin(s *serve.Server, sessions int, audit func(*room.Entry, *room.Outcome, net.Addr)) {
 	s.Hub = deliver.New(deliver.Config{MaxSessions: sessions, Grace: time.Hour, Idle: s.Idle, Audit: audit,
 		Guard: func() {}})
 	s.Propose, s.Stuck = eventlog.Memory(s.Hub).Propose, func() bool { return false }
