@@ -118,27 +118,6 @@ func (h *Hub) Start(propose func([]byte) error) {
 	}
 }
 
-// Snapshot returns the state of the room. The stream is not part of it: it is made of the entries since.
-func (h *Hub) Snapshot() []byte {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.room.Snapshot()
-}
-
-// Restore makes an empty hub what a snapshot says.
-func (h *Hub) Restore(snapshot []byte) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err := h.room.Restore(snapshot); err != nil {
-		return err
-	}
-	h.stream = newStream(h.room.Seq())
-	for _, s := range h.room.Sessions() {
-		h.memberLocked(s)
-	}
-	return nil
-}
-
 // Apply applies a group of entries. The error says that the bytes are no entries.
 func (h *Hub) Apply(group []byte) (err error) {
 	for len(group) > 0 && err == nil {
@@ -191,20 +170,20 @@ func (h *Hub) deliverLocked(r *record) {
 	if c != nil {
 		r.from = c.nc.RemoteAddr()
 	}
-	if h.closed {
-		return // the next server delivers it
-	}
 	if o.Over {
 		h.stream.forgetHistory()
+	}
+	m, peer := h.concernedLocked(o.Session, o), h.concernedLocked(o.Peer, o)
+	if h.closed { // the next server delivers it
+		if o.To == room.Everyone {
+			h.stream.append(&o.Line, o.History)
+		}
+		return
 	}
 	if o.Reset {
 		for _, m := range h.members {
 			h.removeLocked(m)
 		}
-	}
-	var m *member
-	if o.Session != nil {
-		m = h.memberLocked(o.Session)
 	}
 	switch o.Change {
 	case room.Attached:
@@ -223,7 +202,7 @@ func (h *Hub) deliverLocked(r *record) {
 		}
 		if o.To == room.Peer {
 			h.countLocked(1)
-			h.postLocked(h.members[o.Peer], &o.Line)
+			h.postLocked(peer, &o.Line)
 		}
 	case room.Present:
 		h.noticeLocked(&o.Line)

@@ -13,6 +13,7 @@ type member struct {
 	conn    *Conn // nil if it has none
 	cut     bool  // it was disconnected, and the Detach is being committed
 	mailbox mailbox
+	newest  uint64      // seq of the newest line that it caused or saw alone
 	acked   uint64      // everything up to this seq has arrived
 	expiry  *time.Timer // proposes that the wait for the client ends
 }

@@ -1,6 +1,7 @@
 package deliver_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"parley/server/internal/deliver"
 	"parley/server/internal/eventlog"
 	"parley/server/internal/room"
+	"parley/server/wire"
 )
 
 // A folder keeps the entries of a convo in a test.
@@ -90,8 +92,51 @@ func (f *folder) check(closed *convo) {
 		return
 	}
 	few := len(gotStream) < min(len(stream), int(f.keep/2)) // about as long as their entries
-	if few || !strings.HasSuffix(stream, gotStream) || !strings.HasSuffix(history, gotHistory) {
-		f.t.Errorf("%d bytes of the stream and %d of history come back, which are not the newest of %d and %d",
-			len(gotStream), len(gotHistory), len(stream), len(history))
+	if few || !strings.HasSuffix(stream, gotStream) || gotHistory != history {
+		f.t.Errorf("%d bytes of the stream come back, which are not the newest of %d, or of history %d, not %d",
+			len(gotStream), len(stream), len(gotHistory), len(history))
 	}
+}
+
+// What is said in private pushes out of the folder neither what newcomers are shown nor the sessions of those
+// who heard nothing of it.
+func TestPrivateMessagesPushNothingOut(t *testing.T) {
+	f := &folder{t: t, dir: t.TempDir(), keep: 64 << 10}
+	r := openRoom(t, deliver.Config{}, f.open)
+	alice, bob := join(t, r, networks[0], "alice"), join(t, r, networks[0], "bob")
+	quiet, deaf := join(t, r, networks[0], "quiet"), join(t, r, networks[0], "deaf")
+	deaf.conn.Lost("cut")
+	bob.expect("JOINED quiet", "JOINED deaf", "LEFT deaf cut")
+	for i := range wire.MaxHistory + 10 {
+		alice.conn.Say(fmt.Append(nil, i))
+	}
+	for range wire.MaxHistory + 10 {
+		bob.next()
+	}
+	for quiet.seq < bob.seq {
+		quiet.next()
+	}
+	alice.discard()
+	bob.discard()
+	for range 10 * f.keep / 1000 {
+		alice.conn.Tell([]byte("bob"), bytes.Repeat([]byte("x"), 1000))
+	}
+	for range 2 {
+		r.Close("the server stops")
+		r.Wait()
+		r = openRoom(t, deliver.Config{}, f.open)
+	}
+	lastSaid := quiet.seq // before what was told to bob
+	quiet = quiet.resume(r, networks[0])
+	quiet.expect("RESUMED welcome back, quiet: 3 people are here 0")
+	for token, seq := range map[string]uint64{bob.token: lastSaid, deaf.token: deaf.seq} {
+		_, err := r.Resume(nil, token, seq)
+		refused(t, err, wire.Resume, wire.CodeGone)
+	}
+	carol := hello(t, r, networks[0], "carol", wire.MaxHistory)
+	carol.expect("WELCOME welcome to parley, carol: 3 people are here")
+	for i := range wire.MaxHistory {
+		carol.expect(fmt.Sprintf("SAID alice %d", i+10))
+	}
+	carol.expect("JOINED carol")
 }

@@ -17,7 +17,7 @@ const (
 // cursor holds it.
 type chunk struct {
 	base uint64 // position of buf[0] in the stream
-	seq  uint64 // of the first line
+	seq  uint64 // above that of every line before
 	buf  []byte
 	next *chunk
 }
@@ -28,6 +28,7 @@ type chunk struct {
 type stream struct {
 	first, last *chunk
 	end         uint64                // position after the last line
+	seq         uint64                // of the last line
 	history     [wire.MaxHistory]span // the newest broadcasts, a ring
 	said        int                   // broadcasts that went into history
 	forgotten   int                   // broadcasts that the stream, and so history, no longer holds
@@ -45,7 +46,23 @@ func (s span) lines() []byte { return s.chunk.buf[s.from:s.to:s.to] }
 // newStream returns an empty stream that goes on after seq.
 func newStream(seq uint64) stream {
 	c := &chunk{seq: seq + 1, buf: make([]byte, 0, chunkSize)}
-	return stream{first: c, last: c}
+	return stream{first: c, last: c, seq: seq}
+}
+
+// restore makes lines the history of a stream to which nothing was appended yet. They are not part of the
+// stream itself. It returns false if they are no such lines.
+func (l *stream) restore(lines []byte) bool {
+	c := &chunk{buf: lines}
+	for from := 0; from < len(lines); {
+		size := bytes.IndexByte(lines[from:], '\n') + 1
+		m, err := wire.ParseServer(lines[from:max(from+size-1, from)])
+		if err != nil || m.Seq > l.seq {
+			return false
+		}
+		l.remember(span{c, from, from + size})
+		from += size
+	}
+	return true
 }
 
 // append adds the line of m, which is one of the history or not. It tells where the line is, and whether it
@@ -53,7 +70,7 @@ func newStream(seq uint64) stream {
 func (l *stream) append(m *wire.Message, history bool) (s span, rolled bool) {
 	c := l.last
 	if len(c.buf)+atMost(m) > cap(c.buf) {
-		c = &chunk{base: l.end, seq: m.Seq, buf: make([]byte, 0, chunkSize)}
+		c = &chunk{base: l.end, seq: l.seq + 1, buf: make([]byte, 0, chunkSize)}
 		l.last.next, l.last = c, c
 		l.forget()
 		rolled = true
@@ -62,12 +79,18 @@ func (l *stream) append(m *wire.Message, history bool) (s span, rolled bool) {
 	c.buf = m.AppendServer(c.buf)
 	s = span{c, from, len(c.buf)}
 	l.end += uint64(s.to - s.from)
+	l.seq = m.Seq
 	if history {
-		l.history[l.said%len(l.history)] = s
-		l.said++
-		l.forgotten = max(l.forgotten, l.said-len(l.history))
+		l.remember(s)
 	}
 	return s, rolled
+}
+
+// remember makes a line the newest of the history.
+func (l *stream) remember(s span) {
+	l.history[l.said%len(l.history)] = s
+	l.said++
+	l.forgotten = max(l.forgotten, l.said-len(l.history))
 }
 
 // atMost returns as many bytes as the line of m can have.
