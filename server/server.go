@@ -86,8 +86,9 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 	if opt.state == "" {
 		a.events = eventlog.Memory(a.hub)
 	} else {
-		events, err := eventlog.Open(opt.state, a.hub, eventlog.Options{Retention: stateRetention,
-			Sync: opt.sync, Repair: opt.repair, Trouble: a.trouble, Notice: a.notice})
+		dropped := room.Entry{Kind: room.Reset, Time: uint64(time.Now().UnixMilli())}
+		events, err := eventlog.Open(opt.state, a.hub, eventlog.Options{Retention: stateRetention, Sync: opt.sync,
+			Repair: opt.repair, Dropped: dropped.Append(nil), Trouble: a.trouble, Notice: a.notice})
 		if err != nil {
 			a.hub.Close("", true)
 			return nil, err
@@ -186,9 +187,6 @@ func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.show(a.sharing())
 	a.showKey("")
 	a.show("listening on " + listener.Addr().String())
-	if a.events.Repaired() {
-		a.serve.Commit(room.Entry{Kind: room.Reset})
-	}
 	a.hub.Start(a.events.Propose) // from now on clients can come back
 	closed := false
 	a.hub.View(func(r *room.Room) { closed = r.Closed() })

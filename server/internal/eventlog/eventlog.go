@@ -75,10 +75,6 @@ func newLog(state State, f *file, trouble func(error)) *Log {
 	return &Log{state: state, file: f, trouble: trouble, closing: make(chan struct{})}
 }
 
-// Repaired reports whether Open dropped groups. What followed from them was answered, but is not known any
-// more.
-func (l *Log) Repaired() bool { return l.file != nil && l.file.repaired }
-
 // Propose commits entries and has the state apply them, after all that were committed before. While entries
 // cannot be written, it waits. An error, [ErrClosed] or [ErrSync], says that they are not applied; whether
 // the next start finds them is not known.

@@ -16,7 +16,8 @@ import (
 //
 //	lock             locked by the server that uses the folder
 //	<index>.events   a segment, whose first group has that index: 16 hex digits
-//	new              a segment in the making
+//	new              a file in the making
+//	repairing        a repair drops groups, or was cut short
 //	*.damaged        what a repair set aside
 //
 // A segment is a line with its version and then records: a snapshot of the state before the first group, and
@@ -41,6 +42,10 @@ type Options struct {
 	Sync      bool  // entries survive the death of the machine, not only of the process
 	Repair    bool  // keep all up to damage, instead of refusing it
 
+	// Dropped are the entries that come next after a repair that dropped groups. What followed from those was
+	// answered, but is not known any more.
+	Dropped []byte
+
 	Trouble func(error)       // told when entries cannot be written, and with nil when they can again
 	Notice  func(text string) // told what is unusual about the folder
 }
@@ -52,10 +57,10 @@ type file struct {
 	opt   Options
 	lock  *flock.Flock
 
-	repaired bool       // groups were dropped
-	next     uint64     // index of the next group
-	segments []*segment // oldest first
-	newest   *os.File   // the last of them; nil when the next group needs a new one
+	repairing bool       // groups were dropped, and Dropped is not written yet
+	next      uint64     // index of the next group
+	segments  []*segment // oldest first
+	newest    *os.File   // the last of them; nil when the next group needs a new one
 }
 
 // A segment has its groups between two offsets. What follows them does not count.
@@ -83,6 +88,9 @@ func Open(dir string, state State, opt Options) (*Log, error) {
 	err = f.replay()
 	if err == nil && f.newest == nil {
 		err = unusable(f.roll())
+	}
+	if err == nil && f.repairing {
+		err = unusable(f.endRepair())
 	}
 	if err != nil {
 		f.close()
@@ -201,12 +209,23 @@ func (f *file) write(path string, content []byte) error {
 	}
 	err = errors.Join(err, made.Close()) // before its name changes, for Windows
 	if err == nil {
-		err = os.Rename(temporary, path)
+		err = f.rename(temporary, path)
 	}
 	if err != nil {
 		os.Remove(temporary) // which makes room on a full disk
+	}
+	return err
+}
+
+func (f *file) rename(from, to string) error {
+	if err := renameFile(from, to); err != nil {
 		return err
 	}
+	return f.keepNames()
+}
+
+// keepNames has the disk take the names of the files.
+func (f *file) keepNames() error {
 	if !f.opt.Sync || runtime.GOOS == "windows" { // which keeps names by itself
 		return nil
 	}
@@ -218,7 +237,11 @@ func (f *file) write(path string, content []byte) error {
 	return flush(folder)
 }
 
-var syncFile = (*os.File).Sync // a test has it fail
+// A test looks at what these do, and has them fail.
+var (
+	syncFile   = (*os.File).Sync
+	renameFile = os.Rename
+)
 
 // flush has the disk take what was written to a file. A file system that cannot do that does without.
 func flush(f *os.File) error {

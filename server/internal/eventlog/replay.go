@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,11 @@ func (e *damageError) Error() string {
 
 // replay gives the empty state what the folder holds: the oldest snapshot, and all groups.
 func (f *file) replay() error {
+	_, err := os.Stat(f.repairMark())
+	f.repairing = err == nil
+	if f.repairing && !f.opt.Repair {
+		return fmt.Errorf("the repair of the state folder %s was cut short: start with -repair again", f.dir)
+	}
 	indexes, err := f.indexes()
 	if err != nil {
 		return unusable(err)
@@ -129,33 +135,49 @@ func (s *segment) readSnapshot(data []byte) (snapshot []byte, sound bool) {
 	return snapshot, sound
 }
 
-// repair drops all from the damage on, and keeps it under other names. Open begins a new segment then. If the
-// damage is in the oldest snapshot, it goes on from the next instead.
+// repair keeps all up to the damage. If that is in the oldest snapshot, it goes on from the next, which has
+// all that followed. Otherwise it drops the rest, and what it dropped must be said before it is forgotten that
+// there was more: see endRepair. It keeps everything under other names.
 func (f *file) repair(damage *damageError, later []uint64) error {
-	f.repaired = true
 	aside := damage.path + damagedSuffix
 	if len(f.segments) == 0 {
 		if len(later) == 0 {
 			return fmt.Errorf("%s is damaged at byte %d, and no later segment can take its place: "+
 				"choose another folder with -state", damage.path, damage.end)
 		}
-		if err := os.Rename(damage.path, aside); err != nil {
+		if err := f.rename(damage.path, aside); err != nil {
 			return unusable(err)
 		}
 		f.opt.Notice(fmt.Sprintf("%s was damaged at byte %d: dropped its %d bytes, kept as %s",
 			damage.path, damage.end, len(damage.data), aside))
 		return f.replay()
 	}
+	err := errors.Join(f.write(f.repairMark(), nil), f.write(aside, damage.data))
 	for _, index := range slices.Backward(later) {
-		if err := os.Rename(f.path(index), f.path(index)+damagedSuffix); err != nil {
-			return unusable(err)
+		if err == nil {
+			err = f.rename(f.path(index), f.path(index)+damagedSuffix)
 		}
 	}
-	err := f.write(aside, damage.data)
-	if err == nil {
-		err = os.Truncate(damage.path, int64(damage.end))
-	}
+	f.repairing = true
 	f.opt.Notice(fmt.Sprintf("%s was damaged at byte %d: dropped %d bytes and %d later segments, kept as *%s",
 		damage.path, damage.end, len(damage.data)-damage.end, len(later), damagedSuffix))
 	return unusable(err)
+}
+
+// repairMark returns the path of the file that is there while a repair drops groups. Without it, a start
+// after a repair that was cut short could take the rest of the folder for all that there was.
+func (f *file) repairMark() string { return filepath.Join(f.dir, "repairing") }
+
+// endRepair has the entries Dropped follow those that are left, and then ends the repair.
+func (f *file) endRepair() error {
+	if len(f.opt.Dropped) > 0 {
+		if err := f.append(append(make([]byte, prefixSize), f.opt.Dropped...)); err != nil {
+			return err
+		}
+		if err := f.state.Apply(f.opt.Dropped); err != nil {
+			return err
+		}
+	}
+	f.repairing = false
+	return errors.Join(os.Remove(f.repairMark()), f.keepNames())
 }
