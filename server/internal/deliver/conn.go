@@ -56,12 +56,20 @@ type Conn struct {
 	idleSlot  idleSlot
 	transfers []Transfer
 	piece     bool // the first transfer may have something to write
-	ending    bool // the stream goes up to limit, then come the final lines
-	endBy     time.Time
-	final     []byte
-	last      bool // the final lines are being written
-	broken    bool // nothing more can be written
+	state     connState
+	final     []byte    // lines that come after limit
+	endBy     time.Time // when they are to be written
 }
+
+// A connState says what is still written to a connection. It only grows.
+type connState uint8
+
+const (
+	open    connState = iota // everything
+	ending                   // the stream up to limit, then the final lines
+	closing                  // the final lines, which a goroutine has
+	broken                   // nothing
+)
 
 // A reply is lines that only this connection gets, at their place among the others. They are not resumed.
 type reply struct {
@@ -311,7 +319,7 @@ func (c *Conn) Lost() bool {
 	c.nc.Close()
 	c.hub.mu.Lock()
 	defer c.hub.mu.Unlock()
-	c.broken = true
+	c.state = broken
 	current := c.isCurrentLocked()
 	if current {
 		c.releaseLocked(wire.CodeMoved, "connection lost")
@@ -344,7 +352,7 @@ func (c *Conn) dropReplies() {
 func (c *Conn) finishLocked(final []byte) {
 	c.member.conn = nil
 	c.hub.connected--
-	c.ending, c.final, c.endBy = true, final, time.Now().Add(endTime)
+	c.state, c.final, c.endBy = max(c.state, ending), final, time.Now().Add(endTime)
 	c.nc.SetWriteDeadline(c.endBy) // for a write that already waits
 	c.hub.queue.ready(c)
 }

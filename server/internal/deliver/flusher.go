@@ -111,9 +111,9 @@ func (f *flusher) finish(n int) {
 		j := &f.batch[i]
 		c := j.conn
 		if j.err != nil {
-			c.broken = true
+			c.state = broken
 		}
-		if c.sendsLocked() || len(j.unsent) > 0 && !c.broken {
+		if c.sendsLocked() || len(j.unsent) > 0 && c.state < broken {
 			unsent := append([][]byte(nil), j.unsent...)
 			c.drainingLocked()
 			go c.drain(unsent)
@@ -128,7 +128,7 @@ func (f *flusher) finish(n int) {
 // belongs.
 func (c *Conn) requeueLocked() {
 	switch {
-	case c.broken || c.last:
+	case c.state >= closing:
 		c.doneLocked()
 	case c.pendingLocked():
 		c.hub.queue.push(&c.hub.queue.due, c)
@@ -146,7 +146,7 @@ func (c *Conn) doneLocked() {
 	c.dropReplies()
 	c.at = cursor{} // release the stream: a cursor keeps every later chunk alive
 	close(c.done)
-	if c.broken {
+	if c.state == broken {
 		c.onDone(0) // for a reader that has not noticed
 	} else {
 		c.nc.CloseWrite()
@@ -159,7 +159,7 @@ func (c *Conn) doneLocked() {
 func (c *Conn) drainingLocked() {
 	c.hub.draining[c] = true
 	by := time.Now().Add(c.hub.cfg.Idle)
-	if c.ending {
+	if c.state >= ending {
 		by = c.endBy
 	}
 	c.nc.SetWriteDeadline(by)
@@ -223,10 +223,10 @@ func (c *Conn) write(bufs net.Buffers) error {
 			return err
 		}
 		c.hub.mu.Lock()
-		ending := c.ending
+		last := c.state >= ending
 		c.drainingLocked()
 		c.hub.mu.Unlock()
-		if ending {
+		if last {
 			return err
 		}
 	}
@@ -245,12 +245,12 @@ func (c *Conn) nextBuffers(bufs [][]byte, err error) (_ [][]byte, t Transfer, dr
 		c.transfers, c.piece = c.transfers[1:], true
 	case ErrWait: // until wake is called, or was meanwhile
 	default:
-		c.broken = true
+		c.state = broken
 	}
-	if c.broken || c.ending {
+	if c.state >= ending {
 		dropped, c.transfers = c.transfers, nil
 	}
-	if !c.broken {
+	if c.state < broken {
 		bufs = c.collectLocked(bufs)
 	}
 	if c.sendsLocked() {
@@ -261,7 +261,7 @@ func (c *Conn) nextBuffers(bufs [][]byte, err error) (_ [][]byte, t Transfer, dr
 		return bufs, t, dropped, true
 	}
 	delete(c.hub.draining, c)
-	if !c.ending {
+	if c.state == open {
 		c.nc.SetWriteDeadline(time.Time{})
 	}
 	c.requeueLocked()

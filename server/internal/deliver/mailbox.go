@@ -130,7 +130,7 @@ func (b *mailbox) drop() {
 
 // pendingLocked reports whether there is something to do for the connection.
 func (c *Conn) pendingLocked() bool {
-	return c.broken || c.ending && !c.last || c.sendsLocked() || c.hasOutputLocked(c.hub.announced)
+	return c.state == broken || c.state == ending || c.sendsLocked() || c.hasOutputLocked(c.hub.announced)
 }
 
 // hasOutputLocked reports whether anything is unsent: lines of the connection's own, or the stream up to a
@@ -160,8 +160,8 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 		c.at.off += len(b)
 		bufs, size = append(bufs, b), size+len(b)
 	}
-	if c.ending && !c.last && !c.hasOutputLocked(c.hub.stream.end) {
-		c.last = true
+	if c.state == ending && !c.hasOutputLocked(c.hub.stream.end) {
+		c.state = closing
 		bufs = append(bufs, c.final)
 	}
 	c.hub.stats.Bytes += uint64(size)

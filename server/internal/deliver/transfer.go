@@ -65,5 +65,5 @@ func (c *Conn) pieceLocked() {
 
 // sendsLocked reports whether there is something to do for the transfers.
 func (c *Conn) sendsLocked() bool {
-	return len(c.transfers) > 0 && (c.piece || c.ending || c.broken)
+	return len(c.transfers) > 0 && (c.piece || c.state >= ending)
 }
