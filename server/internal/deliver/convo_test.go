@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
+	"runtime"
 	"sync"
+	"testing"
 	"time"
 
 	"parley/server/internal/deliver"
@@ -107,6 +109,20 @@ func (r *convo) Kick(name string) bool {
 	defer r.mu.Unlock()
 	r.propose(room.Entry{Kind: room.Kick, Name: []byte(name)})
 	return r.last.Refused == nil
+}
+
+// await waits until the hub keeps that many sessions: it proposes the end of the others in a moment.
+func (r *convo) await(t testing.TB, sessions int) {
+	t.Helper()
+	for by := time.Now().Add(patience); ; runtime.Gosched() {
+		_, _, mailboxes := r.Kept()
+		if len(mailboxes) == sessions {
+			return
+		}
+		if time.Now().After(by) {
+			t.Fatalf("%d sessions are kept, want %d", len(mailboxes), sessions)
+		}
+	}
 }
 
 // Close ends the conversation.

@@ -38,6 +38,7 @@ func (m *model) lose() {
 	m.all(&event{form: "LEFT " + p.name + " why not"}, p)
 	if len(m.people)-m.here() > modelSessions { // no more than that many are kept
 		m.people = slices.DeleteFunc(m.people, func(q *person) bool { return q == p })
+		m.convo.await(m.t, len(m.people))
 	}
 }
 

@@ -3,7 +3,6 @@ package deliver_test
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -253,11 +252,7 @@ func TestMaxSessions(t *testing.T) {
 		}
 		old = append(old, here...)
 	}
-	sessions := most + 1
-	for by := time.Now().Add(patience); sessions > most && time.Now().Before(by); runtime.Gosched() {
-		_, _, mailboxes := r.Kept() // the hub proposes the end of the others
-		sessions = len(mailboxes)
-	}
+	r.await(t, most)
 	kept := 0
 	for _, c := range old {
 		server, _ := n.connect(t)
