@@ -87,8 +87,9 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 		a.events = eventlog.Memory(a.hub)
 	} else {
 		dropped := room.Entry{Kind: room.Reset, Time: uint64(time.Now().UnixMilli())}
-		events, err := eventlog.Open(opt.state, a.hub, eventlog.Options{Retention: stateRetention, Sync: opt.sync,
-			Repair: opt.repair, Dropped: dropped.Append(nil), Trouble: a.trouble, Notice: a.notice})
+		events, err := eventlog.Open(opt.state, a.hub, eventlog.Options{Retention: stateRetention,
+			Sync: opt.sync, Repair: opt.repair, Dropped: dropped.Append(nil),
+			Trouble: a.trouble, Notice: a.notice})
 		if err != nil {
 			a.hub.Close("", true)
 			return nil, err

@@ -72,10 +72,10 @@ type Hub struct {
 	flushersIdle  chan struct{} // closed when no flusher is at work; nil if nobody waits for that
 }
 
-// maxRecords is the number of entries that are applied with the hub locked: some tens of microseconds.
+// maxRecords is the number of messages that are applied with the hub locked: some tens of microseconds.
 const maxRecords = 64
 
-// A record is an entry and what Audit is to be told of it.
+// A record is an entry and what Audit is told of it.
 type record struct {
 	entry   room.Entry
 	outcome room.Outcome
@@ -127,7 +127,8 @@ func (h *Hub) Apply(group []byte) (err error) {
 	return err
 }
 
-// applySome applies a few entries, so that others need not wait long for the lock, and returns the rest.
+// applySome applies a few messages or another entry, so that others need not wait long for the lock, and
+// returns the rest.
 func (h *Hub) applySome(group []byte) (rest []byte, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,15 +138,15 @@ func (h *Hub) applySome(group []byte) (rest []byte, err error) {
 			return nil, err
 		}
 		group = rest
-		if e.Kind == room.Say || e.Kind == room.Tell {
-			h.records = h.records[:len(h.records)+1]
-			r := &h.records[len(h.records)-1] // large, so it is made where it stays
-			r.entry, r.outcome = e, h.room.Apply(e)
-			h.deliverLocked(r)
-		} else {
+		if e.Kind != room.Say && e.Kind != room.Tell {
 			h.audit()
 			h.changeLocked(&record{entry: e, outcome: h.room.Apply(e)})
+			break
 		}
+		h.records = h.records[:len(h.records)+1]
+		r := &h.records[len(h.records)-1] // large, so it is made where it stays
+		r.entry, r.outcome = e, h.room.Apply(e)
+		h.deliverLocked(r)
 	}
 	return group, nil
 }

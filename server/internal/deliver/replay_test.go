@@ -93,7 +93,7 @@ func (f *folder) check(closed *convo) {
 	}
 	few := len(gotStream) < min(len(stream), int(f.keep/2)) // about as long as their entries
 	if few || !strings.HasSuffix(stream, gotStream) || gotHistory != history {
-		f.t.Errorf("%d bytes of the stream come back, which are not the newest of %d, or of history %d, not %d",
+		f.t.Errorf("%d bytes of the stream come back, not the newest of %d, or of history %d, not %d",
 			len(gotStream), len(stream), len(gotHistory), len(history))
 	}
 }

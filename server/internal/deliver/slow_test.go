@@ -134,7 +134,7 @@ func TestUnicastsToSlowConsumer(t *testing.T) {
 		again := slow.resume(r, n)
 		again.expect("RESUMED welcome back, slow: 2 people are here 0")
 		sender.conn.Quit()
-		for last = ""; last != "LEFT sender"; { // after a JOINED, unless it came back before it was known as gone
+		for last = ""; last != "LEFT sender"; { // there is a JOINED if it was known as gone
 			last = again.readTold(&got)
 		}
 		if !slices.Equal(want, got) {

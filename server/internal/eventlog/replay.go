@@ -136,8 +136,7 @@ func (s *segment) readSnapshot(data []byte) (snapshot []byte, sound bool) {
 }
 
 // repair keeps all up to the damage. If that is in the oldest snapshot, it goes on from the next, which has
-// all that followed. Otherwise it drops the rest, and what it dropped must be said before it is forgotten that
-// there was more: see endRepair. It keeps everything under other names.
+// all that followed. Otherwise it drops the rest, which it keeps under other names, and endRepair comes next.
 func (f *file) repair(damage *damageError, later []uint64) error {
 	aside := damage.path + damagedSuffix
 	if len(f.segments) == 0 {
