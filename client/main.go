@@ -169,7 +169,7 @@ func parse(args []string) (opt options, err error) {
 	case opt.Reconnect < 0:
 		return opt, fmt.Errorf("-reconnect %v is less than 0s", opt.Reconnect)
 	case opt.plain && (opt.fingerprint != "" || opt.trust || opt.Takeover):
-		return opt, errors.New("-plain shows no keys: leave it out, or -fingerprint, -trust, -takeover and -invite")
+		return opt, errors.New("-plain shows no keys: leave it out, or leave out the flags about keys")
 	}
 	return opt, opt.secure(home)
 }

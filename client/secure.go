@@ -38,9 +38,11 @@ func (opt *options) secure(home string) (err error) {
 	return nil
 }
 
-// meet decides about a server that is not known yet, which it remembers if that is to be trusted. It asks a person,
-// unless the command line tells.
-func (opt *options) meet(ctx context.Context, unknown *trust.UnknownError, in io.Reader, out io.Writer) error {
+// meet decides about a server that is not known yet, which it remembers if that is to be trusted. It asks a
+// person, unless the command line tells.
+func (opt *options) meet(ctx context.Context, unknown *trust.UnknownError, in io.Reader,
+	out io.Writer) error {
+
 	if !opt.trust {
 		fmt.Fprintf(out, "The server %s is not known yet. Its key is\n%s\n"+
 			"Does its operator say the same? Type yes to trust it: ", opt.Address, unknown.Fingerprint)

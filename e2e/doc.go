@@ -117,8 +117,8 @@
 // Files and the rest.
 //
 //	same FILE FILE          two files are the same, byte for byte
-//	sparse FILE SIZE [OF]   make a file of SIZE bytes, nearly all zero, that takes no room: 5G, 64K; OF makes
-//	                        it the beginning of a file of that size
+//	sparse FILE SIZE [OF]   make a file of SIZE bytes, nearly all zero, that takes no room: 5G, 64K; with OF,
+//	                        the beginning of a file of that size
 //	journal FILE            write server.log to FILE, with times and ports as words in capitals; the server
 //	                        must have ended
 //	repeat VAR COUNT TEXT   set $VAR to COUNT times the text

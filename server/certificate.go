@@ -9,8 +9,8 @@ import (
 	"parley/server/wire"
 )
 
-// certificate returns what clients know the server by: a CA's certificate, or one for the key in the state folder,
-// or without such a folder for a new key.
+// certificate returns what clients know the server by: a CA's certificate, or one for the key in the state
+// folder, or without such a folder for a new key.
 func (opt *options) certificate() (tls.Certificate, error) {
 	switch {
 	case (opt.cert == "") != (opt.key == ""):

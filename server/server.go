@@ -25,8 +25,9 @@ import (
 // join, or have left and are about to close.
 const spare = 4096
 
-// parkAfter is how long a goroutine waits for a client's next line before the client is parked: longer than the
-// gap between lines of a busy client, even when the server is slow, and far below the time between heartbeats.
+// parkAfter is how long a goroutine waits for a client's next line before the client is parked: longer than
+// the gap between lines of a busy client, even when the server is slow, and far below the time between
+// heartbeats.
 const parkAfter = time.Second
 
 // endTime is the longest that an orderly end may take; the hub needs less, unless it is what crashed.
@@ -103,8 +104,8 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 		return nil, err
 	}
 	a.fingerprint = wire.Fingerprint(wire.KeyHash(certificate.Leaf))
-	a.serve = &serve.Server{Gate: transport.NewGate(certificate, opt.plain), Hub: a.hub, Propose: a.events.Propose, Folder: folder, Log: log,
-		Guard: guard, Show: a.show, Stuck: a.stuck.Load,
+	a.serve = &serve.Server{Gate: transport.NewGate(certificate, opt.plain), Hub: a.hub,
+		Propose: a.events.Propose, Stuck: a.stuck.Load, Folder: folder, Log: log, Guard: guard, Show: a.show,
 		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate}
 	a.serve.Ended = func() {
 		<-a.slots

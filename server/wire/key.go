@@ -38,7 +38,8 @@ func Fingerprint(hash []byte) string {
 func ParseFingerprint(s string) ([]byte, error) {
 	hash, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimPrefix(s, "SHA256:"))
 	if err != nil || len(hash) != sha256.Size {
-		return nil, fmt.Errorf("%.80q is not a fingerprint, such as %s", s, Fingerprint(make([]byte, sha256.Size)))
+		example := Fingerprint(make([]byte, sha256.Size))
+		return nil, fmt.Errorf("%.80q is not a fingerprint, such as %s", s, example)
 	}
 	return hash, nil
 }
@@ -57,7 +58,7 @@ func (i Invitation) String() string { return i.Name + ":" + i.Code + ":" + i.Fin
 func ParseInvitation(s string) (Invitation, error) {
 	parts := strings.SplitN(s, ":", 3)
 	if len(parts) < 3 || parts[1] == "" || strings.ContainsFunc(parts[1], unicode.IsSpace) {
-		return Invitation{}, errors.New("that is not an invitation: copy all of the line that /invite printed")
+		return Invitation{}, errors.New("that is not an invitation: copy all of what /invite printed")
 	}
 	name, err := CheckName(parts[0])
 	if err == nil {
@@ -80,8 +81,8 @@ func NewKey() (tls.Certificate, error) {
 	return certify(key)
 }
 
-// LoadKey returns a certificate for the Ed25519 key that a file holds, which is made if there is none. Nothing
-// in the certificate but its key means anything. Two programs may call it at the same time.
+// LoadKey returns a certificate for the Ed25519 key that a file holds, which is made if there is none. Only
+// the key in the certificate means anything. Two programs may call it at the same time.
 func LoadKey(path string) (tls.Certificate, error) {
 	file, err := lockedfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -55,8 +55,8 @@ func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 
 // Reconnect resumes a session whose connection broke by the error lost, or joins afresh if the session is
 // gone. It returns the server's RESUMED or WELCOME. It backs off exponentially, starting at the given
-// attempt, calls onWait with the time of each attempt, and gives up after cfg.Reconnect, or if the server does
-// not let the user in. The end of ctx ends the connection, too.
+// attempt, calls onWait with the time of each attempt, and gives up after cfg.Reconnect, or if the server
+// does not let the user in. The end of ctx ends the connection, too.
 func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error, attempt int,
 	onWait func(time.Time)) (*Conn, wire.Message, error) {
 	why, _ := reason(lost)

@@ -1,5 +1,5 @@
-// Package trust decides whether a server is the one that the user means, and shows it who the user is. A server
-// is known by its key, as with ssh; a certificate that the system trusts makes that unnecessary.
+// Package trust decides whether a server is the one that the user means, and shows it who the user is. A
+// server is known by its key, as with ssh; a certificate that the system trusts makes that unnecessary.
 package trust
 
 import (
@@ -18,8 +18,8 @@ import (
 	"parley/server/wire"
 )
 
-// A Home is the folder that holds what a device must not lose: its key, which is whom names belong to, and the keys
-// of the servers that it knows.
+// A Home is the folder that holds what a device must not lose: its key, which is whom names belong to, and
+// the keys of the servers that it knows.
 type Home string
 
 const (
@@ -98,8 +98,8 @@ var ErrServer = errors.New("not the right server")
 type UnknownError struct{ Address, Fingerprint string }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("it is not known, and its key is %s: if its operator says the same, use -fingerprint %s",
-		e.Fingerprint, e.Fingerprint)
+	return fmt.Sprintf("it is not known, and its key is %s: if its operator says the same, "+
+		"use -fingerprint %[1]s", e.Fingerprint)
 }
 
 func (e *UnknownError) Is(target error) bool { return target == ErrServer }
@@ -113,7 +113,8 @@ func (e *WrongKeyError) Error() string {
 
 func (e *WrongKeyError) Is(target error) bool { return target == ErrServer }
 
-// Config returns how to make connections to the server. device is the certificate that it is shown, if not zero.
+// Config returns how to make connections to the server. device is the certificate that it is shown, if not
+// zero.
 func (s Server) Config(device tls.Certificate) *tls.Config {
 	c := &tls.Config{
 		MinVersion:         tls.VersionTLS13,
@@ -123,7 +124,9 @@ func (s Server) Config(device tls.Certificate) *tls.Config {
 		VerifyConnection:   s.verify,
 	}
 	if device.PrivateKey != nil {
-		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &device, nil }
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &device, nil
+		}
 	}
 	return c
 }
@@ -159,7 +162,8 @@ func (s Server) verify(c tls.ConnectionState) error {
 	case known == "":
 		return &UnknownError{s.Address, got}
 	case known != got:
-		hint := "if the operator says that it is right, remove the line of " + s.Address + " from " + s.Home.path(knownFile)
+		hint := fmt.Sprintf("if the operator says that it is right, remove the line of %s from %s", s.Address,
+			s.Home.path(knownFile))
 		return &WrongKeyError{known, got, hint}
 	}
 	return nil

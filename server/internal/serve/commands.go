@@ -20,8 +20,8 @@ type lostError string
 
 func (e lostError) Error() string { return string(e) }
 
-// talk carries out a session's lines until there are none for a while, which is errIdle, or the session or the
-// connection ends: deliver.ErrEnded in an orderly way, else a lostError.
+// talk carries out a session's lines until there are none for a while, which is errIdle, or the session or
+// the connection ends: deliver.ErrEnded in an orderly way, else a lostError.
 func (c *client) talk() error {
 	c.handled = 0
 	for {

@@ -21,8 +21,8 @@ import (
 	"parley/server/wire"
 )
 
-// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns the line to end the
-// connection with, which has no verb when nothing can be sent any more.
+// join answers lines until HELLO or RESUME succeeds, which sets conn. Otherwise it returns the line to end
+// the connection with, which has no verb when nothing can be sent any more.
 func (c *client) join() (last wire.Message) {
 	addr := c.nc.RemoteAddr().String()
 	c.Show("connection from " + addr)
@@ -76,8 +76,9 @@ func (c *client) join() (last wire.Message) {
 	return wire.Message{}
 }
 
-// first reads a line of a connection that has not joined, through the gate if that is not open yet. The connection
-// is in the lobby meanwhile, but not when it joins: who has joined is not to be closed with the others.
+// first reads a line of a connection that has not joined, through the gate if that is not open yet. The
+// connection is in the lobby meanwhile, but not when it joins: who has joined is not to be closed with the
+// others.
 func (c *client) first(closed bool) (wire.Message, error) {
 	defer c.lobby.leave(c.lobby.enter(c.nc), c.nc)
 	if closed {

@@ -30,8 +30,8 @@ type parking struct {
 	resume   func()
 }
 
-// NewParker returns a Parker that runs until Close, or nil where the system has none to give. guard is deferred in
-// its goroutine.
+// NewParker returns a Parker that runs until Close, or nil where the system has none to give. guard is
+// deferred in its goroutine.
 func NewParker(guard func()) *Parker {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil || unix.SetNonblock(fd, true) != nil { // which os.NewFile asks for
@@ -70,8 +70,8 @@ func (p *Parker) run() {
 	}
 }
 
-// Park calls resume in a goroutine of its own when there is something to read from c, when c has ended, at the
-// deadline, or when Unpark is called. It reports whether it will.
+// Park calls resume in a goroutine of its own when there is something to read from c, when c has ended, at
+// the deadline, or when Unpark is called. It reports whether it will.
 func (p *Parker) Park(c *transport.Conn, deadline time.Time, resume func()) bool {
 	fd := number(c)
 	if p == nil || fd < 0 {

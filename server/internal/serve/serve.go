@@ -162,8 +162,8 @@ func (c *client) run() {
 	if errors.As(err, &lost) {
 		c.lost(string(lost))
 	} else {
-		// It ended in an orderly way. What the client still sends is read, because closing a connection with
-		// unread input would destroy what was sent last.
+		// It ended in an orderly way. What the client still sends is read, because closing a
+		// connection with unread input would destroy what was sent last.
 		io.Copy(io.Discard, &c.src)
 	}
 	<-c.conn.Done()
@@ -172,8 +172,8 @@ func (c *client) run() {
 	}
 }
 
-// park releases what only a busy client needs and has the Parker wait for its next line. It reports whether that
-// goes on with run; otherwise the client keeps its goroutine from now on.
+// park releases what only a busy client needs and has the Parker wait for its next line. It reports whether
+// that goes on with run; otherwise the client keeps its goroutine from now on.
 func (c *client) park() bool {
 	c.lines.Rest()
 	c.batch = nil

@@ -15,7 +15,7 @@ type phase uint8
 const (
 	joining   phase = iota // HELLO must have succeeded by the deadline
 	open                   // the session's lines; the deadline moves with each of them
-	lingering              // the writing side is done: the client must have closed the connection by the deadline
+	lingering              // the writing side is done, and the client must close the connection by then
 )
 
 // errIdle reports that no input arrived for so long that the client may be parked.
@@ -71,8 +71,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// arm sets the deadline of the next read, and reports whether it is before that of the phase, because the client
-// may be parked.
+// arm sets the deadline of the next read, and reports whether it is before that of the phase, because the
+// client may be parked.
 func (s *source) arm(now time.Time) (early bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
