@@ -129,9 +129,9 @@ func program(name string, args ...string) []string {
 // run that passes never waits so long.
 func patience() time.Duration {
 	if raceEnabled || onWindows() {
-		return 2 * time.Minute
+		return 4 * time.Minute
 	}
-	return time.Minute
+	return 2 * time.Minute
 }
 
 // TestScenarios runs every scenario. After each, another server must be able to go on with the state.

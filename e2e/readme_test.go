@@ -174,15 +174,21 @@ func (r *reader) start(who, prog string, args []string) error {
 func (r *reader) command(name string, args ...string) *exec.Cmd {
 	line := program(name, args...)
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "SERVER_SHARED_FILES=", "TERM=xterm-256color")
+	r.prepare(cmd)
 	return cmd
+}
+
+// prepare has a program run in the reader's folder, where it keeps its keys, too.
+func (r *reader) prepare(cmd *exec.Cmd) {
+	cmd.Dir = r.dir
+	cmd.Env = append(os.Environ(), "SERVER_SHARED_FILES=", "TERM=xterm-256color", "HOME="+r.dir,
+		"XDG_CONFIG_HOME=")
 }
 
 // script runs a line of a shell that writes to the client.
 func (r *reader) script(source, args string) error {
 	cmd := exec.Command("sh", "-c", source+filepath.Join(bin, "client")+" "+args)
-	cmd.Dir = r.dir
+	r.prepare(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}

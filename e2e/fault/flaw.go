@@ -35,6 +35,9 @@ func (f Flaw) kill(r *run) error {
 	if err := os.CopyFS(earlier, os.DirFS(r.state())); err != nil {
 		return err
 	}
+	if err := os.Chmod(filepath.Join(earlier, "key"), 0o600); err != nil { // which CopyFS opens for all
+		return err
+	}
 	time.Sleep(unwritten)
 	r.server.kill()
 	if err := os.RemoveAll(r.state()); err != nil {

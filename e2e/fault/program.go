@@ -3,6 +3,7 @@ package fault
 import (
 	"bytes"
 	"io"
+	"os"
 	"os/exec"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type program struct {
 func startProgram(line []string, dir string, out, errs func(line string)) (*program, error) {
 	p := &program{cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.WaitDelay = dir, reaping
+	p.cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME=") // where clients keep their keys
 	stdout, stderr := &lines{f: out, p: p}, &lines{f: errs, p: p}
 	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
 	var err error
