@@ -4,6 +4,7 @@
 //
 //	server                    the program: flags, signals, the operator's commands, start and end
 //	server/wire               the protocol; the client uses it, too
+//	server/internal/transport a client's connection, in plain text or over TLS
 //	server/internal/serve     reads what a connection sends, and proposes entries
 //	server/internal/eventlog  gives the entries one order, and keeps them in the state folder
 //	server/internal/room      decides what follows from an entry; no network, no clock, no goroutine
@@ -32,7 +33,7 @@
 //  1. the event log's commit lock, held while a group is written and applied: the only one that waits for
 //     a disk
 //  2. the hub's mutex, held for work in memory; it guards the room, the stream, the mailboxes and connections
-//  3. those of the event log's open group, of a client that rests, of asynclog, of the lobby and of the
+//  3. those of the event log's open group, of parked connections, of read deadlines, of asynclog, of the lobby and of the
 //     shared folder's list: each is held briefly, and none together with another of them
 //
 // So the hub cannot propose with its mutex held: proposeLaterLocked has a goroutine do that.
@@ -214,7 +215,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	}
 	defer folder.Close()
 	for _, private := range []struct{ what, path, flag string }{
-		{"state folder", opt.state, "-state"}, {"log", opt.log, "-log"},
+		{"state folder", opt.state, "-state"}, {"log", opt.log, "-log"}, {"key", opt.key, "-key"},
 	} {
 		if private.path != "" && private.path != standardOutput && within(private.path, folder.Path) {
 			return 1, fmt.Errorf("the %s %s is in the shared folder: choose another with %s",
