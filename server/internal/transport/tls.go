@@ -41,23 +41,11 @@ func NewGate(certificate tls.Certificate, plain bool) *Gate {
 		MinVersion:                  tls.VersionTLS13,
 		NextProtos:                  []string{wire.Version},
 		ClientAuth:                  tls.RequestClientCert,
-		GetConfigForClient:          g.admit,
 		VerifyConnection:            verify,
 		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true,
 	}
 	return g
-}
-
-// admit waits until few others compute, before the work with keys begins.
-func (g *Gate) admit(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	select {
-	case g.working <- struct{}{}:
-		hello.Conn.(*socket).computing = g.working
-		return nil, nil // go on with the config there is
-	case <-hello.Context().Done():
-		return nil, hello.Context().Err()
-	}
 }
 
 // verify refuses a client that does not say that it speaks parley, and one whose certificate is of another
@@ -95,52 +83,96 @@ func (g *Gate) Open(ctx context.Context, c *Conn) error {
 
 // secure makes the handshake.
 func (g *Gate) secure(ctx context.Context, c *Conn) error {
-	s := &socket{Conn: c}
+	s := &socket{Conn: c, turn: turn{working: g.working, end: ctx}}
 	conn := tls.Server(s, g.config)
 	err := conn.HandshakeContext(ctx)
-	s.computed()
+	s.turn.give()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
 	if certs := conn.ConnectionState().PeerCertificates; len(certs) > 0 {
 		c.key = wire.KeyHash(certs[0])
 	}
+	s.turn = turn{}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tls, c.opened = conn, true
 	return nil
 }
 
+// A turn is a handshake's right to compute, which it has from something that it reads to what it writes. The
+// zero turn is for all.
+type turn struct {
+	working chan struct{} // holds an element for each turn that was taken
+	end     context.Context
+	taken   bool
+}
+
+// take waits until few others compute.
+func (t *turn) take() error {
+	if t.working == nil {
+		return nil
+	}
+	select {
+	case t.working <- struct{}{}:
+		t.taken = true
+		return nil
+	case <-t.end.Done():
+		return t.end.Err()
+	}
+}
+
+// give lets another handshake compute.
+func (t *turn) give() {
+	if t.taken {
+		<-t.working
+		t.taken = false
+	}
+}
+
 // A socket is what TLS reads records from and writes them to.
 type socket struct {
 	*Conn
-	computing chan struct{} // holds an element for this handshake; nil when it does not compute
+	turn turn // owned by the reader
 }
 
-// computed lets another handshake compute.
-func (s *socket) computed() {
-	if s.computing != nil {
-		<-s.computing
-		s.computing = nil
+func (s *socket) Read(p []byte) (int, error) {
+	s.turn.give()
+	n, err := s.readSocket(p)
+	if err == nil {
+		err = s.turn.take()
 	}
+	return n, err
 }
 
-func (s *socket) Read(p []byte) (int, error) { return s.readSocket(p) }
+// maxAnswers limits the answers to changes of the client's keys that are not written yet. One takes 27 bytes,
+// and an honest client changes its keys once in millions of records.
+const maxAnswers = 1 << 10 // bytes
+
+// errAnswers is not shown to anyone: the connection is broken.
+var errAnswers = errors.New("the client changes its keys and takes no answers")
 
 // Write writes the handshake's records and collects all others for a sealer. After the handshake it never
-// blocks or fails, because a failed write would end the TLS connection for good.
+// blocks, and fails only where the connection is to end, because a failed write ends it for good.
 func (s *socket) Write(records []byte) (int, error) {
+	if collected, err := s.collect(records); collected {
+		return len(records), err
+	}
+	s.turn.give() // and wait for the client
+	return s.Conn.Conn.Write(records)
+}
+
+// collect keeps records for a sealer, once the handshake is over.
+func (s *socket) collect(records []byte) (collected bool, err error) {
 	s.mu.Lock()
-	opened := s.opened
-	if opened {
+	defer s.mu.Unlock()
+	if s.opened && !s.sealing && len(s.sealed) > maxAnswers {
+		return true, errAnswers
+	}
+	if s.opened {
 		s.sealed = append(s.sealed, records...)
 	}
-	s.mu.Unlock()
-	if opened {
-		return len(records), nil
-	}
-	s.computed() // and wait for the client
-	return s.Conn.Conn.Write(records)
+	return s.opened, nil
 }
 
 // A sealer makes TLS records. It keeps its memory.
@@ -157,12 +189,13 @@ func (s *sealer) seal(c *Conn, bufs [][]byte) ([]byte, error) {
 		plain = s.plain
 	}
 	c.mu.Lock()
+	c.sealing = true
 	c.sealed = append(s.records[:0], c.sealed...) // what the reader had to answer comes first
 	c.mu.Unlock()
 	_, err := c.tls.Write(plain) // into c.sealed
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.records, c.sealed = c.sealed, nil
+	s.records, c.sealed, c.sealing = c.sealed, nil, false
 	return s.records, err
 }
 

@@ -21,9 +21,10 @@ type Conn struct {
 
 	head []byte // bytes that were read to tell TLS from plain text; owned by the reader
 
-	mu     sync.Mutex // guards the following fields
-	opened bool       // the handshake is over: records are collected, not written
-	sealed []byte     // collected records
+	mu      sync.Mutex // guards the following fields
+	opened  bool       // the handshake is over: records are collected, not written
+	sealing bool       // a sealer takes the collected records
+	sealed  []byte     // collected records
 }
 
 // New returns a connection that speaks plain text.
