@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -29,6 +30,20 @@ func (s *server) overNetwork() {
 	})
 }
 
+// bothWays runs a test with a server for plain text, and with one for TLS.
+func bothWays(t *testing.T, change func(*serve.Server), test func(*testing.T, *server)) {
+	for _, name := range []string{"plain", "TLS"} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, change)
+			s.overNetwork()
+			if name == "TLS" {
+				s.overTLS()
+			}
+			test(t, s)
+		})
+	}
+}
+
 // resting waits until no goroutine serves a connection.
 func resting(t *testing.T) {
 	t.Helper()
@@ -44,9 +59,9 @@ func resting(t *testing.T) {
 
 // Clients who are quiet have no goroutine. They get what is said, and are heard as soon as they say
 // something, even if it is not yet a line.
-func TestRest(t *testing.T) {
-	s := start(t, nil)
-	s.overNetwork()
+func TestRest(t *testing.T) { bothWays(t, nil, testRest) }
+
+func testRest(t *testing.T, s *server) {
 	var clients []*client
 	for i := range 20 {
 		c := s.join(fmt.Sprint("u", i))
@@ -75,20 +90,20 @@ func TestRest(t *testing.T) {
 
 // After a heartbeat a client rests at once, so that an idle one does not keep the server awake.
 func TestRestAfterHeartbeat(t *testing.T) {
-	s := start(t, nil)
-	s.overNetwork()
-	s.ParkAfter = time.Hour
-	c := s.join("alice")
-	for range 3 {
-		c.roundTrip()
-		resting(t)
-	}
+	bothWays(t, nil, func(t *testing.T, s *server) {
+		s.ParkAfter = time.Hour
+		c := s.join("alice")
+		for range 3 {
+			c.roundTrip()
+			resting(t)
+		}
+	})
 }
 
 // Whatever ends a connection does so while its client rests.
-func TestRestEnds(t *testing.T) {
-	s := start(t, nil)
-	s.overNetwork()
+func TestRestEnds(t *testing.T) { bothWays(t, nil, testRestEnds) }
+
+func testRestEnds(t *testing.T, s *server) {
 	watcher := s.join("watcher")
 	join := func() *client {
 		c := s.join("alice")
@@ -129,15 +144,53 @@ func TestRestEnds(t *testing.T) {
 // A client that rests is given up after the idle time, and not earlier when it has said something.
 func TestRestIdle(t *testing.T) {
 	const idle = 500 * time.Millisecond
-	s := start(t, func(s *serve.Server) { s.Idle = idle })
+	bothWays(t, func(s *serve.Server) { s.Idle = idle }, func(t *testing.T, s *server) {
+		c := s.join("silent")
+		resting(t)
+		said := time.Now()
+		c.roundTrip()
+		resting(t)
+		c.expectEnd()
+		if took := c.closed.Sub(said); took < idle {
+			t.Errorf("the connection ended after %v, want %v", took, idle)
+		}
+	})
+}
+
+// A torn connection sends half of what is written, and later the rest.
+type torn struct {
+	net.Conn
+	tear bool
+	rest []byte
+}
+
+func (c *torn) Write(p []byte) (int, error) {
+	if !c.tear {
+		return c.Conn.Write(p)
+	}
+	half := len(p) / 2
+	c.rest = append(c.rest, p[half:]...)
+	_, err := c.Conn.Write(p[:half])
+	return len(p), err
+}
+
+// A TLS client rests in the middle of a record, too.
+func TestRestInRecord(t *testing.T) {
+	s := start(t, nil)
 	s.overNetwork()
-	c := s.join("silent")
-	resting(t)
-	said := time.Now()
-	c.roundTrip()
-	resting(t)
-	c.expectEnd()
-	if took := c.closed.Sub(said); took < idle {
-		t.Errorf("the connection ended after %v, want %v", took, idle)
+	s.overTLS()
+	socket := &torn{Conn: s.socket()}
+	c := s.read(tls.Client(socket, s.device))
+	c.hello("alice")
+	for range 3 {
+		socket.tear = true
+		c.send("PING 0")
+		resting(t)
+		socket.tear = false
+		if _, err := socket.Write(socket.rest); err != nil {
+			t.Fatal(err)
+		}
+		socket.rest = nil
+		c.expect("PONG")
 	}
 }

@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -31,6 +32,7 @@ type server struct {
 	record  record
 	serving sync.WaitGroup
 	network net.Listener // of a server that does not serve pipes
+	device  *tls.Config  // of clients that speak TLS
 }
 
 // A record is a log in memory, without times.
@@ -81,8 +83,17 @@ func startAudited(t testing.TB, text bool, change func(*serve.Server)) *server {
 	return s
 }
 
-// connect serves one end of a connection and returns the other, which is closed with the test.
+// connect returns the client's end of a connection that is served, which is closed with the test.
 func (s *server) connect() net.Conn {
+	far := s.socket()
+	if s.device != nil {
+		return tls.Client(far, s.device)
+	}
+	return far
+}
+
+// socket is connect without TLS.
+func (s *server) socket() net.Conn {
 	near, far := net.Pipe()
 	if s.network == nil {
 		s.serving.Go(func() { s.Serve(near) })
@@ -113,8 +124,11 @@ type client struct {
 	stays  bool      // does not close the connection after BYE; set before anything is sent
 }
 
-func (s *server) dial() *client {
-	c := &client{t: s.t, nc: s.connect(), lines: make(chan wire.Message, 1<<12)}
+func (s *server) dial() *client { return s.read(s.connect()) }
+
+// read returns a client with the connection nc.
+func (s *server) read(nc net.Conn) *client {
+	c := &client{t: s.t, nc: nc, lines: make(chan wire.Message, 1<<12)}
 	go func() {
 		defer close(c.lines)
 		src := noEmptyReads{c.nc}
@@ -160,10 +174,16 @@ func (n noEmptyReads) Read(p []byte) (int, error) {
 func (s *server) join(name string) *client {
 	s.t.Helper()
 	c := s.dial()
+	c.hello(name)
+	return c
+}
+
+// hello says HELLO, and waits until c has joined.
+func (c *client) hello(name string) {
+	c.t.Helper()
 	c.send("HELLO parley/1 " + name + " 0")
 	for c.next().Verb != wire.Joined {
 	}
-	return c
 }
 
 func (c *client) send(lines ...string) {
