@@ -18,9 +18,11 @@ func (opt *options) secure(home string) (err error) {
 		return nil
 	}
 	if opt.fingerprint != "" {
-		if _, err := wire.ParseFingerprint(opt.fingerprint); err != nil {
+		hash, err := wire.ParseFingerprint(opt.fingerprint)
+		if err != nil {
 			return err
 		}
+		opt.fingerprint = wire.Fingerprint(hash) // however it was written
 	}
 	opt.home = trust.Home(home)
 	if home == "" {

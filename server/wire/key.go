@@ -17,7 +17,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
@@ -36,8 +35,9 @@ func Fingerprint(hash []byte) string {
 
 // ParseFingerprint returns the KeyHash that a fingerprint shows.
 func ParseFingerprint(s string) ([]byte, error) {
-	hash, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimPrefix(s, "SHA256:"))
-	if err != nil || len(hash) != sha256.Size {
+	code := base64.RawStdEncoding.Strict() // which skips the ends of lines
+	hash, err := code.DecodeString(strings.TrimPrefix(s, "SHA256:"))
+	if err != nil || len(hash) != sha256.Size || strings.ContainsAny(s, "\r\n") {
 		example := Fingerprint(make([]byte, sha256.Size))
 		return nil, fmt.Errorf("%.80q is not a fingerprint, such as %s", s, example)
 	}
@@ -57,15 +57,22 @@ func (i Invitation) String() string { return i.Name + ":" + i.Code + ":" + i.Fin
 // ParseInvitation takes an invitation apart.
 func ParseInvitation(s string) (Invitation, error) {
 	parts := strings.SplitN(s, ":", 3)
-	if len(parts) < 3 || parts[1] == "" || strings.ContainsFunc(parts[1], unicode.IsSpace) {
+	if len(parts) < 3 || parts[1] == "" || strings.Trim(parts[1], inviteLetters) != "" {
 		return Invitation{}, errors.New("that is not an invitation: copy all of what /invite printed")
 	}
 	name, err := CheckName(parts[0])
-	if err == nil {
-		_, err = ParseFingerprint(parts[2])
+	if err != nil {
+		return Invitation{}, err
 	}
-	return Invitation{name, parts[1], parts[2]}, err
+	hash, err := ParseFingerprint(parts[2])
+	if err != nil {
+		return Invitation{}, err
+	}
+	return Invitation{name, parts[1], Fingerprint(hash)}, nil
 }
+
+// inviteLetters are all that an invitation's code has.
+const inviteLetters = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 const (
 	pemKey     = "PRIVATE KEY" // PKCS #8, RFC 5958

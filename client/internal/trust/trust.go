@@ -61,7 +61,7 @@ func (h Home) Known(address string) (string, error) {
 // find returns the fingerprint in the last line about a server, "" if there is none.
 func find(text, address string) (fingerprint string) {
 	for line := range strings.Lines(text) {
-		if words := strings.Fields(line); len(words) == 2 && words[0] == address {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == address {
 			fingerprint = words[1]
 		}
 	}
@@ -78,10 +78,25 @@ func (h Home) Remember(address, fingerprint string) error {
 		return fmt.Errorf("remembering the server: %w", err)
 	}
 	defer file.Close()
-	if _, err := fmt.Fprintf(file, "%s %s\n", address, fingerprint); err != nil {
+	line := fmt.Sprintf("%s %s\n", address, fingerprint)
+	if !ended(file) {
+		line = "\n" + line
+	}
+	if _, err := file.WriteString(line); err != nil {
 		return fmt.Errorf("remembering the server: %w", err)
 	}
 	return nil
+}
+
+// ended reports whether a file's last line has its end, which an editor may have left out.
+func ended(file *lockedfile.File) bool {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return true
+	}
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, info.Size()-1)
+	return err != nil || last[0] == '\n'
 }
 
 // A Server is how to know the server again at one address.
