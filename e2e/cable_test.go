@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
 	"time"
+
+	"parley/server/wire"
 )
 
 // A cable lies between one client and the server, and can be cut and unplugged.
@@ -20,6 +23,7 @@ type cable struct {
 	due     int64             // bytes to the client until then is called; negative: never
 	then    func()            // called with mu held
 	done    chan struct{}     // closed after then was called
+	tapped  *tls.Config       // of someone between the ends of new connections; nil while nobody is
 	closed  bool
 }
 
@@ -50,7 +54,7 @@ func (c *cable) accept() {
 		}
 		<-c.gate()
 		c.mu.Lock()
-		server := c.server
+		server, tapped := c.server, c.tapped
 		c.mu.Unlock()
 		far, err := net.Dial("tcp", server)
 		if err != nil {
@@ -60,6 +64,9 @@ func (c *cable) accept() {
 		_ = far.(*net.TCPConn).SetReadBuffer(buffer) // else an unplugged cable holds megabytes
 		if !c.hold(near, far) {
 			return
+		}
+		if tapped != nil {
+			near, far = tls.Server(near, tapped), tls.Client(far, tapped)
 		}
 		c.running.Go(func() { c.carry(far, near, false) })
 		c.running.Go(func() { c.carry(near, far, true) })
@@ -92,7 +99,7 @@ func (c *cable) carry(dst, src net.Conn, toClient bool) {
 			return
 		}
 		if err == io.EOF { // the other direction may go on
-			_ = dst.(*net.TCPConn).CloseWrite() // fails when it is closed already
+			_ = dst.(interface{ CloseWrite() error }).CloseWrite() // fails when it is closed already
 			return
 		}
 		if err != nil {
@@ -133,6 +140,9 @@ func (c *cable) breakLocked() {
 
 // reset closes conn so that the other side is told at once that it is broken.
 func reset(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
 	_ = conn.(*net.TCPConn).SetLinger(0) // fails when it is closed already
 	conn.Close()
 }
@@ -222,3 +232,14 @@ func cut(c *call) { c.onCable(func(w *cable) func() { return w.breakLocked }) }
 func unplug(c *call) { c.onCable(func(w *cable) func() { return w.unplugLocked }) }
 
 func plug(c *call) { c.cableOf().plug() }
+
+// tap puts someone with a key of their own between the ends of new connections.
+func tap(c *call) {
+	w := c.cableOf()
+	key, err := wire.NewKey()
+	c.check(err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tapped = &tls.Config{Certificates: []tls.Certificate{key}, InsecureSkipVerify: true,
+		NextProtos: []string{wire.Version}}
+}

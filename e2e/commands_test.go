@@ -58,11 +58,13 @@ var commands = map[string]command{
 	"cut":    {1, 3, cut},
 	"unplug": {1, 3, unplug},
 	"plug":   {1, 1, plug},
+	"tap":    {1, 1, tap},
 
 	"same":    {2, 2, same},
 	"sparse":  {2, 3, sparse},
 	"journal": {1, 1, journal},
 	"repeat":  {3, -1, repeat},
+	"certify": {1, 1, certify},
 }
 
 // scripted returns the commands as testscript takes them, with a check of the arguments before each.

@@ -113,6 +113,7 @@
 //	                            client
 //	unplug [-after BYTES] NAME  carry nothing more, without telling either side
 //	plug NAME                   carry on
+//	tap NAME                    put someone with a key of their own between the ends of new connections
 //
 // Files and the rest.
 //
@@ -122,6 +123,7 @@
 //	journal FILE            write server.log to FILE, with times and ports as words in capitals; the server
 //	                        must have ended
 //	repeat VAR COUNT TEXT   set $VAR to COUNT times the text
+//	certify HOST            make cert.pem and key.pem for a server on HOST, signed with authority.pem
 //
 // The variable $SHARED is the folder of sample files in ../testdata/shared. The conditions [pty], [signals]
 // and [limits] hold where the programs can be put on a terminal, be sent signals and be limited,

@@ -170,7 +170,7 @@ func setup(env *testscript.Env, sharedFiles string) error {
 		name, _, _ := strings.Cut(kv, "=")
 		sc.env = append(sc.env, name)
 	}
-	sc.env = append(sc.env, "SERVER_SHARED_FILES", "NO_COLOR", "TERM")
+	sc.env = append(sc.env, "SERVER_SHARED_FILES", "NO_COLOR", "TERM", "SSL_CERT_FILE")
 	if dir := os.Getenv("GOCOVERDIR"); dir == "" && testing.CoverMode() != "" {
 		env.Setenv("GOCOVERDIR", env.WorkDir) // else every program complains
 		sc.env = append(sc.env, "GOCOVERDIR")

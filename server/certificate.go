@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -13,8 +12,6 @@ import (
 // folder, or without such a folder for a new key.
 func (opt *options) certificate() (tls.Certificate, error) {
 	switch {
-	case (opt.cert == "") != (opt.key == ""):
-		return tls.Certificate{}, errors.New("-cert and -key belong together")
 	case opt.cert != "":
 		cert, err := tls.LoadX509KeyPair(opt.cert, opt.key)
 		if err != nil {

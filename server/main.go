@@ -164,6 +164,8 @@ func parse(args []string) (opt options, err error) {
 		return opt, errors.New("missing: PORT")
 	case len(words) > 1:
 		return opt, fmt.Errorf("unexpected argument %q after PORT", words[1])
+	case (opt.cert == "") != (opt.key == ""):
+		return opt, errors.New("-cert and -key belong together")
 	}
 	if opt.maxClients < 1 || opt.rate < 0 || opt.grace < 0 || opt.idle <= 0 {
 		return opt, errors.New("-max-clients and -idle must be above 0, -rate and -grace not below")
