@@ -54,6 +54,7 @@ type options struct {
 	measure   measure.Options
 	json, svg string
 	bare      int
+	storm     string
 }
 
 // run returns the exit status.
@@ -67,9 +68,12 @@ func run(args []string, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "load: %v\n\n%s", err, usage)
 		return 2
 	}
-	if o.bare > 0 {
+	switch {
+	case o.bare > 0:
 		err = measure.Bare(o.bare)
-	} else {
+	case o.storm != "":
+		err = measure.Storm(o.storm, os.Stdin, out)
+	default:
 		err = work(o, out, errs)
 	}
 	if err != nil {
@@ -141,7 +145,8 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.measure.Flags, "flags", "", "")
 	flags.StringVar(&o.json, "json", "", "")
 	flags.StringVar(&o.svg, "svg", "", "")
-	flags.IntVar(&o.bare, "bare", 0, "") // be the bare loop, on this port: how the measurement starts it
+	flags.StringVar(&o.storm, "storm", "", "") // make handshakes with a server: how the measurement has it made
+	flags.IntVar(&o.bare, "bare", 0, "")       // be the bare loop, on this port: how the measurement starts it
 	switch err := flags.Parse(args); {
 	case err != nil:
 		return o, err

@@ -4,6 +4,7 @@ package measure
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -80,13 +81,19 @@ func (r *run) download(p *peer) error {
 
 // fetchParley gets the big file: to nowhere as the protocol has it, to disk with parley's client, which
 // verifies it.
-func (r *run) fetchParley(proc *process, to string) error {
+func (r *run) fetchParley(proc *process, to string, config *tls.Config) error {
+	if to != os.DevNull && config == nil {
+		return r.client(proc, to, "-plain")
+	}
 	if to != os.DevNull {
-		return r.client(proc, to)
+		return r.client(proc, to, "-home", filepath.Join(r.Dir, "home"))
 	}
 	nc, err := net.Dial("tcp", proc.addr.String())
 	if err != nil {
 		return err
+	}
+	if config != nil {
+		nc = tls.Client(nc, config)
 	}
 	defer nc.Close()
 	fmt.Fprintf(nc, "HELLO parley/1 fetcher 0\nGET 0 - %s\n", bigName)
@@ -104,9 +111,9 @@ func (r *run) fetchParley(proc *process, to string) error {
 }
 
 // client has parley's client get the big file into a folder.
-func (r *run) client(proc *process, dir string) error {
-	cmd := exec.Command(r.Client, "-dir", dir, "fetcher", proc.addr.Addr().String(),
-		fmt.Sprint(proc.addr.Port()))
+func (r *run) client(proc *process, dir string, flags ...string) error {
+	cmd := exec.Command(r.Client, append(flags, "-dir", dir, "downloader", proc.addr.Addr().String(),
+		fmt.Sprint(proc.addr.Port()))...)
 	cmd.Stdin = strings.NewReader("/get " + bigName + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)

@@ -56,7 +56,7 @@ func (f *flood) ready(i int) error {
 	case i >= senders && i < senders+samples:
 		c = &f.check[i-senders+1]
 	default:
-		return f.discard(i)
+		return f.skim(i)
 	}
 	b, err := f.read(i)
 	if err != nil {

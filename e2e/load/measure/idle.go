@@ -19,7 +19,7 @@ func (r *run) idle(p *peer, n int) error {
 			return err
 		}
 		begun := time.Now()
-		if err := s.join(proc.addr, n, p.backlog, p.first, p.in); err != nil {
+		if err := s.join(proc.addr, n, p); err != nil {
 			return err
 		}
 		joined := time.Since(begun)

@@ -2,7 +2,10 @@
 
 package measure
 
-import "errors"
+import (
+	"errors"
+	"io"
+)
 
 var errSystem = errors.New("only Linux can be measured on: it takes epoll and /proc")
 
@@ -11,3 +14,6 @@ func Run(Options) (*Report, error) { return nil, errSystem }
 
 // Bare fails.
 func Bare(int) error { return errSystem }
+
+// Storm fails.
+func Storm(string, io.Reader, io.Writer) error { return errSystem }

@@ -4,6 +4,7 @@ package measure
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -22,6 +23,8 @@ type peer struct {
 	window   int
 	backlog  int  // connections that may be joining at a time
 	presence bool // everyone is told of everyone who joins
+	// what its clients say of TLS; nil for plain text
+	tls *tls.Config
 
 	// writes what the program needs into dir
 	config func(dir string, port int, share string) (argv []string, err error)
@@ -43,7 +46,7 @@ func (r *run) peers() []*peer {
 	all := []*peer{
 		r.parleyPeer("parley"), r.parleyPeer("parley in memory", "-state", ""), barePeer(r.Self), natsPeer(), ngircdPeer(),
 		mosquittoPeer(), bunPeer(),
-		bunWithPresence(), nginxPeer(),
+		bunWithPresence(), nginxPeer(), r.parleyTLS(), natsTLS(),
 	}
 	var found []*peer
 	for _, p := range all {
@@ -89,7 +92,7 @@ func (r *run) parleyPeer(name string, more ...string) *peer {
 		},
 		first: func(i int) []byte { return fmt.Appendf(nil, "HELLO parley/1 %s 0\n", nick(i)) },
 		in:    "WELCOME",
-		fetch: r.fetchParley,
+		fetch: func(proc *process, to string) error { return r.fetchParley(proc, to, nil) },
 		say:   func(b, text []byte) []byte { return append(append(append(b, "SAY "...), text...), '\n') },
 		tell: func(b []byte, to int, text []byte) []byte {
 			return append(append(fmt.Appendf(b, "TELL %s ", nick(to)), text...), '\n')

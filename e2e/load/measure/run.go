@@ -48,6 +48,7 @@ func Run(o Options) (*Report, error) {
 		{"paced 1000", of(r.paced, 1000)},
 		{"unicast 1000", of(r.unicast, 1000)}, {"unicast 5000", of(r.unicast, 5000)},
 		{"idle 9900", of(r.idle, 9900)},
+		{"handshakes 100", of(r.handshakes, 100)},
 		{"download", r.download}, {"chat and download 1000", of(r.chatAndDownload, 1000)},
 		{"loopback", r.loopback},
 	}
@@ -129,7 +130,7 @@ func (r *run) empty(p *peer, do func(*process, *swarm) error, share ...string) e
 // with calls do with a peer that n clients have joined, and which shares a folder where it can.
 func (r *run) with(p *peer, n int, do func(*process, *swarm) error, share ...string) error {
 	return r.empty(p, func(proc *process, s *swarm) error {
-		if err := s.join(proc.addr, n, p.backlog, p.first, p.in); err != nil {
+		if err := s.join(proc.addr, n, p); err != nil {
 			return err
 		}
 		if _, err := s.settle(); err != nil {

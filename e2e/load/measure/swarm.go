@@ -4,9 +4,11 @@ package measure
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,10 +33,11 @@ type swarm struct {
 
 // A member is one connection.
 type member struct {
-	fd    int
-	out   []byte // what the server did not take yet
-	bytes int64  // received
-	tail  []byte // the beginning of what the next read goes on with
+	fd     int
+	tunnel *tunnel // nil for plain text
+	out    []byte  // what the server did not take yet
+	bytes  int64   // received
+	tail   []byte  // the beginning of what the next read goes on with
 }
 
 func newSwarm() (*swarm, error) {
@@ -53,15 +56,18 @@ func (s *swarm) close() {
 	unix.Close(s.epoll)
 }
 
-// connect adds a connection to addr.
-func (s *swarm) connect(addr netip.AddrPort) error {
+// connect adds a connection to addr, over TLS with a config.
+func (s *swarm) connect(addr netip.AddrPort, config *tls.Config) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("a socket: %w: is the limit of open files high enough?", err)
 	}
 	s.members = append(s.members, member{fd: fd})
-	err = errors.Join(
-		unix.Connect(fd, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}),
+	err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()})
+	if err == nil && config != nil {
+		s.members[len(s.members)-1].tunnel, err = secure(fd, config)
+	}
+	err = errors.Join(err,
 		unix.SetNonblock(fd, true),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
@@ -77,6 +83,9 @@ func (s *swarm) connect(addr netip.AddrPort) error {
 // send sends b from member i, now or as soon as the server takes it.
 func (s *swarm) send(i int, b []byte) error {
 	m := &s.members[i]
+	if m.tunnel != nil {
+		b = m.tunnel.seal(b)
+	}
 	if len(m.out) > 0 {
 		m.out = append(m.out, b...)
 		return nil
@@ -141,14 +150,30 @@ func (s *swarm) until(what string, limit time.Duration, done func() bool, ready 
 
 // read returns what came for member i, valid until the next call.
 func (s *swarm) read(i int) ([]byte, error) {
+	if t := s.members[i].tunnel; t != nil {
+		n, err := t.read(s.buf)
+		return s.buf[:n], s.receivedText(i, err)
+	}
 	n, err := unix.Read(s.members[i].fd, s.buf)
 	return s.buf[:max(n, 0)], s.received(i, n, err)
 }
 
 // discard drops what came for member i without copying it, and only counts the bytes.
 func (s *swarm) discard(i int) error {
+	if s.members[i].tunnel != nil {
+		_, err := s.read(i)
+		return err
+	}
 	n, _, err := unix.Recvfrom(s.members[i].fd, s.buf, unix.MSG_TRUNC)
 	return s.received(i, n, err)
+}
+
+// skim is discard without decrypting; member i can then not be read from any more.
+func (s *swarm) skim(i int) error {
+	if t := s.members[i].tunnel; t != nil {
+		return s.receivedText(i, t.discard(s.buf))
+	}
+	return s.discard(i)
 }
 
 func (s *swarm) received(i, n int, err error) error {
@@ -164,6 +189,16 @@ func (s *swarm) received(i, n int, err error) error {
 	return gone(i, err)
 }
 
+// receivedText is received for what comes over TLS.
+func (s *swarm) receivedText(i int, err error) error {
+	m := &s.members[i]
+	m.bytes = m.tunnel.text
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return gone(i, err)
+}
+
 func gone(i int, err error) error {
 	if err == nil {
 		return nil
@@ -171,9 +206,9 @@ func gone(i int, err error) error {
 	return fmt.Errorf("connection %d: %w", i, err)
 }
 
-// join connects n more members, each with what first returns, and waits until in has come for each. At most
-// window are on their way at a time. It fails after joinTime.
-func (s *swarm) join(addr netip.AddrPort, n, window int, first func(i int) []byte, in string) error {
+// join connects n more members to p, which listens on addr, and waits until all have joined. It fails after
+// joinTime.
+func (s *swarm) join(addr netip.AddrPort, n int, p *peer) error {
 	begun, pending, end := time.Now(), 0, len(s.members)+n
 	left := func() time.Duration { return joinTime - time.Since(begun) }
 	welcome := make([]bool, end)
@@ -184,7 +219,7 @@ func (s *swarm) join(addr netip.AddrPort, n, window int, first func(i int) []byt
 		b, err := s.read(i)
 		m := &s.members[i]
 		m.tail = append(m.tail, b...)
-		if bytes.Contains(m.tail, []byte(in)) {
+		if bytes.Contains(m.tail, []byte(p.in)) {
 			welcome[i], m.tail = true, nil
 			pending--
 		}
@@ -192,14 +227,14 @@ func (s *swarm) join(addr netip.AddrPort, n, window int, first func(i int) []byt
 	}
 	for len(s.members) < end {
 		i := len(s.members)
-		if err := s.connect(addr); err != nil {
+		if err := s.connect(addr, p.tls); err != nil {
 			return err
 		}
-		if err := s.send(i, first(i)); err != nil {
+		if err := s.send(i, p.first(i)); err != nil {
 			return err
 		}
 		pending++
-		if err := s.until("joining", left(), func() bool { return pending < window }, ready); err != nil {
+		if err := s.until("joining", left(), func() bool { return pending < p.backlog }, ready); err != nil {
 			return fmt.Errorf("%w: %d of %d joined", err, len(s.members)-pending, n)
 		}
 		if err := s.poll(0, ready); err != nil {
