@@ -33,8 +33,9 @@
 //  1. the event log's commit lock, held while a group is written and applied: the only one that waits for
 //     a disk
 //  2. the hub's mutex, held for work in memory; it guards the room, the stream, the mailboxes and connections
-//  3. those of the event log's open group, of parked connections, of read deadlines, of asynclog, of the lobby and of the
-//     shared folder's list: each is held briefly, and none together with another of them
+//  3. those of the event log's open group, of parked connections, of read deadlines, of asynclog, of the
+//     lobby and of the shared folder's list: each is held briefly, and none together with another of them,
+//     but for the budget of the log or terminal, which is held while a line goes to the writer
 //
 // So the hub cannot propose with its mutex held: proposeLaterLocked has a goroutine do that.
 //
@@ -89,6 +90,8 @@ type options struct {
 	repair      bool   // drop what follows damage in the state
 	debug       string // where to serve profiles and counters; nowhere when empty
 	logText     bool
+	logMax      size   // of the log file, which is renamed then
+	logDay      size   // that the log grows by in a day
 	cert, key   string // files of a CA's certificate and its key
 	plain       bool   // clients on other machines may speak plain text
 	closed      bool   // only owners of names and the invited come in
@@ -151,6 +154,9 @@ func parse(args []string) (opt options, err error) {
 	flags.BoolVar(&opt.closed, "closed", false, "")
 	flags.StringVar(&opt.debug, "debug", "", "")
 	flags.BoolVar(&opt.logText, "log-text", true, "")
+	opt.logMax, opt.logDay = 1<<30, 1<<30
+	flags.Var(&opt.logMax, "log-max", "")
+	flags.Var(&opt.logDay, "log-day", "")
 	flags.IntVar(&opt.maxClients, "max-clients", 10_000, "")
 	flags.Float64Var(&opt.rate, "rate", 100, "")
 	flags.DurationVar(&opt.grace, "grace", 2*time.Minute, "")
@@ -172,6 +178,9 @@ func parse(args []string) (opt options, err error) {
 	}
 	if !(opt.rate <= most) || opt.maxClients > most { // a rate that is no number is not either
 		return opt, fmt.Errorf("-max-clients and -rate can be at most %d", most)
+	}
+	if err := opt.checkLog(flags); err != nil {
+		return opt, err
 	}
 	host, port, err := net.SplitHostPort(words[0])
 	if err != nil {
@@ -226,7 +235,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	}
 	logged, shown, where := stdout, stderr, "standard output"
 	if opt.log != standardOutput {
-		file, err := asynclog.OpenFile(opt.log)
+		file, err := asynclog.OpenFile(opt.log, int64(opt.logMax))
 		if err != nil {
 			const hint = "choose another with -log; - is standard output"
 			return 1, fmt.Errorf("cannot write the log: %w: %s", err, hint)
@@ -263,7 +272,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			fmt.Fprintln(stderr, "server: the log is written again")
 		}
 	})
-	a, err := newApp(opt, folder, log, terminal, stderr, guard)
+	a, err := newApp(opt, folder, asynclog.NewBudget(log, int64(opt.logDay)), terminal, stderr, guard)
 	if err != nil {
 		listener.Close()
 		log.Close()

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/server/internal/asynclog"
 	"parley/server/internal/deliver"
 	"parley/server/internal/eventlog"
 	"parley/server/internal/files"
@@ -53,8 +54,10 @@ type app struct {
 	// set at construction
 	opt      options
 	log      *slog.Logger
+	lines    *asynclog.Budget // that log writes to
 	terminal io.Writer
-	stderr   io.Writer // for the operator, too
+	shown    *asynclog.Budget // of terminal
+	stderr   io.Writer        // for the operator, too
 	guard    func()
 	hub      *deliver.Hub
 	events   *eventlog.Log
@@ -73,15 +76,17 @@ type app struct {
 }
 
 // newApp returns a server whose conversation goes on where the state folder ends.
-func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer,
+func newApp(opt options, folder *files.Folder, lines *asynclog.Budget, terminal, stderr io.Writer,
 	guard func()) (*app, error) {
 
-	log := slog.New(slog.NewTextHandler(lines, nil))
-	a := &app{opt: opt, log: log, terminal: terminal, stderr: stderr, guard: guard,
+	log := slog.New(lines.Handler(serve.Address))
+	a := &app{opt: opt, log: log, lines: lines, terminal: terminal, stderr: stderr, guard: guard,
+		shown: asynclog.NewScreen(terminal, moreEvents),
 		slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{}),
 		failed: make(chan error, 1),
 		ending: make(chan struct{})}
-	audit := serve.Audit{Log: log, Lines: lines, Text: opt.logText, Show: a.show, Warn: a.warn}
+	audit := serve.Audit{Log: log, Lines: lines, Text: opt.logText, Show: a.show, Event: a.event,
+		Warn: a.warn}
 	a.hub = deliver.New(deliver.Config{MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle,
 		Audit: audit.Record, Guard: guard})
 	if opt.state == "" {
@@ -105,7 +110,7 @@ func newApp(opt options, folder *files.Folder, lines, terminal, stderr io.Writer
 	}
 	a.fingerprint = wire.Fingerprint(wire.KeyHash(certificate.Leaf))
 	a.serve = &serve.Server{Gate: transport.NewGate(certificate, opt.plain), Hub: a.hub,
-		Propose: a.events.Propose, Stuck: a.stuck.Load, Folder: folder, Log: log, Guard: guard, Show: a.show,
+		Propose: a.events.Propose, Stuck: a.stuck.Load, Folder: folder, Log: log, Guard: guard, Show: a.event,
 		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate}
 	a.serve.Ended = func() {
 		<-a.slots
@@ -162,6 +167,15 @@ func (a *app) warn(text string) { fmt.Fprintf(a.stderr, "server: %s\n", text) }
 
 // show prints a line for the operator.
 func (a *app) show(line string) { io.WriteString(a.terminal, line+"\n") }
+
+// event shows the operator what comes as often as others like: too many are only counted.
+func (a *app) event(line string) {
+	a.shown.Line(asynclog.Source{Class: asynclog.Stranger}, "", time.Now(), []byte(line+"\n"))
+}
+
+func moreEvents(n int) string {
+	return fmt.Sprintf("... and %d more connections, joins and leaves", n)
+}
 
 // sharing tells the operator what is shared, or that the folder takes its time, for which the server does not
 // wait.
@@ -274,5 +288,7 @@ func (a *app) end(reason string) {
 	case <-time.After(endTime):
 		a.log.Error("some connections did not end in time")
 	}
+	a.shown.Close()
+	a.lines.Close()
 	a.log.Info("ended")
 }

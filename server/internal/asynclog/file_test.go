@@ -15,7 +15,7 @@ import (
 // openLog opens the log in a folder of its own.
 func openLog(t *testing.T, path string) *asynclog.File {
 	t.Helper()
-	f, err := asynclog.OpenFile(path)
+	f, err := asynclog.OpenFile(path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

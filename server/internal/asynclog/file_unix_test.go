@@ -49,7 +49,7 @@ func TestLinkOfAnotherUser(t *testing.T) {
 		}
 	}
 	plant()
-	if _, err := asynclog.OpenFile(path); err == nil {
+	if _, err := asynclog.OpenFile(path, 0); err == nil {
 		t.Error("the link was followed")
 	}
 	if err := os.Remove(path); err != nil {
@@ -76,7 +76,7 @@ func TestFileOfOtherKinds(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := asynclog.OpenFile(path); !errors.Is(err, asynclog.ErrKind) {
+	if _, err := asynclog.OpenFile(path, 0); !errors.Is(err, asynclog.ErrKind) {
 		t.Errorf("a pipe without a reader: %v", err)
 	}
 	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -84,7 +84,7 @@ func TestFileOfOtherKinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	if _, err := asynclog.OpenFile(path); !errors.Is(err, asynclog.ErrKind) {
+	if _, err := asynclog.OpenFile(path, 0); !errors.Is(err, asynclog.ErrKind) {
 		t.Errorf("a pipe with a reader: %v", err)
 	}
 	write(t, openLog(t, os.DevNull), "1\n")
@@ -108,5 +108,26 @@ func TestPublicFile(t *testing.T) {
 	}
 	if openLog(t, os.DevNull).Public() {
 		t.Error("a device is public")
+	}
+}
+
+// Of a log behind a link, the file is renamed, and the link goes on to lead to the newest one.
+func TestRotationBehindLink(t *testing.T) {
+	dir := t.TempDir()
+	path, target := filepath.Join(dir, "log"), filepath.Join(dir, "parley.log")
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+	f, err := asynclog.OpenFile(path, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	write(t, f, "1\n")
+	write(t, f, "2\n")
+	holds(t, target+".old", "1\n")
+	holds(t, target, "2\n")
+	if to, err := os.Readlink(path); err != nil || to != target {
+		t.Errorf("the link leads to %q, %v", to, err)
 	}
 }

@@ -1,13 +1,13 @@
 package serve
 
 import (
-	"io"
 	"log/slog"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 
+	"parley/server/internal/asynclog"
 	"parley/server/internal/room"
 	"parley/server/wire"
 )
@@ -16,10 +16,11 @@ import (
 // set before the first entry and not changed. One goroutine at a time may call it.
 type Audit struct {
 	Log   *slog.Logger
-	Lines io.Writer    // where Log writes to, which takes lines as a whole; it does not fail
-	Text  bool         // texts of messages go into the log
-	Show  func(string) // shows the operator a line
-	Warn  func(string) // shows the operator that a command failed
+	Lines *asynclog.Budget // where Log writes to
+	Text  bool             // texts of messages go into the log
+	Show  func(string)     // shows the operator a line
+	Event func(string)     // does so with one of those that come as often as others like
+	Warn  func(string)     // shows the operator that a command failed
 
 	line  []byte // reused
 	time  uint64 // the one that stamp shows, Unix milliseconds
@@ -31,7 +32,8 @@ func (a *Audit) Record(e *room.Entry, o *room.Outcome, from net.Addr) {
 	switch e.Kind {
 	case room.Say, room.Tell:
 		if o.Refused != nil {
-			a.Log.Info("refused", "name", o.Session.Name, "code", o.Refused.Code, "to", string(e.Name))
+			a.Log.Info("refused", "source", member(o.Session), "name", o.Session.Name,
+				"code", o.Refused.Code, "to", string(e.Name))
 		} else if o.Session != nil {
 			a.message(e, o)
 		}
@@ -48,9 +50,9 @@ func (a *Audit) Record(e *room.Entry, o *room.Outcome, from net.Addr) {
 	}
 	switch o.Line.Verb {
 	case wire.Joined:
-		a.Show(o.Session.Name + " has joined")
+		a.Event(o.Session.Name + " has joined")
 	case wire.Left:
-		a.left(o.Session.Name, o.Reason)
+		a.left(o.Session, o.Reason)
 	}
 }
 
@@ -107,14 +109,20 @@ func Target(t room.Target) string {
 	return t.Name + t.Addr // one of them
 }
 
-func (a *Audit) left(name, reason string) {
-	if reason == "" {
-		a.Log.Info("left", "name", name)
-		a.Show(name + " has left")
-		return
+func (a *Audit) left(s *room.Session, reason string) {
+	about := []any{"source", asynclog.Source{Class: asynclog.Stranger, Addr: s.Addr}, "name", s.Name}
+	event := s.Name + " has left"
+	if reason != "" {
+		about = append(about, "reason", reason)
+		event += " (" + reason + ")"
 	}
-	a.Log.Info("left", "name", name, "reason", reason)
-	a.Show(name + " has left (" + reason + ")")
+	a.Log.Info("left", about...)
+	a.Event(event)
+}
+
+// member is by whose doing lines about what a session does are written.
+func member(s *room.Session) asynclog.Source {
+	return asynclog.Source{Class: asynclog.Member, Addr: s.Addr}
 }
 
 // message writes a line that looks as slog would write it; but slog takes longer for the line than the room
@@ -139,7 +147,7 @@ func (a *Audit) message(e *room.Entry, o *room.Outcome) {
 		b = appendValue(append(b, " text="...), e.Text)
 	}
 	a.line = append(b, '\n')
-	a.Lines.Write(a.line)
+	a.Lines.Line(member(o.Session), kind, time.UnixMilli(int64(e.Time)), a.line)
 }
 
 // appendValue appends the value of an attribute, in quotes where slog puts it in quotes.

@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"parley/server/internal/asynclog"
 	"parley/server/internal/room"
 )
 
@@ -70,8 +72,8 @@ func TestOrders(t *testing.T) {
 	var log bytes.Buffer
 	var shown []string
 	show := func(line string) { shown = append(shown, line) }
-	a := Audit{Log: slog.New(slog.NewTextHandler(&log, nil)), Lines: &log, Show: show,
-		Warn: func(line string) { show("server: " + line) }}
+	a := Audit{Log: slog.New(slog.NewTextHandler(&log, nil)), Lines: asynclog.NewBudget(&log, 0), Show: show,
+		Event: show, Warn: func(line string) { show("server: " + line) }}
 	r := room.New()
 	for _, test := range []struct {
 		e     room.Entry
@@ -127,5 +129,45 @@ func TestAddress(t *testing.T) {
 		if got := Address(addr); got != want {
 			t.Errorf("%q: %q, want %q", addr, got, want)
 		}
+	}
+}
+
+// What people do is at the expense of the address from which they came: messages as those of members, joins
+// and leaves as those of strangers.
+func TestFloodInLog(t *testing.T) {
+	var out bytes.Buffer
+	lines := asynclog.NewBudget(&out, 1<<20)
+	a := Audit{Log: slog.New(lines.Handler(Address)), Lines: lines, Text: true, Event: func(string) {}}
+	r := room.New()
+	apply := func(e room.Entry, port int) {
+		e.Time = uint64(time.Now().UnixMilli())
+		o := r.Apply(e)
+		a.Record(&e, &o, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: port})
+	}
+	const people, messages = 20, 10
+	long := bytes.Repeat([]byte("x"), 4000)
+	for i := range people {
+		name := strconv.Itoa(i)
+		apply(room.Entry{Kind: room.Join, Name: []byte(name), Token: []byte(name),
+			Addr: []byte("10.0.0.1")}, i)
+	}
+	for i := range messages {
+		number := uint64(2*i + 1)
+		apply(room.Entry{Kind: room.Say, Session: 1, Number: number, Text: long}, 0)
+		apply(room.Entry{Kind: room.Tell, Session: 1, Number: number + 1, Name: []byte("nobody")}, 0)
+	}
+	for i := range people {
+		apply(room.Entry{Kind: room.Leave, Session: uint64(i + 1), Number: 1}, 0)
+	}
+	lines.Close()
+	text := out.String()
+	for what, most := range map[string]int{"joined": 5, "broadcast": 5, "refused": 5, "left": 0} {
+		n := strings.Count(text, " msg="+what+" ")
+		if n > most || n == 0 && most > 0 {
+			t.Errorf("%d lines about what was %s, want a few: at most %d", n, what, most)
+		}
+	}
+	if !strings.Contains(text, `from="10.0.0.1: `) {
+		t.Errorf("the log does not say from where what was left out came: %s", text)
 	}
 }

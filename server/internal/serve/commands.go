@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"parley/server/internal/asynclog"
 	"parley/server/internal/deliver"
 	"parley/server/internal/files"
 	"parley/server/internal/room"
@@ -80,7 +81,10 @@ func (c *client) settle(err error) error {
 }
 
 // log returns the log for events of the session.
-func (c *client) log() *slog.Logger { return c.Log.With("name", c.conn.Name()) }
+func (c *client) log() *slog.Logger {
+	source := asynclog.Source{Class: asynclog.Member, Addr: Address(c.nc.RemoteAddr().String())}
+	return c.Log.With("source", source, "name", c.conn.Name())
+}
 
 // writingEnded reports whether nothing more is written to the connection, which also puts an end to reading.
 func (c *client) writingEnded() bool {

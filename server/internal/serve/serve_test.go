@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"parley/server/internal/asynclog"
 	"parley/server/internal/files"
 	"parley/server/internal/serve"
 	"parley/server/wire"
@@ -73,7 +74,8 @@ func startAudited(t testing.TB, text bool, change func(*serve.Server)) *server {
 	if change != nil {
 		change(s.Server)
 	}
-	audit := serve.Audit{Log: log, Lines: &s.record, Text: text, Show: s.Show, Warn: s.Show}
+	audit := serve.Audit{Log: log, Lines: asynclog.NewBudget(&s.record, 0), Text: text, Show: s.Show,
+		Event: s.Show, Warn: s.Show}
 	begin(s.Server, 5000, audit.Record)
 	t.Cleanup(func() {
 		s.Hub.Close("the test ends", true)
