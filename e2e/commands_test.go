@@ -49,6 +49,7 @@ var commands = map[string]command{
 	"resize": {2, 2, resize},
 
 	"connect":   {1, 2, connect},
+	"crowd":     {2, -1, crowd},
 	"send":      {2, -1, send},
 	"sendbytes": {2, 2, sendBytes},
 	"data":      {2, 2, data},

@@ -11,17 +11,44 @@ import (
 )
 
 func connect(c *call) {
-	name := c.args[0]
-	c.free(name)
 	var from net.Dialer
 	if len(c.args) > 1 {
 		from.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.args[1])}
 	}
+	c.connect(c.args[0], from)
+}
+
+func (c *call) connect(name string, from net.Dialer) *actor {
+	c.free(name)
 	conn, err := from.Dial("tcp", c.ts.Getenv("ADDR"))
 	c.check(err)
 	a := &actor{name: name, in: conn, conn: conn, out: newStream(), done: make(chan struct{})}
 	go a.listen()
 	c.add(a)
+	return a
+}
+
+// crowd makes the floods of joins and leaves for which a person's screen has no room.
+func crowd(c *call) {
+	n, err := strconv.Atoi(c.args[1])
+	if err != nil || n < 1 {
+		c.check(fmt.Errorf("%q is no count", c.args[1]))
+	}
+	then := ""
+	if len(c.args) > 2 {
+		then = c.text(2) + "\n"
+	}
+	people := make([]*actor, n)
+	for i := range people {
+		people[i] = c.connect(fmt.Sprint(c.args[0], i+1), net.Dialer{})
+	}
+	for _, a := range people {
+		_, err := fmt.Fprintf(a.in, "HELLO parley/1 %s 0\n%s", a.name, then)
+		c.check(err)
+	}
+	for _, a := range people {
+		c.await(a, a.out, "WELCOME ...")
+	}
 }
 
 // listen separates the lines that a connection brings from the bytes after DATA lines.

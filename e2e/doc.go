@@ -100,6 +100,8 @@
 //	connect NAME [ADDRESS]  open a connection to the server and call it NAME; expect, never, barrier and
 //	                        printed work on its lines. It comes from ADDRESS, which can be another than
 //	                        127.0.0.1 on [linux], where 127.0.0.2 is this machine, too
+//	crowd NAME COUNT [TEXT]  open COUNT connections, which join as NAME1, NAME2 and so on, all together, and
+//	                        then send the line TEXT
 //	send NAME TEXT          send a line
 //	sendbytes NAME STRING   send exactly the bytes of a Go string, written without its quotes:
 //	                        SAY\x20\xff\n; they can also be typed into a program

@@ -60,8 +60,9 @@ type Chat struct {
 	conn    *link.Conn // closed while away
 	losses  int        // connections lost in a row on which nothing came
 
-	status  Status            // without what report fills in
-	quiet   bool              // joins and leaves are hidden
+	status  Status // without what report fills in
+	quiet   bool   // joins and leaves are hidden
+	crowd   crowd
 	ignored map[string]string // names whose messages are hidden, by their keys
 	backlog backlog
 	lists   map[wire.Verb]*list
@@ -102,6 +103,7 @@ func Run(cfg Config, ui UI, conn *link.Conn, welcome wire.Message, input <-chan 
 			input = c.step(input, signals)
 		}
 	}
+	c.showCrowd()
 	c.showUnfinished(input)
 	if err == nil {
 		err = ui.Flush(c.report())
@@ -139,6 +141,8 @@ func (c *Chat) step(input <-chan Input, signals <-chan os.Signal) <-chan Input {
 		c.phase = over
 	case <-c.rowDue.C:
 		c.onRowDue()
+	case <-c.crowd.due:
+		c.showCrowd()
 	}
 	if input == nil && (c.cfg.Person || c.idle()) {
 		c.quit()

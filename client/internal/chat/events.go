@@ -110,12 +110,25 @@ func (c *Chat) message(kind Kind, m wire.Message, to string) {
 	}
 }
 
-// presence shows a join or a leave.
+// presence shows a join or a leave, at once or with others. The user's own join is always shown at once.
 func (c *Chat) presence(m wire.Message, what string) {
 	c.lists[wire.Who].asOf = time.Time{}
-	if !c.quiet {
-		text := Escape(string(m.Name) + " " + what)
-		c.ui.Show(Line{Kind: Presence, At: time.UnixMilli(int64(m.Time)), Text: text})
+	if c.quiet {
+		return
+	}
+	name := string(m.Name)
+	l := Line{Kind: Presence, At: time.UnixMilli(int64(m.Time)), Text: Escape(name + " " + what)}
+	if name == c.cfg.Name || c.crowd.add(m.Verb, name, l) {
+		c.ui.Show(l)
+	}
+}
+
+// showCrowd shows the joins and leaves that were not shown one by one.
+func (c *Chat) showCrowd() {
+	for _, l := range c.crowd.take() {
+		if !c.quiet {
+			c.ui.Show(l)
+		}
 	}
 }
 

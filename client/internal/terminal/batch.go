@@ -14,16 +14,22 @@ type update struct {
 	last    bool // no other update follows
 }
 
-// add adds a later update. Of too many messages, joins and leaves it keeps the newest and counts the others.
+// add adds a later update. Of too many messages, joins and leaves it keeps the newest and counts the others;
+// messages to the user alone do not make room for those to everyone.
 func (u *update) add(later update) {
-	all, live := append(u.lines, later.lines...), 0
+	all := append(u.lines, later.lines...)
+	var public, private int
 	*u = update{nil, u.skipped + later.skipped, later.status, later.last}
 	for _, l := range slices.Backward(all) {
+		kept := &public
+		if l.To == chat.User {
+			kept = &private
+		}
 		counts := l.Kind == chat.Message || l.Kind == chat.Presence
 		if counts {
-			live++
+			*kept++
 		}
-		if counts && live > readable {
+		if counts && *kept > readable {
 			u.skipped++
 		} else {
 			u.lines = append(u.lines, l)

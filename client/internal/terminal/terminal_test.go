@@ -202,6 +202,39 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// Private messages stay, however much is said to everyone meanwhile; a flood of them is limited, too.
+func TestFloodAroundPrivateMessages(t *testing.T) {
+	const secrets, rounds = 40, 1000
+	var u update
+	for i := range rounds {
+		var later update
+		if i < secrets {
+			later.lines = []chat.Line{{Kind: chat.Message, To: chat.User, Text: "psst"}}
+		}
+		for range 10 {
+			later.lines = append(later.lines, chat.Line{Kind: chat.Message, Text: "noise"})
+		}
+		u.add(later)
+	}
+	count := func() (n int) {
+		for _, l := range u.lines {
+			if l.To == chat.User {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(); n != secrets || len(u.lines) != secrets+readable {
+		t.Errorf("%d of %d private messages in %d lines", n, secrets, len(u.lines))
+	}
+	for range rounds {
+		u.add(update{lines: []chat.Line{{Kind: chat.Message, To: chat.User, Text: "flood"}}})
+	}
+	if n := count(); n != readable {
+		t.Errorf("%d private messages of a flood, want %d", n, readable)
+	}
+}
+
 // The view has the width and height of the screen at most, and the cursor is in it.
 func TestView(t *testing.T) {
 	tests := []struct {
