@@ -21,8 +21,8 @@ type File struct {
 }
 
 // OpenFile opens the file at path to append to it. It creates a missing file, which only its owner can read.
-// It opens a device such as /dev/null, too, but nothing else: a named pipe would wait for its reader. The file
-// grows to max bytes at most, unless a line is longer; 0 is without limit.
+// It opens a device such as /dev/null, too, but nothing else: a named pipe would wait for its reader. The
+// file grows to max bytes at most, unless a line is longer; 0 is without limit.
 func OpenFile(path string, max int64) (*File, error) {
 	if info, err := os.Stat(path); err == nil && !writable(info) {
 		return nil, notWritable(path)

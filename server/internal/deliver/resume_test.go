@@ -167,8 +167,8 @@ func TestResumeRefused(t *testing.T) {
 		refused(t, err, wire.Resume, wire.CodeGone)
 	}
 	watcher.expect("JOINED alice")
-	// From a seq that was never given: such a client is not from here. Its session ends, so that it can join
-	// afresh.
+	// From a seq that was never given: such a client is not from here. Its session ends, so that it can
+	// join afresh.
 	_, err := r.Resume(nil, c.token, c.seq+1000)
 	refused(t, err, wire.Resume, wire.CodeGone)
 	watcher.expect("LEFT alice connection lost")

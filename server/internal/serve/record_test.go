@@ -62,7 +62,8 @@ func TestRecord(t *testing.T) {
 			`level=INFO msg="download ended" name=alice file=a.txt bytes=5 how=complete`,
 			`level=WARN msg="bad line" name=alice code=unknown-verb text="unknown verb \"nonsense\""`,
 		}, "\n") + "\n"
-		// The download goes on while other lines are carried out, so its place is not always the same.
+		// The download goes on while other lines are carried out, so its place is not always the
+		// same.
 		if diff := cmp.Diff(sorted(want), sorted(s.record.String())); diff != "" {
 			t.Errorf("text %v (-want +got):\n%s", text, diff)
 		}
