@@ -67,15 +67,16 @@
 // # The stream
 //
 // Seqs order the conversation: they ascend, gaps are allowed. Every SAY and TELL gets exactly one OK or
-// REFUSED, in order. After WELCOME come the SAID lines of the history asked for: their seqs are not above
-// WELCOME's and they are never resumed. Then comes one's own JOINED. Every later line with a seq belongs to
-// the session's stream, which arrives complete, ascending and without repeats across any number of broken
-// connections. A session that broke off has LEFT for the others; when it resumes it has JOINED again, for
-// itself too. BYE ends the session, but after ERROR - too-slow and ERROR - moved only the connection. A
-// server that pauses, to be started again, closes after NOTICE without BYE: clients say RESUME until it is
-// back. PONG may come without a PING, from a server whose disk keeps lines waiting. A delayed RESUME can
-// arrive after its client has come back over another connection, and take the session from that one: so a
-// client that is told moved and did not expect it says RESUME again.
+// REFUSED, in order. REFUSED slow means that too much for this user is still queued; the message is not sent
+// later. After WELCOME come the SAID lines of the history asked for: their seqs are not above WELCOME's and
+// they are never resumed. Then comes one's own JOINED. Every later line with a seq belongs to the session's
+// stream, which arrives complete, ascending and without repeats across any number of broken connections. A
+// session that broke off has LEFT for the others; when it resumes it has JOINED again, for itself too. BYE
+// ends the session, but after ERROR - too-slow and ERROR - moved only the connection. A server that pauses,
+// to be started again, closes after NOTICE without BYE: clients say RESUME until it is back. PONG may come
+// without a PING, from a server whose disk keeps lines waiting. A delayed RESUME can arrive after its client
+// has come back over another connection, and take the session from that one: so a client that is told moved
+// and did not expect it says RESUME again.
 //
 // A file's version is the word <ms>-<32 hex>, of at most 60 bytes: when the file was written, and digits that
 // change with the content, and at times without. The version of a GET is one of

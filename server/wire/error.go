@@ -28,6 +28,7 @@ const (
 	CodeNoUser      = "no-user"       // nobody here has the name
 	CodeAway        = "away"          // the user is disconnected and may come back
 	CodeSelf        = "self"          // a TELL to oneself
+	CodeSlow        = "slow"          // too much for the user is queued: try again later
 	CodeTooSlow     = "too-slow"      // the session lags too far behind; it can be resumed
 	CodeMoved       = "moved"         // the session goes on over another connection
 	CodeNoFile      = "no-file"       // no such file in the shared folder

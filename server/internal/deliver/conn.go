@@ -57,6 +57,7 @@ type Conn struct {
 	transfers []Transfer
 	piece     bool // the first transfer may have something to write
 	state     connState
+	lines     lineState
 	final     []byte    // lines that come after limit
 	endBy     time.Time // when they are to be written
 }
@@ -69,6 +70,15 @@ const (
 	ending                   // the stream up to limit, then the final lines
 	closing                  // the final lines, which a goroutine has
 	broken                   // nothing
+)
+
+// A lineState says what becomes of the lines that a connection's goroutine has collected.
+type lineState uint8
+
+const (
+	noLines     lineState = iota // there are none
+	allLines                     // all of them are being written
+	onlyOneLine                  // the one that was begun is, and the others are dropped
 )
 
 // A reply is lines that only this connection gets, at their place among the others. They are not resumed.
@@ -92,7 +102,7 @@ func (h *Hub) Newcomer(nc *transport.Conn, e room.Entry, token string, history i
 		return nil, refused
 	}
 	c := &Conn{nc: nc, token: token, history: history}
-	old := h.room.Named(string(e.Name))
+	old := h.room.Named(e.Name)
 	if old != nil && !old.Away() && !h.closed { // its place becomes free
 		return newConn(h, c), nil
 	}
@@ -258,6 +268,7 @@ func (c *Conn) Reply(messages ...wire.Message) error {
 			lines = messages[i].AppendServer(lines)
 		}
 		c.replyLocked(lines)
+		c.hub.reclaimLocked()
 	})
 }
 
@@ -301,7 +312,7 @@ func (c *Conn) Wait() {
 
 // throttleLocked pauses the session's reader while too much is unsent.
 func (c *Conn) throttleLocked() {
-	much := c.isCurrentLocked() && c.member.mailbox.pending+c.unsent > pauseReadAbove
+	much := c.isCurrentLocked() && c.member.mailbox.ownCost()+c.unsent > pauseReadAbove
 	paused := c.paused.Load()
 	if much && paused == nil {
 		paused := make(chan struct{})
@@ -340,8 +351,24 @@ func (c *Conn) releaseLocked(code, text string) {
 	m := wire.Errorf("-", code, "%s", text).Message()
 	c.finishLocked(append(m.AppendServer(nil), bye("the session can be resumed")...))
 	c.member.mailbox.keepAll()
+	c.dropLinesLocked()
+}
+
+// abandonLocked gives up what is unsent of a session that has ended, but for the final lines.
+func (c *Conn) abandonLocked() {
+	c.member.mailbox.drop()
+	c.dropLinesLocked()
+}
+
+// dropLinesLocked releases at once what the connection keeps alive: replies, every chunk of the stream from
+// the cursor on, and what is being written, which a client that reads nothing would keep until endBy.
+func (c *Conn) dropLinesLocked() {
 	c.dropReplies()
-	c.member, c.at = nil, cursor{} // release the stream: a cursor keeps every later chunk alive
+	c.member, c.at = nil, cursor{}
+	if c.lines == allLines {
+		c.lines = onlyOneLine
+		c.nc.SetWriteDeadline(time.Now())
+	}
 }
 
 func (c *Conn) dropReplies() {

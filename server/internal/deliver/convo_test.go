@@ -42,7 +42,7 @@ func newConvo(cfg deliver.Config, open func(eventlog.State) (*eventlog.Log, erro
 	audit := cfg.Audit
 	cfg.Audit = func(e *room.Entry, o *room.Outcome, from net.Addr) {
 		switch e.Kind {
-		case room.Say, room.Tell, room.Kick:
+		case room.Say, room.Tell, room.Overflow, room.Kick:
 			r.last = *o
 		}
 		if audit != nil {
@@ -137,9 +137,21 @@ func (c *convoConn) Say(text []byte) (seq uint64, err error) {
 	return o.Receipt.Seq, err
 }
 
-// Tell proposes a unicast. A *wire.ProtocolError has been told to the sender.
+// Tell proposes a unicast, or that it is refused if there is no room for it. A *wire.ProtocolError has been told to the sender.
 func (c *convoConn) Tell(name, text []byte) (seq uint64, to string, err error) {
-	o, err := c.post(room.Entry{Kind: room.Tell, Name: name, Text: text})
+	e := room.Entry{Kind: room.Tell, Name: name, Text: text}
+	if !c.CanTell(name, len(text)) {
+		e.Kind, e.Text = room.Overflow, nil
+	}
+	return c.told(c.post(e))
+}
+
+// TellAnyway proposes a unicast, as another server does.
+func (c *convoConn) TellAnyway(name, text []byte) (seq uint64, to string, err error) {
+	return c.told(c.post(room.Entry{Kind: room.Tell, Name: name, Text: text}))
+}
+
+func (c *convoConn) told(o room.Outcome, err error) (seq uint64, to string, _ error) {
 	if o.Peer != nil {
 		to = o.Peer.Name
 	}

@@ -115,18 +115,24 @@ func (f *flusher) finish(n int) {
 		}
 		if c.sendsLocked() || len(j.unsent) > 0 && c.state < broken {
 			unsent := append([][]byte(nil), j.unsent...)
+			if c.droppedLocked() {
+				unsent = c.nc.Rest(unsent)
+			}
+			c.lines = allLines
 			c.drainingLocked()
 			go c.drain(unsent)
 		} else {
 			c.requeueLocked()
 		}
 		clear(j.bufs) // release the stream's chunks
+		j.unsent = nil
 	}
 }
 
 // requeueLocked puts a connection that is broken, or to which everything collected was written, where it
 // belongs.
 func (c *Conn) requeueLocked() {
+	c.writtenLocked()
 	switch {
 	case c.state >= closing:
 		c.doneLocked()
@@ -175,6 +181,7 @@ func (c *Conn) drain(unsent [][]byte) {
 	bufs, err := unsent, c.write(unsent)
 	for {
 		if t != nil && err == nil {
+			c.linesWritten()
 			c.hub.yieldToMessages()
 			err = t.Piece(c.nc, wake)
 			if err == io.EOF {
@@ -198,6 +205,18 @@ func (c *Conn) drain(unsent [][]byte) {
 	}
 }
 
+// droppedLocked reports whether lines that were collected and are not written yet are to be dropped, because
+// dropLinesLocked was called meanwhile.
+func (c *Conn) droppedLocked() bool { return c.member == nil && c.state == ending }
+
+// linesWritten has a transfer go on for as long as it makes progress, whatever becomes of the lines.
+func (c *Conn) linesWritten() {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	c.lines = noLines
+	c.drainingLocked()
+}
+
 // yieldToMessages delays a file transfer while messages are being written, for at most 20 ms.
 func (h *Hub) yieldToMessages() {
 	const maxDelay = 20 * time.Millisecond
@@ -215,18 +234,24 @@ func (h *Hub) yieldToMessages() {
 	}
 }
 
-// write writes bufs, for as long as that makes progress.
+// write writes bufs, for as long as that makes progress and they are not dropped.
 func (c *Conn) write(bufs net.Buffers) error {
 	for {
 		n, err := bufs.WriteTo(c.nc.Conn)
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 		c.hub.mu.Lock()
-		last := c.state >= ending
+		last, dropped := c.state >= ending || n == 0, c.lines == onlyOneLine
+		c.lines = allLines
 		c.drainingLocked()
 		c.hub.mu.Unlock()
-		if last {
+		switch {
+		case dropped:
+			rest := c.nc.Rest(bufs)
+			clear(bufs)
+			bufs = rest
+		case last:
 			return err
 		}
 	}
@@ -257,10 +282,12 @@ func (c *Conn) nextBuffers(bufs [][]byte, err error) (_ [][]byte, t Transfer, dr
 		t, c.piece = c.transfers[0], false
 	}
 	if len(bufs) > 0 || t != nil || len(dropped) > 0 {
+		c.lines = allLines
 		c.drainingLocked()
 		return bufs, t, dropped, true
 	}
 	delete(c.hub.draining, c)
+	c.lines = noLines
 	if c.state == open {
 		c.nc.SetWriteDeadline(time.Time{})
 	}

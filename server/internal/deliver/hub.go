@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/server/internal/room"
@@ -17,14 +18,15 @@ import (
 
 // Limits of a hub, beside those in Config.
 const (
-	// maximum lag behind the stream, in bytes; a session further behind is disconnected
+	// maximum lag behind the stream, in bytes; a session further behind is disconnected. One sender's flood of
+	// broadcasts gets a slow receiver there, and nothing here keeps it from that, because everyone else sees
+	// them, too: the rate at which a session may send does.
 	maxLag = 8 << 20
-	// maximum cost of a mailbox's unsent entries; a session with more is disconnected
-	maxPending = 1 << 20
+	// maximum cost of a mailbox's unsent entries; a session with more is disconnected. Unicasts are refused
+	// long before, see maxTold, but for those that a thousand senders have on their way at the same time.
+	maxPending = 8 << 20
 	// maximum cost of entries that were sent and not acknowledged; older ones cannot be resumed
 	maxUnacked = 256 << 10
-	// cost of all mailboxes and replies from which on pauseReadAbove limits each mailbox
-	mailboxBudget = 512 << 20
 	// above this cost of unsent lines of its own, the server stops reading from a session (back-pressure)
 	pauseReadAbove = 64 << 10
 )
@@ -64,6 +66,8 @@ type Hub struct {
 	presenceTimer bool             // a timer is about to announce the end of the stream
 	queue         queue            // connections, by whether they have something to send
 	cost          int              // of all mailboxes and replies
+	budget        int              // maximum cost; changed by tests alone
+	crowded       atomic.Int32     // mailboxes that count their unicasts by sender; read without mu
 	draining      map[*Conn]bool   // connections with a goroutine of their own
 	stats         Stats
 	live          bool          // Start was called: entries are new, not those of an earlier server
@@ -94,7 +98,8 @@ type Stats struct {
 // New returns a hub with an empty room. Its goroutines run until Close.
 func New(cfg Config) *Hub {
 	h := &Hub{cfg: cfg, room: room.New(), stream: newStream(0), members: map[*room.Session]*member{},
-		pending: map[uint64]*Conn{}, draining: map[*Conn]bool{}, records: make([]record, 0, maxRecords)}
+		pending: map[uint64]*Conn{}, draining: map[*Conn]bool{}, records: make([]record, 0, maxRecords),
+		budget: mailboxBudget}
 	h.queue.wake.L, h.queue.generation = &h.mu, 1
 	h.startFlushers()
 	return h
@@ -132,6 +137,7 @@ func (h *Hub) Apply(group []byte) (err error) {
 func (h *Hub) applySome(group []byte) (rest []byte, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer h.reclaimLocked()
 	for len(group) > 0 && len(h.records) < cap(h.records) {
 		e, rest, err := room.ParseEntry(group)
 		if err != nil {
@@ -199,11 +205,11 @@ func (h *Hub) deliverLocked(r *record) {
 		h.broadcastLocked(m, o)
 	case room.Nobody, room.Peer:
 		if o.Receipt.Verb != "" {
-			h.postLocked(m, &o.Receipt)
+			h.postLocked(m, 0, &o.Receipt)
 		}
 		if o.To == room.Peer {
 			h.countLocked(1)
-			h.postLocked(peer, &o.Line)
+			h.postLocked(peer, m.session.ID, &o.Line)
 		}
 	case room.Present:
 		h.noticeLocked(&o.Line)
@@ -248,7 +254,7 @@ func (h *Hub) broadcastLocked(m *member, o *room.Outcome) {
 		if o.Receipt.Verb != "" {
 			e.line = m.mailbox.encode(&o.Receipt)
 		}
-		m.add(e)
+		h.addLocked(m, e)
 	}
 	if o.History {
 		h.countLocked(h.connected - 1)
@@ -271,14 +277,15 @@ func (h *Hub) countLocked(receivers int) {
 	}
 }
 
-// postLocked adds a line to one session's mailbox, and cuts the session off if it does not read them.
-func (h *Hub) postLocked(m *member, line *wire.Message) {
-	m.add(entry{pos: h.stream.end, seq: line.Seq, line: m.mailbox.encode(line)})
+// postLocked adds a line to one session's mailbox, and cuts the session off if it does not read them. from is
+// the session that sent it as a unicast, or 0.
+func (h *Hub) postLocked(m *member, from uint64, line *wire.Message) {
+	h.addLocked(m, entry{pos: h.stream.end, seq: line.Seq, from: from, line: m.mailbox.encode(line)})
 	if m.conn == nil {
 		return
 	}
 	h.queue.ready(m.conn)
-	if p := m.mailbox.pending; p > maxPending || p > pauseReadAbove && m.mailbox.overBudget() {
+	if m.mailbox.pending > maxPending {
 		h.cutLocked(m)
 	}
 }

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"parley/server/wire"
 )
@@ -10,6 +11,7 @@ import (
 type entry struct {
 	pos  uint64 // it comes before the byte of the stream at pos
 	seq  uint64
+	from uint64 // session that sent it as a unicast; 0 if it is the server's or the session's own
 	line []byte // empty where a line of the stream is only hidden
 	skip int32  // bytes of the stream from pos on that it replaces
 }
@@ -18,36 +20,39 @@ type entry struct {
 func (e *entry) cost() int { return len(e.line) + lineCost }
 
 // A mailbox holds a session's entries: the unsent ones and, because a connection may break before they
-// arrive, those that were sent and not acknowledged. Without a connection, all count as sent. The hub's mutex
-// guards it.
+// arrive, those that were sent and not acknowledged. When a connection ends, all count as sent. The hub's
+// mutex guards it.
 type mailbox struct {
-	entries        []entry
-	sent           int    // entries[:sent] were sent
-	pending        int    // cost of the unsent entries
-	unacked        int    // cost of the sent entries
-	taken          uint64 // entries that were sent so far
-	total          *int   // cost of all mailboxes
-	droppedThrough uint64 // highest seq of a dropped entry; the session cannot be resumed from before it
-	slab           []byte // short lines are made in it, many to an allocation
+	entries []entry
+	sent    int    // entries[:sent] were sent
+	pending int    // cost of the unsent entries
+	unacked int    // cost of the sent entries
+	taken   uint64 // entries that were sent so far
+	writing int    // the newest of the sent entries, which are not written yet
+	told    int    // cost of the unsent unicasts
+	// cost of the unsent unicasts by the session that sent them; nil while there are few, see countAbove
+	senders        map[uint64]int
+	crowded        *atomic.Int32 // how many mailboxes have senders
+	total          *int          // cost of all mailboxes
+	droppedThrough uint64        // highest seq of a dropped entry; the session cannot be resumed from before it
+	slab           []byte        // short lines are made in it, many to an allocation
 }
 
 // add adds an entry. Sent entries that cost more than limit are dropped, the oldest first.
-func (b *mailbox) add(e entry, connected bool, limit int) {
+func (b *mailbox) add(e entry, unsent bool, limit int) {
 	b.entries = append(b.entries, e)
 	*b.total += e.cost()
-	if connected {
+	if unsent {
 		b.pending += e.cost()
+		b.countTold(&e, e.cost())
 	} else {
 		b.unacked += e.cost()
 		b.sent++
 	}
-	if b.unacked > limit || b.overBudget() {
-		b.trim(0, 0, min(b.unacked, limit)/2)
+	if b.unacked > limit {
+		b.trim(0, 0, limit/2)
 	}
 }
-
-// overBudget reports whether all mailboxes together take as much memory as they may.
-func (b *mailbox) overBudget() bool { return *b.total > mailboxBudget }
 
 // encode returns the line of m, in memory that stays.
 func (b *mailbox) encode(m *wire.Message) []byte {
@@ -74,27 +79,35 @@ func (b *mailbox) peek() *entry {
 
 // take marks the entry that peek returned as sent.
 func (b *mailbox) take() {
-	cost := b.entries[b.sent].cost()
+	e := &b.entries[b.sent]
+	cost := e.cost()
 	b.pending -= cost
+	b.countTold(e, -cost)
 	b.unacked += cost
 	b.sent++
 	b.taken++
+	b.writing++
 }
+
+// ownCost returns the cost of the unsent entries that are no unicasts. Those are for others to hold back.
+func (b *mailbox) ownCost() int { return b.pending - b.told }
 
 // keepAll marks all entries as sent, because the session has no connection any more.
 func (b *mailbox) keepAll() {
 	b.taken = b.added()
 	b.unacked += b.pending
-	b.sent, b.pending = len(b.entries), 0
+	b.sent, b.writing, b.pending = len(b.entries), 0, 0
+	b.clearTold()
 }
 
 // trim drops sent entries: those up to the seq acked, which arrived, those before the position oldest, from
-// where on nothing can be resumed anyway, and the oldest of those that cost more than keep bytes.
+// where on nothing can be resumed anyway, and the oldest of those that cost more than keep bytes. Those that
+// are being written stay, because a connection that is cut off drops them.
 func (b *mailbox) trim(acked, oldest uint64, keep int) {
 	n := 0
 	for ; n < b.sent; n++ {
 		e := &b.entries[n]
-		if e.seq > acked && e.pos >= oldest && b.unacked <= keep {
+		if e.seq > acked && e.pos >= oldest && (b.unacked <= keep || n >= b.sent-b.writing) {
 			break
 		}
 		b.droppedThrough = max(b.droppedThrough, e.seq)
@@ -125,7 +138,8 @@ func (b *mailbox) rewind(seq uint64) bool {
 // drop empties the mailbox.
 func (b *mailbox) drop() {
 	*b.total -= b.pending + b.unacked
-	b.entries, b.sent, b.pending, b.unacked = nil, 0, 0, 0
+	b.entries, b.slab, b.sent, b.writing, b.pending, b.unacked = nil, nil, 0, 0, 0, 0
+	b.clearTold()
 }
 
 // pendingLocked reports whether there is something to do for the connection.
@@ -144,6 +158,7 @@ func (c *Conn) hasOutputLocked(end uint64) bool {
 // and the replies.
 func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 	const maxBufs = 256 // a system call takes at most 1024
+	c.writtenLocked()
 	size, maxSize := 0, c.nc.MaxWrite()
 	for size < maxSize && len(bufs) < maxBufs && c.hasOutputLocked(c.hub.stream.end) {
 		b, own := c.nextLocked()
@@ -167,6 +182,13 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 	c.hub.stats.Bytes += uint64(size)
 	c.throttleLocked()
 	return bufs
+}
+
+// writtenLocked takes note that all that was collected before is written.
+func (c *Conn) writtenLocked() {
+	if c.member != nil {
+		c.member.mailbox.writing = 0
+	}
 }
 
 // nextLocked returns what is to be sent next: lines of the connection's own, which are taken, or a part of

@@ -21,33 +21,35 @@ type member struct {
 func (h *Hub) memberLocked(s *room.Session) *member {
 	m := h.members[s]
 	if m == nil {
-		m = &member{session: s, mailbox: mailbox{total: &h.cost}}
+		m = &member{session: s, mailbox: mailbox{total: &h.cost, crowded: &h.crowded}}
 		h.members[s] = m
 	}
 	return m
 }
 
-// add adds an entry to the mailbox and pauses the session's reader if too much is unsent.
-func (m *member) add(e entry) {
+// addLocked adds an entry to a mailbox and pauses the session's reader if too much is unsent. What an earlier
+// server sent is not known, so its entries count as sent.
+func (h *Hub) addLocked(m *member, e entry) {
 	limit := maxUnacked
-	switch {
-	case m.conn != nil:
-	case m.cut || m.session.Away():
-		limit = mailboxBudget // it was kept within limits before, and nothing comes any more
-	default:
+	if m.conn == nil {
 		limit = 2 * maxPending // more than a connection leaves
 	}
-	m.mailbox.add(e, m.conn != nil, limit)
+	m.mailbox.add(e, h.live, limit)
 	if m.conn != nil {
 		m.conn.throttleLocked()
 	}
 }
 
-// cutLaggardsLocked cuts off sessions that are too far behind the stream.
+// cutLaggardsLocked cuts off sessions that are too far behind the stream. The connection of one that has ended
+// gets no more than the end.
 func (h *Hub) cutLaggardsLocked() {
 	for c := range h.draining {
-		if c.isCurrentLocked() && h.stream.end-c.at.pos() > maxLag {
+		switch {
+		case c.member == nil || h.stream.end-c.at.pos() <= maxLag:
+		case c.isCurrentLocked():
 			h.cutLocked(c.member)
+		default:
+			c.abandonLocked()
 		}
 	}
 }
@@ -97,7 +99,7 @@ func (h *Hub) detachLocked(m *member) {
 		return
 	}
 	wait := h.cfg.Grace
-	if len(h.members)-h.room.Here() > h.cfg.MaxSessions || m.mailbox.overBudget() {
+	if len(h.members)-h.room.Here() > h.cfg.MaxSessions {
 		wait = 0
 	}
 	h.expireLocked(m, wait)

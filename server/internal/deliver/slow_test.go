@@ -1,6 +1,7 @@
 package deliver_test
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -12,13 +13,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley/server/internal/deliver"
+	"parley/server/internal/room"
 	"parley/server/wire"
 )
 
 // Limits that the tests hold the room to, in their own words.
 const (
 	lagLimit     = 8 << 20   // bytes of the log
-	unicastLimit = 1 << 20   // bytes of memory
+	unicastLimit = 8 << 20   // bytes of memory
+	senderLimit  = 256 << 10 // bytes of memory that one sender's unicasts may take
+	sendersLimit = 2 << 20   // bytes of memory that all unicasts may take
 	inFlight     = 256 << 10 // bytes that may be on their way and no longer count
 	kernel       = 8 << 20   // bytes that the two sockets of a connection may hold
 )
@@ -116,7 +120,7 @@ func TestUnicastsToSlowConsumer(t *testing.T) {
 		text := []byte(strings.Repeat("x", 1000))
 		var want []uint64
 		for len(want)*len(text) < unicastLimit+kernel && r.Stats().SlowCuts == 0 {
-			seq, _, err := sender.conn.Tell([]byte("slow"), text)
+			seq, _, err := sender.conn.TellAnyway([]byte("slow"), text)
 			if err != nil {
 				refused(t, err, wire.Tell, wire.CodeAway)
 				break
@@ -141,6 +145,98 @@ func TestUnicastsToSlowConsumer(t *testing.T) {
 			t.Errorf("%d unicasts were received, want %d, in order and once", len(got), len(want))
 		}
 	})
+}
+
+// What one sender has queued for one receiver is bounded: what is more is refused, and the receiver is not cut
+// off and gets all the rest. Its connection, and the sender's, may break meanwhile.
+func TestSenderIsHeldBack(t *testing.T) {
+	each(t, func(t *testing.T, n network) {
+		r := newRoom(t, deliver.Config{})
+		sender, slow := join(t, r, n, "sender"), join(t, r, n, "slow")
+		sender.discard()
+		text := []byte(strings.Repeat("x", 1000))
+		var want []uint64
+		// fill sends until it is refused, and returns how many bytes were taken.
+		fill := func() (size int) {
+			t.Helper()
+			for ; size < sendersLimit+kernel; size += len(text) {
+				seq, _, err := sender.conn.Tell([]byte("slow"), text)
+				if err != nil {
+					refused(t, err, wire.Tell, wire.CodeSlow)
+					return size
+				}
+				want = append(want, seq)
+			}
+			t.Fatal("nothing is refused")
+			return 0
+		}
+		if size := fill(); size < senderLimit*3/4 || n.name == "pipe" && size > senderLimit+inFlight {
+			t.Errorf("refused after %d bytes, the limit is %d", size, senderLimit)
+		}
+		r.View(func(v *room.Room) { sender.seq = v.Seq() })
+		sender.conn.Lost("cut")
+		sender = sender.resume(r, n)
+		sender.discard()
+		if size := fill(); size > inFlight {
+			t.Errorf("%d bytes more were taken after the sender came back", size)
+		}
+		var got []uint64
+		for range 10 {
+			got = append(got, slow.next().Seq)
+		}
+		if n.name == "pipe" { // on which what was sent was read
+			slow = slow.resume(r, n)
+			slow.expect("RESUMED welcome back, slow: 2 people are here 0")
+			if size := fill(); size > inFlight {
+				t.Errorf("%d bytes more were taken after the receiver came back", size)
+			}
+		}
+		for len(got) < len(want) {
+			if m := slow.next(); m.Verb == wire.Told {
+				got = append(got, m.Seq)
+			}
+		}
+		if !slices.Equal(want, got) {
+			t.Errorf("%d unicasts were received, want %d, in order and once", len(got), len(want))
+		}
+		if fill() < senderLimit*3/4 {
+			t.Error("refused though everything has arrived")
+		}
+		if cuts := r.Stats().SlowCuts; cuts > 0 {
+			t.Errorf("%d were cut off", cuts)
+		}
+	})
+}
+
+// Thirty senders together do not have a receiver cut off either, and one more finds room. They do not keep the
+// receiver's own lines back.
+func TestManySenders(t *testing.T) {
+	n := networks[2]
+	r := newRoom(t, deliver.Config{})
+	slow := join(t, r, n, "slow")
+	text := []byte(strings.Repeat("x", 1000))
+	for i := range 30 {
+		sender := join(t, r, n, fmt.Sprint("sender", i))
+		sender.discard()
+		if _, _, err := sender.conn.Tell([]byte("slow"), text); err != nil {
+			t.Fatalf("the first unicast of sender %d: %v", i, err)
+		}
+		var err error
+		for sent := 0; err == nil; sent++ {
+			if sent > 2*sendersLimit/len(text) {
+				t.Fatal("nothing is refused")
+			}
+			_, _, err = sender.conn.Tell([]byte("slow"), text)
+		}
+		refused(t, err, wire.Tell, wire.CodeSlow)
+	}
+	slow.conn.Wait()
+	if _, err := slow.conn.Say([]byte("I am still here")); err != nil {
+		t.Error(err)
+	}
+	if cuts := r.Stats().SlowCuts; cuts > 0 {
+		t.Errorf("%d were cut off", cuts)
+	}
 }
 
 // readTold reads unicasts, adds their seqs to seqs, and returns the first other line.

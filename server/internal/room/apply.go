@@ -160,6 +160,10 @@ func (r *Room) tell(e Entry) Outcome {
 		return Outcome{}
 	}
 	peer, refused := r.peer(s, e.Name)
+	if refused == nil && e.Kind == Overflow {
+		refused = wire.Errorf(wire.Tell, wire.CodeSlow,
+			"%s has not received yet what was sent before: try again later", peer.Name)
+	}
 	if refused != nil {
 		return Outcome{Session: s, Refused: refused, Receipt: wire.Message{Verb: wire.Refused, Seq: r.seq,
 			Code: []byte(refused.Code), Text: wire.Line(refused.Text)}}
@@ -171,10 +175,7 @@ func (r *Room) tell(e Entry) Outcome {
 
 // peer returns the session that a unicast from s to name goes to.
 func (r *Room) peer(s *Session, name []byte) (*Session, *wire.ProtocolError) {
-	peer := r.names[string(name)] // most names are their own key, and to make a key allocates
-	if peer == nil || peer.key != peer.Name {
-		peer = r.names[wire.NameKey(string(name))]
-	}
+	peer := r.Named(name)
 	switch {
 	case peer == nil:
 		return nil, wire.Errorf(wire.Tell, wire.CodeNoUser,

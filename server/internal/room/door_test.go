@@ -281,7 +281,7 @@ func TestTaken(t *testing.T) {
 	}
 	e.Kind = room.Takeover
 	want(t, r, e, "")
-	if addr := r.Named("olga").Addr; addr != "10.0.0.2" {
+	if addr := r.Named([]byte("olga")).Addr; addr != "10.0.0.2" {
 		t.Errorf("olga is here from %s", addr)
 	}
 	// The token of a session is worth nothing without its key.

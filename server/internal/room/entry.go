@@ -33,6 +33,9 @@ const (
 	Unban    // the same, and no longer
 	Close    // only owners of names and the invited come in
 	Open     // everyone does again
+	// Session, Number, Name: a unicast that is refused because too much for Name is queued, which only the
+	// server of that connection knows
+	Overflow
 	lastKind
 )
 

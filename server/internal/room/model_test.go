@@ -142,6 +142,9 @@ func (m *maker) entry() room.Entry {
 		e.Kind, e.Number, e.Text = room.Say, m.message(p), m.text()
 	case n < 80:
 		e.Kind, e.Number, e.Text, e.Name = room.Tell, m.message(p), m.text(), m.name()
+		if m.rand.IntN(5) == 0 {
+			e.Kind, e.Text = room.Overflow, nil
+		}
 	case n < 82:
 		e.Kind, e.Text = room.Notice, m.text()
 	case n < 86:

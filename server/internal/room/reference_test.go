@@ -36,7 +36,7 @@ func (r *reference) apply(e room.Entry) consequence {
 		if speaks != nil {
 			return r.say(speaks, e)
 		}
-	case room.Tell:
+	case room.Tell, room.Overflow:
 		if speaks != nil {
 			return r.tell(speaks, e)
 		}
@@ -151,6 +151,8 @@ func (r *reference) tell(p *person, e room.Entry) consequence {
 		f.Refused = wire.CodeSelf
 	case peer.is == "away":
 		f.Refused = wire.CodeAway
+	case e.Kind == room.Overflow:
+		f.Refused = wire.CodeSlow
 	default:
 		f.Peer, f.To, f.Line, f.Receipt = peer.name, room.Peer, line, fmt.Sprint("OK ", r.seq)
 		return f

@@ -43,7 +43,13 @@ func (r *Room) Here() int { return r.here }
 func (r *Room) Token(hash []byte) *Session { return r.tokens[string(hash)] }
 
 // Named returns the session that has a name, or nil.
-func (r *Room) Named(name string) *Session { return r.names[wire.NameKey(name)] }
+func (r *Room) Named(name []byte) *Session {
+	s := r.names[string(name)] // most names are their own key, and to make a key allocates
+	if s == nil || s.key != s.Name {
+		s = r.names[wire.NameKey(string(name))]
+	}
+	return s
+}
 
 // Sessions returns all sessions in the order of their IDs.
 func (r *Room) Sessions() []*Session {
@@ -134,7 +140,7 @@ func (r *Room) Apply(e Entry) Outcome {
 		return Outcome{}
 	case Say:
 		return r.say(e)
-	case Tell:
+	case Tell, Overflow:
 		return r.tell(e)
 	case Notice:
 		return Outcome{Line: wire.Message{Verb: wire.Notice, Text: wire.Line(string(e.Text))}, To: Present}

@@ -30,7 +30,7 @@ type Audit struct {
 // Record records an entry. from is the address of the connection that it opened.
 func (a *Audit) Record(e *room.Entry, o *room.Outcome, from net.Addr) {
 	switch e.Kind {
-	case room.Say, room.Tell:
+	case room.Say, room.Tell, room.Overflow:
 		if o.Refused != nil {
 			a.Log.Info("refused", "source", member(o.Session), "name", o.Session.Name,
 				"code", o.Refused.Code, "to", string(e.Name))

@@ -182,6 +182,9 @@ func (c *client) add(m *wire.Message) {
 	e := room.Entry{Kind: room.Say, Time: c.batchTime, Session: c.conn.Session(), Text: m.Text}
 	if m.Verb == wire.Tell {
 		e.Kind, e.Name = room.Tell, m.Name
+		if !c.conn.CanTell(m.Name, len(c.batch)+len(m.Text)) {
+			e.Kind, e.Text = room.Overflow, nil
+		}
 	}
 	c.number++
 	e.Number = c.number

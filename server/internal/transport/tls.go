@@ -199,12 +199,13 @@ func (s *sealer) seal(c *Conn, bufs [][]byte) ([]byte, error) {
 	return s.records, err
 }
 
-// Seal returns what is to be written to the socket for bufs: bufs themselves, or TLS records. Everything that
-// was sealed must be written in that order, before more is sealed.
+// Seal returns what is to be written to the socket for bufs: bufs themselves, or TLS records, and then bufs is
+// cleared. Everything that was sealed must be written in that order, before more is sealed, but see Rest.
 func (c *Conn) Seal(bufs [][]byte) ([][]byte, error) {
 	if c.tls == nil || len(bufs) == 0 {
 		return bufs, nil
 	}
 	records, err := new(sealer).seal(c, bufs)
+	clear(bufs)
 	return [][]byte{records}, err
 }

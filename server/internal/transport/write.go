@@ -38,3 +38,20 @@ func (w *Writer) TryWrite(c *Conn, bufs [][]byte) (unsent [][]byte, err error) {
 	}
 	return [][]byte{bytes.Clone(unsent[0])}, err // the sealer's memory is used again
 }
+
+// Rest returns what must be written of unsent, which Seal or TryWrite returned, before anything else may be: all
+// records, or what there is of the first line, in memory of its own.
+func (c *Conn) Rest(unsent [][]byte) [][]byte {
+	if c.tls != nil {
+		return unsent
+	}
+	var line []byte
+	for _, b := range unsent {
+		end := bytes.IndexByte(b, '\n') + 1
+		if end > 0 {
+			return [][]byte{append(line, b[:end]...)}
+		}
+		line = append(line, b...)
+	}
+	return [][]byte{line}
+}
