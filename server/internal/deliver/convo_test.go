@@ -22,6 +22,7 @@ type convo struct {
 	*deliver.Hub
 	log    *eventlog.Log
 	closed sync.Once
+	addr   string // that connections come from; none if empty
 
 	mu   sync.Mutex // held while a message or a kick is proposed; guards last
 	last room.Outcome
@@ -74,7 +75,7 @@ func (r *convo) Join(nc net.Conn, name string, history int) (*convoConn, error) 
 	var random [16]byte
 	rand.Read(random[:])
 	token := hex.EncodeToString(random[:])
-	e := room.Entry{Kind: room.Join, Name: []byte(name), Token: hash(token)}
+	e := room.Entry{Kind: room.Join, Name: []byte(name), Token: hash(token), Addr: []byte(r.addr)}
 	c, err := r.Newcomer(transport.New(nc), e, token, history)
 	if err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func (r *convo) Join(nc net.Conn, name string, history int) (*convoConn, error) 
 }
 
 func (r *convo) Resume(nc net.Conn, token string, seq uint64) (*convoConn, error) {
-	e := room.Entry{Kind: room.Resume, Token: hash(token)}
+	e := room.Entry{Kind: room.Resume, Token: hash(token), Addr: []byte(r.addr)}
 	c, lost, err := r.Returner(transport.New(nc), e, seq)
 	if lost.Kind != 0 {
 		r.propose(lost)

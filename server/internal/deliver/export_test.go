@@ -13,6 +13,13 @@ func (h *Hub) Cost() int {
 	return h.cost
 }
 
+// SetBudget changes the maximum of that.
+func (h *Hub) SetBudget(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.budget = n
+}
+
 // Member returns the session of c.
 func (c *Conn) Member() *room.Session {
 	c.hub.mu.Lock()
