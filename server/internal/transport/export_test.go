@@ -1,5 +1,7 @@
 package transport
 
+import "bytes"
+
 // Occupy takes all places of handshakes that compute, and returns a function that gives them back.
 func (g *Gate) Occupy() (release func()) {
 	for range cap(g.working) {
@@ -23,4 +25,22 @@ func (c *Conn) Collected() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.sealed)
+}
+
+// MaxRecord is how many bytes of text a TLS record holds at most.
+const MaxRecord = maxRecord
+
+// texts are what a sealer has TLS make records of.
+type texts [][]byte
+
+func (t *texts) Write(p []byte) (int, error) {
+	*t = append(*t, bytes.Clone(p))
+	return len(p), nil
+}
+
+// Texts returns what a sealer has TLS make records of.
+func Texts(bufs [][]byte) ([][]byte, error) {
+	var t texts
+	err := new(sealer).write(&t, bufs)
+	return t, err
 }

@@ -175,28 +175,56 @@ func (s *socket) collect(records []byte) (collected bool, err error) {
 	return s.opened, nil
 }
 
+// maxRecord is how many bytes of text a TLS record holds at most.
+const maxRecord = 16 << 10
+
 // A sealer makes TLS records. It keeps its memory.
 type sealer struct{ plain, records []byte }
 
 // seal returns the records for bufs, which are valid until the next call.
 func (s *sealer) seal(c *Conn, bufs [][]byte) ([]byte, error) {
-	plain := bufs[0]
-	if len(bufs) > 1 {
-		s.plain = s.plain[:0]
-		for _, b := range bufs {
-			s.plain = append(s.plain, b...)
-		}
-		plain = s.plain
-	}
 	c.mu.Lock()
 	c.sealing = true
 	c.sealed = append(s.records[:0], c.sealed...) // what the reader had to answer comes first
 	c.mu.Unlock()
-	_, err := c.tls.Write(plain) // into c.sealed
+	err := s.write(c.tls, bufs) // into c.sealed
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.records, c.sealed, c.sealing = c.sealed, nil, false
 	return s.records, err
+}
+
+// write makes as few records of bufs as can be. It copies only what would otherwise end a record early.
+func (s *sealer) write(to io.Writer, bufs [][]byte) error {
+	s.plain = s.plain[:0]
+	for i, b := range bufs {
+		if len(s.plain) > 0 {
+			n := min(len(b), maxRecord-len(s.plain))
+			s.plain, b = append(s.plain, b[:n]...), b[n:]
+			if len(s.plain) < maxRecord {
+				continue
+			}
+			if _, err := to.Write(s.plain); err != nil {
+				return err
+			}
+		}
+		whole := len(b)
+		if i < len(bufs)-1 {
+			whole -= whole % maxRecord
+		}
+		s.plain = append(s.plain[:0], b[whole:]...)
+		if whole == 0 {
+			continue
+		}
+		if _, err := to.Write(b[:whole]); err != nil {
+			return err
+		}
+	}
+	if len(s.plain) == 0 {
+		return nil
+	}
+	_, err := to.Write(s.plain)
+	return err
 }
 
 // Seal returns what is to be written to the socket for bufs: bufs themselves, or TLS records, and then bufs is

@@ -204,3 +204,27 @@ func TestComputing(t *testing.T) {
 	}
 	secure(t, gate, clientConfig(key))
 }
+
+// However a text is split, it makes as few records as it can, all of them full but the last.
+func TestRecords(t *testing.T) {
+	text := noise(1, 5*transport.MaxRecord+100)
+	sizes := []int{0, 1, 100, transport.MaxRecord - 1, transport.MaxRecord, transport.MaxRecord + 1,
+		3*transport.MaxRecord - 1}
+	for _, a := range sizes {
+		for _, b := range sizes {
+			for _, c := range sizes[:6] {
+				end := min(a+b+c, len(text))
+				bufs := [][]byte{text[:a], text[a:min(a+b, end)], text[min(a+b, end):end]}
+				texts, err := transport.Texts(bufs)
+				if err != nil || !bytes.Equal(bytes.Join(texts, nil), text[:end]) {
+					t.Fatalf("%d, %d and %d bytes are others, %v", a, b, c, err)
+				}
+				for i, text := range texts {
+					if len(text) == 0 || i < len(texts)-1 && len(text)%transport.MaxRecord != 0 {
+						t.Errorf("%d, %d and %d bytes: text %d has %d bytes", a, b, c, i, len(text))
+					}
+				}
+			}
+		}
+	}
+}
