@@ -70,6 +70,7 @@ import (
 
 	"parley/server/internal/asynclog"
 	"parley/server/internal/files"
+	"parley/server/internal/serve"
 	"parley/server/wire"
 )
 
@@ -96,7 +97,7 @@ type options struct {
 	cert, key   string // files of a CA's certificate and its key
 	plain       bool   // clients on other machines may speak plain text
 	closed      bool   // only owners of names and the invited come in
-	maxClients  int
+	limits      serve.Limits
 	rate        float64
 	grace, idle time.Duration
 }
@@ -167,7 +168,8 @@ func parse(args []string) (opt options, err error) {
 	opt.logMax, opt.logDay = 1<<30, 1<<30
 	flags.Var(&opt.logMax, "log-max", "")
 	flags.Var(&opt.logDay, "log-day", "")
-	flags.IntVar(&opt.maxClients, "max-clients", 10_000, "")
+	flags.IntVar(&opt.limits.Sessions, "max-clients", 10_000, "")
+	flags.IntVar(&opt.limits.PerAddress, "per-address", serve.PerAddress, "")
 	flags.Float64Var(&opt.rate, "rate", 100, "")
 	flags.DurationVar(&opt.grace, "grace", 2*time.Minute, "")
 	flags.DurationVar(&opt.idle, "idle", 45*time.Second, "")
@@ -183,11 +185,13 @@ func parse(args []string) (opt options, err error) {
 	case (opt.cert == "") != (opt.key == ""):
 		return opt, errors.New("-cert and -key belong together")
 	}
-	if opt.maxClients < 1 || opt.rate < 0 || opt.grace < 0 || opt.idle <= 0 {
-		return opt, errors.New("-max-clients and -idle must be above 0, -rate and -grace not below")
+	flags.Visit(func(f *flag.Flag) { opt.limits.Local = opt.limits.Local || f.Name == "per-address" })
+	l := opt.limits
+	if l.Sessions < 1 || opt.idle <= 0 || l.PerAddress < 0 || opt.rate < 0 || opt.grace < 0 {
+		return opt, errors.New("-max-clients and -idle must be above 0, -per-address, -rate and -grace not below")
 	}
-	if !(opt.rate <= most) || opt.maxClients > most { // a rate that is no number is not either
-		return opt, fmt.Errorf("-max-clients and -rate can be at most %d", most)
+	if !(opt.rate <= most) || l.Sessions > most || l.PerAddress > most { // a rate that is no number is not either
+		return opt, fmt.Errorf("-max-clients, -per-address and -rate can be at most %d", most)
 	}
 	if err := opt.checkLog(flags); err != nil {
 		return opt, err
@@ -282,6 +286,12 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			fmt.Fprintln(stderr, "server: the log is written again")
 		}
 	})
+	fitting := opt.limits.Fit(descriptors())
+	if n := fitting.Sessions; n < opt.limits.Sessions {
+		fmt.Fprintf(stderr, "server: at most %d people can be here, not %d: the system allows %d open files; "+
+			"ulimit -n raises that\n", n, opt.limits.Sessions, descriptors())
+	}
+	opt.limits = fitting
 	a, err := newApp(opt, folder, asynclog.NewBudget(log, int64(opt.logDay)), terminal, stderr, guard)
 	if err != nil {
 		listener.Close()

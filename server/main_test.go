@@ -155,7 +155,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"12000", "13000"}, `unexpected argument "13000" after PORT`},
 		{[]string{"12000", "-log", "x", "13000"}, `unexpected argument "13000" after PORT`},
 		{[]string{"12000", "--", "-log"}, `unexpected argument "-log" after PORT`},
-		{[]string{"12000", "-rate", "-1"}, "-max-clients and -idle must be above 0, -rate and -grace not below"},
+		{[]string{"12000", "-rate", "-1"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
 		{[]string{""}, `port "" is not a number from 0 to 65535`},
 		{[]string{"x"}, `port "x" is not a number from 0 to 65535`},
 		{[]string{"65536"}, `port "65536" is not a number from 0 to 65535`},
@@ -166,11 +166,11 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"localhost:"}, `port "" is not a number from 0 to 65535`},
 		{[]string{"localhost:99999999999999999999"}, `port "99999999999999999999" is not a number from 0 to 65535`},
 		{[]string{"::1:12000"}, `port "::1:12000" is not a number from 0 to 65535`},
-		{[]string{"-max-clients", "0", "0"}, "-max-clients and -idle must be above 0, -rate and -grace not below"},
+		{[]string{"-max-clients", "0", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
 		{[]string{"-max-clients", "x", "0"}, `invalid value "x" for flag -max-clients: parse error`},
-		{[]string{"-rate", "-1", "0"}, "-max-clients and -idle must be above 0, -rate and -grace not below"},
-		{[]string{"-grace", "-1s", "0"}, "-max-clients and -idle must be above 0, -rate and -grace not below"},
-		{[]string{"-idle", "0", "0"}, "-max-clients and -idle must be above 0, -rate and -grace not below"},
+		{[]string{"-rate", "-1", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
+		{[]string{"-grace", "-1s", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
+		{[]string{"-idle", "0", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
 		{[]string{"-idle", "5", "0"}, `invalid value "5" for flag -idle: parse error`},
 		{[]string{"-log"}, "flag needs an argument: -log"},
 		{[]string{"-what", "0"}, "flag provided but not defined: -what"},
@@ -193,10 +193,10 @@ func TestWrongUsage(t *testing.T) {
 // Numbers that no limit can be made of are wrong usage too, and neither crash the server nor make its clients
 // wait for ever.
 func TestNumbersOutOfRange(t *testing.T) {
-	for _, args := range [][]string{{"-rate", "NaN"}, {"-rate", "Inf"}, {"-rate", "1e300"}, {"-max-clients", "9223372036854775807"}} {
+	for _, args := range [][]string{{"-rate", "NaN"}, {"-rate", "Inf"}, {"-rate", "1e300"}, {"-max-clients", "9223372036854775807"}, {"-per-address", "-1"}, {"-per-address", "100001"}} {
 		opt, err := parse(append(args, "0"))
 		if err == nil {
-			t.Errorf("%q is accepted, as rate %v and %d clients", args, opt.rate, opt.maxClients)
+			t.Errorf("%q is accepted, as rate %v and %d clients", args, opt.rate, opt.limits.Sessions)
 		}
 	}
 }

@@ -22,10 +22,6 @@ import (
 	"parley/server/wire"
 )
 
-// spare is how many connections may be open beyond those that -max-clients allows to join: they are about to
-// join, or have left and are about to close.
-const spare = 4096
-
 // parkAfter is how long a goroutine waits for a client's next line before the client is parked: longer than
 // the gap between lines of a busy client, even when the server is slow, and far below the time between
 // heartbeats.
@@ -64,15 +60,14 @@ type app struct {
 	// of the server's key
 	fingerprint string
 	serve       *serve.Server
-	slots       chan struct{} // holds an element for each open connection
 	quit        chan struct{} // closed by /quit on the terminal
 	failed      chan error    // gets the error that keeps entries from being committed for good
 	ending      chan struct{} // closed when the server ends
 	stuck       atomic.Bool   // the state cannot be written at present
 
 	// set by start
-	listener    net.Listener
-	connections sync.WaitGroup // and the accept loop
+	listener net.Listener
+	running  sync.WaitGroup // the accept loop, and what keeps clients alive
 }
 
 // newApp returns a server whose conversation goes on where the state folder ends.
@@ -82,12 +77,10 @@ func newApp(opt options, folder *files.Folder, lines *asynclog.Budget, terminal,
 	log := slog.New(lines.Handler(serve.Address))
 	a := &app{opt: opt, log: log, lines: lines, terminal: terminal, stderr: stderr, guard: guard,
 		shown: asynclog.NewScreen(terminal, moreEvents),
-		slots: make(chan struct{}, opt.maxClients+spare), quit: make(chan struct{}),
-		failed: make(chan error, 1),
-		ending: make(chan struct{})}
+		quit:  make(chan struct{}), failed: make(chan error, 1), ending: make(chan struct{})}
 	audit := serve.Audit{Log: log, Lines: lines, Text: opt.logText, Show: a.show, Event: a.event,
 		Warn: a.warn}
-	a.hub = deliver.New(deliver.Config{MaxSessions: opt.maxClients, Grace: opt.grace, Idle: opt.idle,
+	a.hub = deliver.New(deliver.Config{MaxSessions: opt.limits.Sessions, Grace: opt.grace, Idle: opt.idle,
 		Audit: audit.Record, Guard: guard})
 	if opt.state == "" {
 		a.events = eventlog.Memory(a.hub)
@@ -111,11 +104,7 @@ func newApp(opt options, folder *files.Folder, lines *asynclog.Budget, terminal,
 	a.fingerprint = wire.Fingerprint(wire.KeyHash(certificate.Leaf))
 	a.serve = &serve.Server{Gate: transport.NewGate(certificate, opt.plain), Hub: a.hub,
 		Propose: a.events.Propose, Stuck: a.stuck.Load, Folder: folder, Log: log, Guard: guard, Show: a.event,
-		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate}
-	a.serve.Ended = func() {
-		<-a.slots
-		a.connections.Done()
-	}
+		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate, Limits: opt.limits}
 	return a, nil
 }
 
@@ -135,7 +124,7 @@ func (a *app) trouble(err error) {
 		a.log.Error("state not written", "error", err)
 		a.warn(fmt.Sprintf("cannot write the state, trying again: %v", err))
 		a.tell("the server cannot write to its disk: messages wait until it can")
-		a.connections.Go(a.keepAlive)
+		a.running.Go(a.keepAlive)
 	default:
 		a.log.Info("state written again")
 		a.warn("the state is written again")
@@ -212,7 +201,7 @@ func (a *app) start(listener net.Listener, stdin io.Reader) {
 	case a.opt.closed:
 		a.serve.Commit(room.Entry{Kind: room.Close})
 	}
-	a.connections.Go(func() {
+	a.running.Go(func() {
 		defer a.guard()
 		a.accept()
 	})
@@ -237,15 +226,7 @@ func (a *app) accept() {
 			time.Sleep(pause)
 			continue
 		}
-		select {
-		case a.slots <- struct{}{}:
-		default:
-			a.log.Warn("refused", "addr", nc.RemoteAddr().String(), "code", wire.CodeFull)
-			nc.Close()
-			continue
-		}
-		a.connections.Add(1)
-		go a.serve.Serve(nc)
+		a.serve.Start(nc)
 	}
 }
 
@@ -280,7 +261,8 @@ func (a *app) end(reason string) {
 			a.log.Error("state not closed", "error", err)
 		}
 		a.hub.Wait()
-		a.connections.Wait()
+		a.running.Wait()
+		a.serve.Wait()
 		a.serve.Parker.Close()
 	}()
 	select {

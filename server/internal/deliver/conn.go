@@ -36,6 +36,7 @@ type Conn struct {
 	history int    // how many of the newest broadcasts a newcomer is sent
 	done    chan struct{}
 	onDone  func(linger time.Duration)
+	onEnd   func()
 
 	// set before the proposal of its Join or Resume returns, and not changed
 	refused *wire.ProtocolError
@@ -43,6 +44,7 @@ type Conn struct {
 	session uint64 // its ID
 	number  uint64 // of the connection within its session
 	handled uint64 // messages of the session that were handled before
+	backlog int    // see Backlog
 
 	// changed with the hub locked: non-nil while reading is paused; closed to resume it
 	paused atomic.Pointer[chan struct{}]
@@ -52,7 +54,8 @@ type Conn struct {
 	at        cursor  // of the stream
 	limit     uint64  // stream position where it ends
 	replies   []reply
-	unsent    int // cost of the replies
+	unsent    int       // cost of the replies, and bytes of the answers among them
+	taken     []*Answer // that were collected and are not written yet
 	idleSlot  idleSlot
 	transfers []Transfer
 	piece     bool // the first transfer may have something to write
@@ -87,6 +90,9 @@ type reply struct {
 	after uint64 // and after so many entries of the mailbox
 	lines []byte
 	cost  int
+	// of an Answer, whose memory is not this reply's
+	answer *Answer
+	rest   [][]byte // what comes after the lines
 }
 
 const maxReply = 16 << 10 // bytes from which on a reply's lines are sent and accounted for apart
@@ -151,6 +157,7 @@ func (h *Hub) openLocked(verb wire.Verb, c *Conn) (*Conn, error) {
 func newConn(h *Hub, c *Conn) *Conn {
 	h.refs++
 	c.hub, c.ref, c.limit, c.done, c.onDone = h, h.refs, 1<<64-1, make(chan struct{}), func(time.Duration) {}
+	c.onEnd = func() {}
 	h.pending[c.ref] = c
 	return c
 }
@@ -194,12 +201,16 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 // must not block and must not call the hub, which is locked. It is for the time before the entry is proposed.
 func (c *Conn) OnDone(f func(linger time.Duration)) { c.onDone = f }
 
+// OnEnd has f called, in the same way, when the connection is its session's no more: its last lines are still to be
+// written.
+func (c *Conn) OnEnd(f func()) { c.onEnd = f }
+
+// Backlog returns how many bytes the connection is sent because of what was said before it.
+func (c *Conn) Backlog() int { return c.backlog }
+
 // attachLocked connects a session. c is nil unless the connection is one of this process.
 func (h *Hub) attachLocked(m *member, c *Conn, e *room.Entry, o *room.Outcome) {
-	if m.expiry != nil {
-		m.expiry.Stop()
-		m.expiry = nil
-	}
+	h.returnedLocked(m)
 	if m.conn != nil {
 		m.conn.releaseLocked(wire.CodeMoved, "this session goes on over another connection")
 	}
@@ -221,6 +232,7 @@ func (h *Hub) attachLocked(m *member, c *Conn, e *room.Entry, o *room.Outcome) {
 			return
 		}
 		m.acked = c.seq // so a RESUME from before that is refused
+		c.backlog = int(h.stream.end-c.at.pos()) + m.mailbox.pending
 	}
 	m.conn, m.cut, c.member = c, false, m
 	h.connected++
@@ -238,6 +250,7 @@ func (h *Hub) attachLocked(m *member, c *Conn, e *room.Entry, o *room.Outcome) {
 	c.replyLocked(welcome.AppendServer(nil))
 	for _, span := range h.stream.newest(c.history) {
 		c.addReply(reply{pos: h.stream.end, lines: span.lines(), cost: lineCost}) // memory of the stream
+		c.backlog += span.to - span.from
 	}
 }
 
@@ -372,13 +385,19 @@ func (c *Conn) dropLinesLocked() {
 }
 
 func (c *Conn) dropReplies() {
-	c.hub.cost -= c.unsent
+	for _, r := range c.replies {
+		c.hub.cost -= r.cost
+		if r.answer != nil {
+			r.answer.releaseLocked(c)
+		}
+	}
 	c.replies, c.unsent = nil, 0
 }
 
 func (c *Conn) finishLocked(final []byte) {
 	c.member.conn = nil
 	c.hub.connected--
+	c.onEnd()
 	c.state, c.final, c.endBy = max(c.state, ending), final, time.Now().Add(endTime)
 	c.nc.SetWriteDeadline(c.endBy) // for a write that already waits
 	c.hub.queue.ready(c)

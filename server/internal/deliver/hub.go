@@ -6,8 +6,10 @@
 package deliver
 
 import (
+	"container/list"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,9 +67,14 @@ type Hub struct {
 	announced     uint64           // stream position that has been announced; connections behind it are due
 	presenceTimer bool             // a timer is about to announce the end of the stream
 	queue         queue            // connections, by whether they have something to send
-	cost          int              // of all mailboxes and replies
+	cost          int              // of all mailboxes, replies and answers
 	budget        int              // maximum cost; changed by tests alone
 	crowded       atomic.Int32     // mailboxes that count their unicasts by sender; read without mu
+	silent, spoke awayList         // sessions whose clients are waited for: those that never spoke, and others
+	away          int              // how many they are
+	answers       list.List        // that are being sent, the oldest first
+	answersSize   int              // bytes of all of them
+	presence      uint64           // see Presence
 	draining      map[*Conn]bool   // connections with a goroutine of their own
 	stats         Stats
 	live          bool          // Start was called: entries are new, not those of an earlier server
@@ -98,8 +105,8 @@ type Stats struct {
 // New returns a hub with an empty room. Its goroutines run until Close.
 func New(cfg Config) *Hub {
 	h := &Hub{cfg: cfg, room: room.New(), stream: newStream(0), members: map[*room.Session]*member{},
-		pending: map[uint64]*Conn{}, draining: map[*Conn]bool{}, records: make([]record, 0, maxRecords),
-		budget: mailboxBudget}
+		pending: map[uint64]*Conn{}, draining: map[*Conn]bool{}, silent: awayList{}, spoke: awayList{},
+		records: make([]record, 0, maxRecords), budget: mailboxBudget}
 	h.queue.wake.L, h.queue.generation = &h.mu, 1
 	h.startFlushers()
 	return h
@@ -115,11 +122,11 @@ func (h *Hub) Start(propose func([]byte) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range h.members {
-		wait := h.cfg.Idle // for which a client may not have noticed yet that the connection is lost
 		if m.session.Away() {
-			wait = h.cfg.Grace
+			h.awaitLocked(m)
+		} else { // its client may not have noticed yet that the connection is lost
+			h.expireLocked(m, h.cfg.Idle)
 		}
-		h.expireLocked(m, wait)
 	}
 }
 
@@ -191,6 +198,9 @@ func (h *Hub) deliverLocked(r *record) {
 		for _, m := range h.members {
 			h.removeLocked(m)
 		}
+	}
+	if o.Change != room.Unchanged || o.Reset {
+		h.presence++
 	}
 	switch o.Change {
 	case room.Attached:
@@ -317,8 +327,22 @@ func (h *Hub) View(f func(r *room.Room)) {
 // Users returns the names of those who are here, in order.
 func (h *Hub) Users() []string {
 	h.mu.Lock()
+	names := make([]string, 0, h.room.Here())
+	for s := range h.members {
+		if !s.Away() {
+			names = append(names, s.Name)
+		}
+	}
+	h.mu.Unlock()
+	slices.Sort(names) // which takes longer than all the rest
+	return names
+}
+
+// Presence returns a number that changes with the people who are here.
+func (h *Hub) Presence() uint64 {
+	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.room.Users()
+	return h.presence
 }
 
 // Stats returns the counts.

@@ -184,25 +184,14 @@ func (c *Conn) collectLocked(bufs [][]byte) [][]byte {
 	return bufs
 }
 
-// writtenLocked takes note that all that was collected before is written.
-func (c *Conn) writtenLocked() {
-	if c.member != nil {
-		c.member.mailbox.writing = 0
-	}
-}
-
 // nextLocked returns what is to be sent next: lines of the connection's own, which are taken, or a part of
 // the stream, which is not yet.
 func (c *Conn) nextLocked() (b []byte, own bool) {
 	box, at, end := &c.member.mailbox, c.at.pos(), c.limit
 	if len(c.replies) > 0 {
-		r := c.replies[0]
+		r := &c.replies[0]
 		if r.pos <= at && r.after <= box.taken {
-			c.replies[0] = reply{}
-			c.replies = c.replies[1:]
-			c.unsent -= r.cost
-			c.hub.cost -= r.cost
-			return r.lines, true
+			return c.takeReplyLocked(), true
 		}
 		end = min(end, max(at, r.pos))
 	}

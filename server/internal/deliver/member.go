@@ -16,6 +16,7 @@ type member struct {
 	newest  uint64      // seq of the newest line that it caused or saw alone
 	acked   uint64      // everything up to this seq has arrived
 	expiry  *time.Timer // proposes that the wait for the client ends
+	away    awayPlace   // while it is away and waited for
 }
 
 func (h *Hub) memberLocked(s *room.Session) *member {
@@ -82,6 +83,9 @@ func (h *Hub) proposeLaterLocked(e room.Entry) {
 // expireLocked proposes after a while that the wait for a session's client ends.
 func (h *Hub) expireLocked(m *member, wait time.Duration) {
 	e := m.entry(room.Expire, "")
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
 	m.expiry = time.AfterFunc(wait, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -98,11 +102,7 @@ func (h *Hub) detachLocked(m *member) {
 	if !h.live {
 		return
 	}
-	wait := h.cfg.Grace
-	if len(h.members)-h.room.Here() > h.cfg.MaxSessions {
-		wait = 0
-	}
-	h.expireLocked(m, wait)
+	h.awaitLocked(m)
 }
 
 // endLocked ends a session. Its connection sends everything up to here and then BYE with a text, unless there
@@ -125,9 +125,7 @@ func (h *Hub) endLocked(m *member, text string) {
 
 // removeLocked drops a member that no connection sends from.
 func (h *Hub) removeLocked(m *member) {
-	if m.expiry != nil {
-		m.expiry.Stop()
-	}
+	h.returnedLocked(m)
 	m.mailbox.drop()
 	delete(h.members, m.session)
 }

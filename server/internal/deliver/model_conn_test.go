@@ -27,7 +27,8 @@ func (m *model) lose() {
 		return
 	}
 	old := p.client
-	p.client = nil
+	m.losses++
+	p.client, p.lost = nil, m.losses
 	if m.rand.IntN(2) == 0 {
 		old.nc.Close()
 		old.conn.Lost("why not")
@@ -37,9 +38,24 @@ func (m *model) lose() {
 	}
 	m.all(&event{form: "LEFT " + p.name + " why not"}, p)
 	if len(m.people)-m.here() > modelSessions { // no more than that many are kept
-		m.people = slices.DeleteFunc(m.people, func(q *person) bool { return q == p })
+		gone := m.crowding()
+		m.people = slices.DeleteFunc(m.people, func(q *person) bool { return q == gone })
 		m.convo.await(m.t, len(m.people))
 	}
+}
+
+// crowding returns who makes room when too many are cut off: of those who never spoke, or else of all, who was cut off
+// first.
+func (m *model) crowding() (first *person) {
+	for _, p := range m.people {
+		silent := p.count == 0
+		switch {
+		case p.client != nil:
+		case first == nil, silent && first.count > 0, silent == (first.count == 0) && p.lost < first.lost:
+			first = p
+		}
+	}
+	return first
 }
 
 // rest reads what an old connection still has, which must be the next lines of p's stream. It returns the BYE

@@ -39,6 +39,7 @@ type person struct {
 	token  string   // once WELCOME was read
 	base   uint64   // seq from which on the stream counts
 	count  uint64   // SAY and TELL lines
+	lost   int      // the number of the loss that cut the person off
 }
 
 // A model does the same to a room and to slices.
@@ -48,6 +49,7 @@ type model struct {
 	convo   *convo
 	people  []*person // sessions that are connected or may be resumed
 	history []*event  // all broadcasts
+	losses  int
 }
 
 const (

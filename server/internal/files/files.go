@@ -23,6 +23,12 @@ const (
 	// downloads that use the disk at a time: each takes a thread while the disk hangs
 	maxDiskUses = 64
 	closeTime   = time.Second // how long Close waits for the disk
+
+	// downloads in progress: each holds an open file and a goroutine or two, and more would only share the network
+	// and the disk with each other
+	maxDownloads = 256
+	// MaxOpen is how many files are open at most: of each download in progress, and of each digest
+	MaxOpen = 2 * maxDownloads
 )
 
 // ErrStopped reports that nobody waits for the disk any more.
@@ -39,6 +45,8 @@ type Folder struct {
 	beforeIO func()         // called before the disk is used, so that a test can block it
 	uses     chan struct{}  // holds an element for each download that uses the disk
 	listing  chan struct{}  // holds an element while the folder is listed
+	closing  chan struct{}  // closed by the first Close
+	close    func()         // closes it
 	work     sync.WaitGroup // all goroutines that use the disk
 
 	mu      sync.Mutex // guards the following fields
@@ -62,13 +70,16 @@ func Open(dir string, guard func()) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the shared folder %s: %w", dir, cause(err))
 	}
-	return &Folder{Path: path, Created: errors.Is(missing, fs.ErrNotExist), guard: guard, now: time.Now,
+	f := &Folder{Path: path, Created: errors.Is(missing, fs.ErrNotExist), guard: guard, now: time.Now,
 		beforeIO: func() {}, uses: make(chan struct{}, maxDiskUses), listing: make(chan struct{}, 1),
-		root: root, digests: map[string]*cachedDigest{}}, nil
+		closing: make(chan struct{}), root: root, digests: map[string]*cachedDigest{}}
+	f.close = sync.OnceFunc(func() { close(f.closing) })
+	return f, nil
 }
 
 // Close closes the folder. It waits for the goroutines that use the disk, but not for a hung disk.
 func (f *Folder) Close() {
+	f.close()
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)

@@ -44,6 +44,7 @@ type host struct {
 	t        *testing.T
 	hub      *deliver.Hub
 	listener net.Listener
+	server   *serve.Server
 	done     sync.WaitGroup
 }
 
@@ -55,16 +56,16 @@ func serveFolder(t *testing.T, folder *files.Folder, rate float64) *host {
 	h := &host{t: t, listener: listener}
 	h.hub = deliver.New(deliver.Config{MaxSessions: 1000, Grace: time.Hour, Idle: time.Hour, Guard: func() {},
 		Audit: func(*room.Entry, *room.Outcome, net.Addr) {}})
-	s := &serve.Server{Hub: h.hub, Propose: eventlog.Memory(h.hub).Propose, Stuck: func() bool { return false }, Folder: folder, Log: quiet,
-		Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour, Rate: rate}
-	h.hub.Start(s.Propose)
+	h.server = &serve.Server{Hub: h.hub, Propose: eventlog.Memory(h.hub).Propose, Stuck: func() bool { return false }, Folder: folder, Log: quiet,
+		Show: func(string) {}, Guard: func() {}, Idle: time.Hour, Rate: rate}
+	h.hub.Start(h.server.Propose)
 	h.done.Go(func() {
 		for {
 			nc, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			h.done.Go(func() { s.Serve(nc) })
+			h.server.Start(nc)
 		}
 	})
 	t.Cleanup(h.end)
@@ -76,6 +77,7 @@ func (h *host) end() {
 	h.listener.Close()
 	h.hub.Close("the test ends", true)
 	h.done.Wait()
+	h.server.Wait()
 }
 
 // A guest is a connection that has joined.

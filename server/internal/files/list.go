@@ -6,16 +6,27 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
+	"parley/server/internal/deliver"
 	"parley/server/wire"
+)
+
+const (
+	maxList = 4 << 20 // bytes of the names in a list: ten times those of wire.MaxFiles usual names
+	// A list is not made again before restShare times as long as it took has passed, nor need anyone wait for longer
+	// than maxRest: those who ask for lists take a tenth of a CPU and of the disk.
+	restShare = 9
+	maxRest   = time.Second
 )
 
 // A Listing is what the folder holds.
 type Listing struct {
-	Files   []wire.Message // a FILE for each regular file, in the order of their names, at most wire.MaxFiles
-	Cut     bool           // there are more files
-	Skipped int            // files and folders that cannot be offered
-	Example string         // the quoted name of one of these, and the reason
+	Answer  *deliver.Answer // to FILES; nil after an error
+	Files   []wire.Message  // a FILE for each regular file, in the order of their names, at most wire.MaxFiles and maxList
+	Cut     bool            // there are more files
+	Skipped int             // files and folders that cannot be offered
+	Example string          // the quoted name of one of these, and the reason
 }
 
 // String counts the files for a person.
@@ -68,11 +79,30 @@ func (f *Folder) make(l *listing) {
 	f.mu.Lock()
 	f.next = nil // whoever asks from now on wants to see what is changed from now on
 	f.mu.Unlock()
+	began := time.Now()
 	l.Listing, l.err = f.list()
+	if l.err == nil {
+		l.Answer = l.answer()
+	}
 	close(l.done)
+	select {
+	case <-time.After(min(restShare*time.Since(began), maxRest)):
+	case <-f.closing:
+	}
+}
+
+// answer returns the answer to FILES.
+func (l *Listing) answer() *deliver.Answer {
+	a := deliver.NewAnswer(wire.Message{Verb: wire.Files, Count: uint64(len(l.Files)),
+		Text: fmt.Appendf(nil, "you may read the shared folder: %v", l)})
+	for i := range l.Files {
+		a.Append(&l.Files[i])
+	}
+	return a
 }
 
 func (f *Folder) list() (l Listing, err error) {
+	size := 0 // of the names
 	f.beforeIO()
 	root, err := f.current()
 	if err != nil {
@@ -85,7 +115,7 @@ func (f *Folder) list() (l Listing, err error) {
 		if isHidden(name) {
 			return skip(d)
 		}
-		if len(l.Files) == wire.MaxFiles && d.Type().IsRegular() {
+		if d.Type().IsRegular() && (len(l.Files) == wire.MaxFiles || size+len(name) > maxList) {
 			l.Cut = true
 			return fs.SkipAll
 		}
@@ -95,6 +125,7 @@ func (f *Folder) list() (l Listing, err error) {
 			l.Example = cmp.Or(l.Example, fmt.Sprintf("%.200q: %v", name, cause(err)))
 		} else if m != nil {
 			l.Files = append(l.Files, *m)
+			size += len(name)
 		}
 		return nil
 	})

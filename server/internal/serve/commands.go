@@ -100,19 +100,11 @@ func (c *client) writingEnded() bool {
 // until then. What is free only waits for the lines before it: a GET is, because those that come together
 // wait for each other.
 func (c *client) wait(free bool) {
-	if c.rate != nil {
-		now := time.Now()
-		r := c.rate.ReserveN(now, 1)
-		d := r.DelayFrom(now)
-		if free {
-			r.CancelAt(now)
-		}
-		if d > 0 {
-			c.flush() // an error is returned again by the next flush
-			select {
-			case <-time.After(d):
-			case <-c.conn.Done():
-			}
+	if d := c.meter.line(free); d > 0 {
+		c.flush() // an error is returned again by the next flush
+		select {
+		case <-time.After(d):
+		case <-c.conn.Done():
 		}
 	}
 	c.conn.Wait()
@@ -129,22 +121,17 @@ func (c *client) get(m *wire.Message) error {
 }
 
 // charge counts a GET that failed as a line.
-func (c *client) charge() {
-	if c.rate != nil {
-		c.rate.Reserve()
-	}
-}
+func (c *client) charge() { c.meter.line(false) }
 
 // carryOut does what a line says that is no message. Its error is a *wire.ProtocolError or deliver.ErrEnded.
 func (c *client) carryOut(m *wire.Message) error {
 	switch m.Verb {
 	case wire.Who:
-		names := c.Hub.Users()
-		answer := []wire.Message{{Verb: wire.Users, Count: uint64(len(names))}}
-		for _, n := range names {
-			answer = append(answer, wire.Message{Verb: wire.User, Name: []byte(n)})
+		answer := c.people.answer(c.Hub, c.conn.Done())
+		if answer == nil {
+			return deliver.ErrEnded
 		}
-		c.reply(answer)
+		return c.reply(answer)
 	case wire.Files:
 		return c.files()
 	case wire.Get:
@@ -205,14 +192,10 @@ func (c *client) flush() error {
 	return nil
 }
 
-// reply sends a long answer, no faster than it is taken.
-func (c *client) reply(answer []wire.Message) {
-	for len(answer) > 0 {
-		n := min(len(answer), replyBatch)
-		c.conn.Reply(answer[:n]...)
-		answer = answer[n:]
-		c.conn.Wait()
-	}
+// reply sends a long answer. The next line waits until it is taken.
+func (c *client) reply(a *deliver.Answer) error {
+	c.meter.answer(a.Size())
+	return c.conn.Share(a)
 }
 
 // files answers FILES. The folder may take its time, so another goroutine waits for it.
@@ -246,9 +229,8 @@ func (c *client) list() {
 		return
 	}
 	c.log().Info("folder listed", "files", len(list.Files))
-	head := wire.Message{Verb: wire.Files, Count: uint64(len(list.Files)),
-		Text: fmt.Appendf(nil, "you may read the shared folder: %v", list)}
-	c.reply(append([]wire.Message{head}, list.Files...))
+	c.reply(list.Answer)
+	c.conn.Wait()
 }
 
 // List returns what the shared folder holds, and shows the operator how many files cannot be offered when

@@ -44,7 +44,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, size byte) {
 		s := &serve.Server{Folder: folder, Log: slog.New(slog.DiscardHandler), Show: func(string) {}, Guard: func() {},
-			Ended: func() {}, Idle: time.Hour}
+			Idle: time.Hour}
 		begin(s, 3, func(*room.Entry, *room.Outcome, net.Addr) {})
 		near, far := net.Pipe()
 		watcher, err := join(s, near, "bob")
@@ -75,11 +75,8 @@ func FuzzSession(f *testing.F) {
 // converse serves a connection that sends data, size bytes at a time, and returns the lines that it got.
 func converse(s *serve.Server, data []byte, size int) ([]wire.Message, error) {
 	near, far := net.Pipe()
-	served, sent := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(served)
-		s.Serve(near)
-	}()
+	sent := make(chan struct{})
+	s.Start(near)
 	go func() {
 		defer close(sent)
 		for len(data) > 0 {
@@ -95,7 +92,7 @@ func converse(s *serve.Server, data []byte, size int) ([]wire.Message, error) {
 	}()
 	lines, err := follow(far)
 	<-sent
-	<-served
+	s.Wait()
 	return lines, err
 }
 

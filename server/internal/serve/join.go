@@ -8,12 +8,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"parley/server/internal/deliver"
 	"parley/server/internal/room"
@@ -27,24 +26,17 @@ func (c *client) join() (last wire.Message) {
 	addr := c.nc.RemoteAddr().String()
 	c.Show("connection from " + addr)
 	c.Log.Info("connection", "addr", addr)
-	if c.Rate > 0 {
-		c.rate = rate.NewLimiter(rate.Limit(c.Rate), int(max(1, c.Rate*burstPeriod)))
-	}
 	var err error
 	for tries := 0; err == nil && tries < helloTries; tries++ {
 		var m wire.Message
 		m, err = c.first(tries == 0)
 		if err == nil {
 			switch m.Verb {
-			case wire.Hello:
-				c.conn, err = c.hello(room.Join, &m)
-			case wire.Takeover:
-				c.conn, err = c.hello(room.Takeover, &m)
+			case wire.Hello, wire.Takeover, wire.Resume:
+				err = c.enter(&m)
 			case wire.Invite:
 				c.invite = hash(string(m.Token))
 				continue
-			case wire.Resume:
-				c.conn, err = c.resume(m.Token, m.Seq)
 			case wire.Quit:
 				return bye("goodbye")
 			default:
@@ -64,7 +56,7 @@ func (c *client) join() (last wire.Message) {
 		return bye("too many lines that failed")
 	case err == transport.ErrPlain:
 		e := wire.Errorf("-", wire.CodePlain, "%v", err)
-		c.logRefused(e)
+		c.logRefused(c.nc, e)
 		return e.Message()
 	case errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, transport.ErrHandshake):
 		if c.refuse(wire.Errorf("-", wire.CodeTimeout, "no HELLO within %v", helloTime)) {
@@ -76,11 +68,8 @@ func (c *client) join() (last wire.Message) {
 	return wire.Message{}
 }
 
-// first reads a line of a connection that has not joined, through the gate if that is not open yet. The
-// connection is in the lobby meanwhile, but not when it joins: who has joined is not to be closed with the
-// others.
+// first reads a line of a connection that has not joined, through the gate if that is not open yet.
 func (c *client) first(closed bool) (wire.Message, error) {
-	defer c.lobby.leave(c.lobby.enter(c.nc), c.nc)
 	if closed {
 		if err := c.pass(); err != nil {
 			return wire.Message{}, err
@@ -106,12 +95,12 @@ func (c *client) pass() error {
 
 // refuse answers a line of a connection that has not joined, and reports whether the answer was taken.
 func (c *client) refuse(e *wire.ProtocolError) bool {
-	c.logRefused(e)
+	c.logRefused(c.nc, e)
 	return c.write(e.Message())
 }
 
-func (c *client) logRefused(e *wire.ProtocolError) {
-	c.Log.Info("refused", "addr", c.nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
+func (s *Server) logRefused(nc net.Conn, e *wire.ProtocolError) {
+	s.Log.Info("refused", "addr", nc.RemoteAddr().String(), "code", e.Code, "text", e.Text)
 }
 
 func bye(text string) wire.Message { return wire.Message{Verb: wire.Bye, Text: []byte(text)} }
@@ -140,8 +129,37 @@ func Address(addr string) string {
 	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
+// enter carries out a HELLO, TAKEOVER or RESUME, which sets conn. Meanwhile the connection is not closed to make room
+// for others: nobody would be told that someone has joined who is not there.
+func (c *client) enter(m *wire.Message) error {
+	token := string(m.Token)
+	if m.Verb != wire.Resume {
+		token = newToken()
+	}
+	if !c.guest.repay(token) || !c.guest.move(entering) {
+		return deliver.ErrEnded
+	}
+	var err error
+	switch m.Verb {
+	case wire.Hello:
+		c.conn, err = c.hello(room.Join, token, m)
+	case wire.Takeover:
+		c.conn, err = c.hello(room.Takeover, token, m)
+	case wire.Resume:
+		c.conn, err = c.resume(m.Token, m.Seq)
+	}
+	if c.conn == nil {
+		c.guest.move(waiting)
+		return err
+	}
+	c.guest.move(joined)
+	c.meter = c.guest.meter(token)
+	c.meter.answer(c.conn.Backlog())
+	return nil
+}
+
 // hello joins, as a Join or a Takeover.
-func (c *client) hello(kind room.Kind, m *wire.Message) (*deliver.Conn, error) {
+func (c *client) hello(kind room.Kind, token string, m *wire.Message) (*deliver.Conn, error) {
 	name := string(m.Name)
 	normal, err := wire.CheckName(name)
 	if err == nil && normal != name {
@@ -150,7 +168,6 @@ func (c *client) hello(kind room.Kind, m *wire.Message) (*deliver.Conn, error) {
 	if err != nil {
 		return nil, wire.Errorf(m.Verb, wire.CodeBadName, "%v", err)
 	}
-	token := newToken()
 	e := c.entry(kind, token)
 	e.Name, e.Invite = []byte(name), c.invite
 	conn, err := c.Hub.Newcomer(c.nc, e, token, int(min(m.Count, wire.MaxHistory)))
@@ -174,6 +191,7 @@ func (c *client) resume(token []byte, seq uint64) (*deliver.Conn, error) {
 
 // open proposes the entry that connects conn to a session.
 func (c *client) open(conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
+	conn.OnEnd(func() { c.guest.move(ended) })
 	conn.OnDone(c.finish)
 	e.Ref = conn.Ref()
 	if c.Stuck() {

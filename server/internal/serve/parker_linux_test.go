@@ -20,12 +20,12 @@ func (s *server) overNetwork() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.Ended, s.ParkAfter = s.serving.Done, 100*time.Millisecond
+	s.ParkAfter = 100 * time.Millisecond
 	s.Parker = serve.NewParker(func() {})
 	s.t.Cleanup(func() {
 		s.network.Close()
 		s.Hub.Close("the test ends", true)
-		s.serving.Wait()
+		s.Wait()
 		s.Parker.Close()
 	})
 }
@@ -50,7 +50,7 @@ func resting(t *testing.T) {
 	stacks := make([]byte, 1<<20)
 	for begun := time.Now(); time.Since(begun) < patience; runtime.Gosched() {
 		text := string(stacks[:runtime.Stack(stacks, true)])
-		if !strings.Contains(text, "serve.(*client).run(") && !strings.Contains(text, "serve.(*Server).Serve(") {
+		if !strings.Contains(text, "serve.(*client).run(") && !strings.Contains(text, "serve.(*Server).Start(") {
 			return
 		}
 	}
@@ -138,7 +138,7 @@ func testRestEnds(t *testing.T, s *server) {
 	for _, c := range []*client{watcher, again} {
 		c.expectEnd("NOTICE the end", "BYE the server is closing")
 	}
-	s.serving.Wait()
+	s.Wait()
 }
 
 // A client that rests is given up after the idle time, and not earlier when it has said something.

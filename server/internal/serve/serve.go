@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"parley/server/internal/deliver"
 	"parley/server/internal/files"
 	"parley/server/internal/transport"
@@ -21,15 +19,11 @@ import (
 const (
 	helloTime  = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
 	helloTries = 3                // lines that may fail before
-	maxGets    = 100              // downloads that wait behind the one in progress
-	maxLists   = 100              // FILES lines that are not answered yet, when the folder is slow
+	maxGets    = 8                // downloads that wait behind the one in progress: clients ask for one at a time
+	maxLists   = 8                // FILES lines that are not answered yet, when the folder is slow
 	quitTime   = time.Second      // how long QUIT waits for the answer to FILES
 	maxBatch   = 64               // messages that are proposed together, when they came together
-	// lines of a long answer that are made before looking whether they are taken
-	replyBatch = 256
-	readBuffer = wire.MaxLine // bytes read at a time
-	// seconds of the rate that a session may save up: a person who pastes does not wait
-	burstPeriod = 5
+	readBuffer = wire.MaxLine     // bytes read at a time
 )
 
 // A Server carries out what connections send. Its fields are set before the first call of Serve and not
@@ -43,62 +37,54 @@ type Server struct {
 	Log     *slog.Logger
 	Show    func(string)  // shows the operator a line
 	Guard   func()        // deferred in every goroutine; recovers panics
-	Ended   func()        // called when a connection has ended
 	Idle    time.Duration // silence after which a connection is given up
 	Parker  *Parker       // nil where every connection keeps its goroutine
 	// silence after which a connection is parked
 	ParkAfter time.Duration
 	Rate      float64 // lines a second that a session may send in the long run; 0 is any number
 
+	Limits Limits
+
 	skipped atomic.Int64 // files that cannot be offered, as the operator knows
-	lobby   lobby
+	people  roll
+	start   sync.Once
+	guests  *limits // made by the first Start
 }
 
-// A lobby holds the connections that have not joined. When it is full, a newcomer takes the place of the
-// oldest, so those who never say HELLO cannot keep out those who do.
-type lobby struct {
-	mu     sync.Mutex // guards the following fields
-	conns  [1024]net.Conn
-	next   int
-	closed bool
-}
-
-// enter returns the place of nc.
-func (l *lobby) enter(nc net.Conn) (place int) {
-	l.mu.Lock()
-	place = l.next % len(l.conns)
-	l.next++
-	oldest := l.conns[place]
-	l.conns[place] = nc
-	if l.closed {
-		nc.Close()
+// Start serves a connection, or closes it at once if there are too many. It does not wait.
+func (s *Server) Start(socket net.Conn) {
+	s.begin()
+	nc := transport.New(socket)
+	guest, refused := s.guests.admit(nc)
+	if refused != nil {
+		s.logRefused(nc, refused)
+		turnAway(nc, refused)
+		return
 	}
-	l.mu.Unlock()
-	if oldest != nil {
-		oldest.Close()
-	}
-	return place
+	c := &client{Server: s, nc: nc, guest: guest}
+	c.src = source{nc: c.nc, deadline: time.Now().Add(helloTime)}
+	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
+	s.guests.running.Add(1)
+	go c.run()
 }
 
-// End closes the connections that have not joined, and those that come from now on. Hub.Close ends the
-// others.
+func (s *Server) begin() {
+	s.start.Do(func() {
+		s.guests = newLimits(s.Limits, s.Rate, s.Guard)
+		s.people.turn = make(chan struct{}, 1)
+	})
+}
+
+// End closes the connections that have not joined, and lets no more in. Hub.Close ends the others.
 func (s *Server) End() {
-	s.lobby.mu.Lock()
-	defer s.lobby.mu.Unlock()
-	s.lobby.closed = true
-	for _, nc := range s.lobby.conns {
-		if nc != nil {
-			nc.Close()
-		}
-	}
+	s.begin()
+	s.guests.close()
 }
 
-func (l *lobby) leave(place int, nc net.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conns[place] == nc {
-		l.conns[place] = nil
-	}
+// Wait waits until all connections are closed.
+func (s *Server) Wait() {
+	s.begin()
+	s.guests.running.Wait()
 }
 
 // A client is one connection. Its fields belong to the goroutine that serves it.
@@ -108,7 +94,8 @@ type client struct {
 	src     source
 	lines   *wire.Reader
 	conn    *deliver.Conn // nil until joined
-	rate    *rate.Limiter
+	guest   *guest
+	meter   meter
 	invite  []byte // SHA-256 of the code that INVITE brought; nil if it did not come
 	handled int    // lines since the client was parked
 	batch   []byte // entries of messages that were read and are not proposed yet
@@ -121,14 +108,6 @@ type client struct {
 	answered chan struct{} // closed when there are none; nil before the first
 }
 
-// Serve serves a connection and closes it when it ends: before it returns, or later if the client is parked.
-func (s *Server) Serve(socket net.Conn) {
-	c := &client{Server: s, nc: transport.New(socket)}
-	c.src = source{nc: c.nc, deadline: time.Now().Add(helloTime)}
-	c.lines = wire.NewReader(&c.src, wire.MaxLine, readBuffer)
-	c.run()
-}
-
 // run carries out lines until the connection ends or the client is parked.
 func (c *client) run() {
 	parked := false
@@ -136,7 +115,7 @@ func (c *client) run() {
 	defer func() {
 		if !parked {
 			c.nc.Close()
-			c.Ended()
+			c.guest.leave(c.meter)
 		}
 	}()
 	if c.conn == nil {
@@ -200,8 +179,7 @@ func (c *client) dismiss(last wire.Message) {
 		return
 	}
 	c.nc.CloseWrite()
-	place := c.lobby.enter(c.nc)
-	defer c.lobby.leave(place, c.nc)
+	c.guest.move(ended)
 	c.src.linger(deliver.Linger)
 	io.Copy(io.Discard, &c.src)
 }

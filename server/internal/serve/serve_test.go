@@ -70,15 +70,19 @@ func startAudited(t testing.TB, text bool, change func(*serve.Server)) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&s.record, nil))
-	s.Server = &serve.Server{Folder: folder, Log: log, Show: func(string) {}, Guard: func() {}, Ended: func() {}, Idle: time.Hour}
+	s.Server = &serve.Server{Folder: folder, Log: log, Show: func(string) {}, Guard: func() {}, Idle: time.Hour}
 	if change != nil {
 		change(s.Server)
 	}
 	audit := serve.Audit{Log: log, Lines: asynclog.NewBudget(&s.record, 0), Text: text, Show: s.Show,
 		Event: s.Show, Warn: s.Show}
-	begin(s.Server, 5000, audit.Record)
+	if s.Limits.Sessions == 0 {
+		s.Limits.Sessions = 5000
+	}
+	begin(s.Server, s.Limits.Sessions, audit.Record)
 	t.Cleanup(func() {
 		s.Hub.Close("the test ends", true)
+		s.Wait()
 		s.serving.Wait()
 		folder.Close()
 	})
@@ -98,9 +102,8 @@ func (s *server) connect() net.Conn {
 func (s *server) socket() net.Conn {
 	near, far := net.Pipe()
 	if s.network == nil {
-		s.serving.Go(func() { s.Serve(near) })
+		s.Start(near)
 	} else {
-		s.serving.Add(1)
 		var err error
 		far, err = net.Dial("tcp", s.network.Addr().String())
 		if err == nil {
@@ -109,7 +112,7 @@ func (s *server) socket() net.Conn {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		go s.Serve(near)
+		s.Start(near)
 	}
 	s.t.Cleanup(func() { far.Close() })
 	return far
@@ -175,17 +178,16 @@ func (n noEmptyReads) Read(p []byte) (int, error) {
 // join connects and says HELLO.
 func (s *server) join(name string) *client {
 	s.t.Helper()
-	c := s.dial()
-	c.hello(name)
-	return c
+	return s.dial().hello(name)
 }
 
 // hello says HELLO, and waits until c has joined.
-func (c *client) hello(name string) {
+func (c *client) hello(name string) *client {
 	c.t.Helper()
 	c.send("HELLO parley/1 " + name + " 0")
 	for c.next().Verb != wire.Joined {
 	}
+	return c
 }
 
 func (c *client) send(lines ...string) {

@@ -70,7 +70,7 @@ func TestRefusalThatIsNotRead(t *testing.T) {
 		nc := s.connect()
 		io.WriteString(nc, "nonsense\n")
 		began := time.Now()
-		s.serving.Wait()
+		s.Wait()
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("the connection was kept for %v", took)
 		}
@@ -141,7 +141,7 @@ func TestKickDuringWait(t *testing.T) {
 		began := time.Now()
 		kick(s.Server, "alice")
 		c.expectEnd("BYE you were kicked by the server's operator")
-		s.serving.Wait()
+		s.Wait()
 		if took := time.Since(began); took != 0 {
 			t.Errorf("the connection was served for another %v", took)
 		}

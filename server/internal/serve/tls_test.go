@@ -30,18 +30,12 @@ func (s *server) overTLS() {
 	s.Gate = transport.NewGate(newDevice(s.t).Certificates[0], false)
 }
 
-// A stranger is a connection from another machine.
-type stranger struct{ net.Conn }
-
-func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1234} }
-
 // Plain text from another machine gets one line, whatever it says.
 func TestPlainStranger(t *testing.T) {
 	s := start(t, nil)
 	s.overTLS()
 	for _, line := range []string{"HELLO parley/1 eve 0", "GET / HTTP/1.1", ""} {
-		near, far := newPipe(t)
-		s.serving.Go(func() { s.Serve(stranger{near}) })
+		far := s.connectFrom("192.0.2.7")
 		c := s.read(far)
 		go io.WriteString(far, line+"\n") // which may not be read to its end
 		c.expect("ERROR - tls-required this server speaks TLS only: use parley's client without -plain")
@@ -146,14 +140,11 @@ func FuzzFirstBytes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first []byte, local bool) {
 		s := start(t, nil)
 		s.overTLS()
-		near, far := net.Pipe()
-		s.serving.Go(func() {
-			if local {
-				s.Serve(near)
-			} else {
-				s.Serve(stranger{near})
-			}
-		})
+		from := "127.0.0.1"
+		if !local {
+			from = "192.0.2.7"
+		}
+		far := s.connectFrom(from)
 		read := make(chan struct{})
 		go func() {
 			defer close(read)
