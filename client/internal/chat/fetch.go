@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	maxAhead      = 16                     // GETs without an answer
+	maxAhead      = 8                      // GETs without an answer: as many as a server lets wait
 	smallFile     = 64 << 10               // bytes of a file that is asked for ahead
 	unasked       = 1 << 20                // bytes that are taken whatever the list says and the disk has
 	progressEvery = 100 * time.Millisecond // between two reports of a download's progress

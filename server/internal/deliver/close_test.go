@@ -266,6 +266,8 @@ func (f *fakeTransfer) Piece(nc net.Conn, _ func()) error {
 	return err
 }
 
+func (f *fakeTransfer) Cost() int { return 100 }
+
 func (f *fakeTransfer) Stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

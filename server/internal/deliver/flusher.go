@@ -267,6 +267,7 @@ func (c *Conn) nextBuffers(bufs [][]byte, err error) (_ [][]byte, t Transfer, dr
 	case nil:
 		c.piece = true
 	case io.EOF:
+		c.hub.cost -= c.transfers[0].Cost()
 		c.transfers, c.piece = c.transfers[1:], true
 	case ErrWait: // until wake is called, or was meanwhile
 	default:
@@ -274,6 +275,9 @@ func (c *Conn) nextBuffers(bufs [][]byte, err error) (_ [][]byte, t Transfer, dr
 	}
 	if c.state >= ending {
 		dropped, c.transfers = c.transfers, nil
+		for _, d := range dropped {
+			c.hub.cost -= d.Cost()
+		}
 	}
 	if c.state < broken {
 		bufs = c.collectLocked(bufs)

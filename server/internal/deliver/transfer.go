@@ -18,6 +18,8 @@ type Transfer interface {
 	Piece(nc net.Conn, wake func()) error
 	// Stop lets it end at the next Piece. It is called from any goroutine and does not block.
 	Stop()
+	// Cost returns how many bytes of memory it takes until the first Piece.
+	Cost() int
 	// Close is called once, after the last Piece or when the connection ends before it.
 	Close()
 }
@@ -30,6 +32,7 @@ func (c *Conn) Send(t Transfer, limit int) error {
 		busy = len(c.transfers) > limit
 		if !busy {
 			c.transfers = append(c.transfers, t)
+			c.hub.cost += t.Cost()
 			c.pieceLocked()
 		}
 	})

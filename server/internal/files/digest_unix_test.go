@@ -5,11 +5,18 @@ package files_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"parley/server/internal/files"
 )
 
 // held is the version of a GET whose client has the bytes of content.
@@ -52,23 +59,25 @@ func TestTransferFromDigest(t *testing.T) {
 		{"no digest", func(*testing.T, string) error { return nil }, half, "sha256:", 0},
 	}
 	for _, test := range tests {
-		for _, known := range []bool{false, true} {
+		for _, file := range []string{"new", "old", "known"} {
 			dir := t.TempDir()
 			put(t, dir, "f", content)
 			folder := open(t, dir)
-			folder.SetClock(later)
+			if file != "new" {
+				folder.SetClock(later)
+			}
 			if err := test.change(t, dir); err != nil {
 				t.Fatal(err)
 			}
-			if known {
+			if file == "known" {
 				fetch(t, folder, "f", 0, "-")
 			}
 			got := fetch(t, folder, "f", test.offset, test.version)
 			want := download{size, test.wantOffset, got.version, content[test.wantOffset:],
 				sent("f", content)}
 			if got != want {
-				t.Errorf("%s, digest known: %v: offset %d, %d bytes, %q, want offset %d",
-					test.name, known, got.offset, len(got.data), got.last, want.offset)
+				t.Errorf("%s, a file that is %s: offset %d, %d bytes, %q, want offset %d",
+					test.name, file, got.offset, len(got.data), got.last, want.offset)
 			}
 		}
 	}
@@ -90,8 +99,10 @@ func TestFileWrittenThroughMapping(t *testing.T) {
 	}
 	defer unix.Munmap(mapped)
 	folder := open(t, dir)
-	folder.SetClock(later)
+	var hours atomic.Int64 // so that the file may be read again
+	folder.SetClock(func() time.Time { return later().Add(time.Duration(hours.Load()) * time.Hour) })
 	for i := range byte(3) {
+		hours.Add(1)
 		// the first time, the page becomes one that can be written to without a note
 		mapped[0], content[0] = i, i
 		fetch(t, folder, "f", 0, "-")
@@ -123,6 +134,86 @@ func TestDigestIsGivenSoOften(t *testing.T) {
 		}
 		if got := digest(t, folder, 0, "content"); got != want {
 			t.Errorf("download %d read %d bytes, want %d", i, got, want)
+		}
+	}
+}
+
+// However many get a file, at the same time or the end of it again and again, it is read for its digest once.
+func TestDigestIsComputedOnce(t *testing.T) {
+	const size = 20 << 20
+	dir := t.TempDir()
+	put(t, dir, "f", random(size))
+	folder := open(t, dir)
+	now := later()
+	folder.SetClock(func() time.Time { return now })
+	var all sync.WaitGroup
+	var read atomic.Int64
+	get := func(user string, offset int64) {
+		tr := sendTo(user, folder, "f", offset, "-", quiet)
+		carry(t, tr, &sink{})
+		read.Add(tr.Hashed())
+	}
+	for i := range 20 {
+		all.Go(func() { get(fmt.Sprint("at once", i), size-1) })
+	}
+	all.Wait()
+	for i := range 50 {
+		get(fmt.Sprint("later", i), size)
+	}
+	if n := read.Load(); n != size {
+		t.Errorf("%d bytes were read for the digest of %d", n, size)
+	}
+	for range 50 { // of which the second has doubts
+		get("again and again", size)
+	}
+	if n := read.Load(); n != 2*size {
+		t.Errorf("%d bytes were read for a digest of %d that was doubted", n, size)
+	}
+}
+
+// One address leaves others places for their downloads; those that end are free again.
+func TestDownloadsAreBounded(t *testing.T) {
+	const most = 256
+	dir := t.TempDir()
+	put(t, dir, "f", random(100))
+	folder := open(t, dir)
+	begin := func(addr string) (begun []*sender) {
+		for range most {
+			tr := sendTo("user", folder, "f", 0, "-", quiet)
+			tr.Addr = addr
+			var nc sink
+			if err := tr.Piece(&nc); err == nil {
+				begun = append(begun, tr)
+				continue
+			}
+			tr.Close()
+			want := "ERROR GET busy too many files are sent at present: get f later\n"
+			if got := nc.Buffer.String(); got != want {
+				t.Fatalf("%q, want %q", got, want)
+			}
+		}
+		return begun
+	}
+	first := begin("first")
+	second, third := begin("second"), begin("third")
+	if len(first) != most/2 || len(second) != most/4 || len(third) != most/8 {
+		t.Errorf("addresses have %d, %d and %d downloads", len(first), len(second), len(third))
+	}
+	for _, tr := range first {
+		tr.Close()
+	}
+	if more := begin("second"); len(more) != (most-len(third))/2-len(second) {
+		t.Errorf("when others have ended, an address has %d more downloads", len(more))
+	}
+}
+
+// What waits for its turn is little, whatever it asks for.
+func TestCostOfTransfers(t *testing.T) {
+	folder := open(t, t.TempDir())
+	for _, name := range []string{"f", strings.Repeat("x", 3000), strings.Repeat("x", 4000), strings.Repeat("../", 1000)} {
+		tr := folder.Send(files.Request{Name: name, Version: "-", Log: quiet})
+		if most := 4000; tr.Cost() > most || tr.Cost() < len(tr.Name) {
+			t.Errorf("%d bytes for a name of %d, want at most %d", tr.Cost(), len(name), most)
 		}
 	}
 }

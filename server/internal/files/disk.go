@@ -19,7 +19,11 @@ func (t *Transfer) run() {
 		return err
 	})
 	if err == nil {
-		defer t.file.Close()
+		defer t.file.release()
+		if t.file.versionStable {
+			t.digest, t.hashes = t.folder.digest(t.Name, t.file, t.User)
+			defer t.folder.release(t.digest)
+		}
 		err = t.prepare()
 	}
 	var failed *wire.ProtocolError
@@ -29,17 +33,7 @@ func (t *Transfer) run() {
 	<-t.closed // until then Piece sends from the file
 }
 
-// use calls f, which uses the disk, as soon as not too many others do. The error is that of f, or ErrStopped.
-func (t *Transfer) use(f func() error) error {
-	select {
-	case t.folder.uses <- struct{}{}:
-		defer func() { <-t.folder.uses }()
-		t.folder.beforeIO()
-		return f()
-	case <-t.closed:
-		return ErrStopped
-	}
-}
+func (t *Transfer) use(do func() error) error { return t.folder.use(t.closed, do) }
 
 // hand gives Piece a line to write, when the one before has been taken. The error is ErrStopped.
 func (t *Transfer) hand(m wire.Message) error {
@@ -64,10 +58,10 @@ func (t *Transfer) prepare() error {
 		Version: []byte(t.file.Version), Name: name})
 	for at := start; at < size && err == nil; {
 		n := min(t.pieceSize.Load(), size-at)
-		if t.digest == "" {
-			err = t.hash(at + n)
+		if t.digest == nil {
+			err = t.hash(at, at+n)
 		} else {
-			err = t.read(io.Discard, at, n)
+			err = t.read(at, n)
 		}
 		if err == nil {
 			err = t.hand(wire.Message{Verb: wire.Data, Count: uint64(n)})
@@ -87,7 +81,6 @@ func (t *Transfer) prepare() error {
 
 // startOffset returns the requested offset if the client has the bytes before it, else 0.
 func (t *Transfer) startOffset() (int64, error) {
-	t.digest = t.folder.recall(t.Name, t.file.Version, t.User)
 	switch {
 	case t.Offset > t.file.Size:
 		return 0, nil
@@ -96,36 +89,64 @@ func (t *Transfer) startOffset() (int64, error) {
 	case !strings.HasPrefix(t.Version, digestPrefix):
 		return 0, nil
 	}
-	err := t.hash(t.Offset)
-	if err != nil || t.Version != digestPrefix+base64.RawURLEncoding.EncodeToString(t.sum.Sum(nil)) {
+	begun, err := t.digestOf(t.Offset)
+	if err != nil || t.Version != digestPrefix+base64.RawURLEncoding.EncodeToString([]byte(begun)) {
 		return 0, err
 	}
 	return t.Offset, nil
 }
 
-// hash reads the file up to the offset end for its digest.
-func (t *Transfer) hash(end int64) error {
-	from := t.hashed
-	t.hashed = max(from, end)
-	return t.read(t.sum, from, end-from)
+// digestOf returns the digest of the first n bytes of the file.
+func (t *Transfer) digestOf(n int64) (string, error) {
+	if t.digest == nil || n < t.file.Size {
+		err := t.hash(n, n)
+		return string(t.sum.Sum(nil)), err
+	}
+	select {
+	case <-t.digest.done:
+		return t.digest.sum, t.explain(t.digest.err)
+	case <-t.closed:
+		return "", ErrStopped
+	}
 }
 
-// read reads n bytes of the file into w.
-func (t *Transfer) read(w io.Writer, at, n int64) error {
-	for end := at + n; at < end; at += maxPiece {
+// hash has sum go on up to the offset end. The bytes from sent on cost no more than to send them.
+func (t *Transfer) hash(sent, end int64) error {
+	from := t.hashed
+	t.hashed = max(from, end)
+	sent = min(max(from, sent), t.hashed)
+	err := t.folder.check(t.sum, t.file, from, sent, t.closed)
+	if err == nil {
+		err = t.folder.readParts(t.file, sent, t.hashed, t.closed, func(part []byte) { t.sum.Write(part) })
+	}
+	return t.explain(err)
+}
+
+// explain turns an error of the disk into the answer to the GET.
+func (t *Transfer) explain(err error) error {
+	switch err {
+	case nil, ErrStopped:
+		return err
+	case errChanged:
+		return t.changed()
+	}
+	return fileError(t.Name, err)
+}
+
+// read has the system read n bytes of the file, unless that was done for the digest.
+func (t *Transfer) read(at, n int64) error {
+	for end := at + n; at < end && t.digest.hashed.Load() < end; at += maxPiece {
 		part := io.NewSectionReader(t.file, at, min(maxPiece, end-at))
 		var got int64
 		err := t.use(func() (err error) {
-			got, err = io.Copy(w, part)
+			got, err = io.Copy(io.Discard, part)
 			return err
 		})
-		switch {
-		case err == ErrStopped:
-			return err
-		case err != nil:
-			return fileError(t.Name, err)
-		case got < part.Size():
-			return t.changed()
+		if err == nil && got < part.Size() {
+			err = errChanged
+		}
+		if err != nil {
+			return t.explain(err)
 		}
 	}
 	return nil
@@ -134,12 +155,9 @@ func (t *Transfer) read(w io.Writer, at, n int64) error {
 // verify waits until all was sent, and returns the digest of the file if the file still begins with that. The
 // file may have grown meanwhile, as a log does.
 func (t *Transfer) verify() (digest string, err error) {
-	digest = t.digest
-	if digest == "" {
-		if err := t.hash(t.file.Size); err != nil {
-			return "", err
-		}
-		digest = string(t.sum.Sum(nil))
+	digest, err = t.digestOf(t.file.Size)
+	if err != nil {
+		return "", err
 	}
 	select {
 	case <-t.sent:
@@ -152,17 +170,14 @@ func (t *Transfer) verify() (digest string, err error) {
 		return err
 	})
 	if err != nil {
-		return "", fileError(t.Name, err)
+		return "", t.explain(err)
 	}
 	if now.Version == t.file.Version {
-		if t.digest == "" && t.file.versionStable {
-			t.folder.remember(t.Name, now.Version, digest)
-		}
 		return digest, nil
 	}
 	again := sha256.New() // only the content tells whether the content changed
-	if err := t.read(again, 0, t.file.Size); err != nil {
-		return "", err
+	if err := t.folder.check(again, t.file, 0, t.file.Size, t.closed); err != nil {
+		return "", t.explain(err)
 	}
 	if string(again.Sum(nil)) != digest {
 		return "", t.changed()

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -44,15 +45,21 @@ type Folder struct {
 	now      func() time.Time
 	beforeIO func()         // called before the disk is used, so that a test can block it
 	uses     chan struct{}  // holds an element for each download that uses the disk
+	hashing  chan struct{}  // holds an element while a digest is computed
+	checking chan struct{}  // the same, for one transfer
 	listing  chan struct{}  // holds an element while the folder is listed
 	closing  chan struct{}  // closed by the first Close
 	close    func()         // closes it
 	work     sync.WaitGroup // all goroutines that use the disk
 
-	mu      sync.Mutex // guards the following fields
-	root    *os.Root
-	digests map[string]*cachedDigest // by file name
-	next    *listing                 // the listing that has not begun; nil if nobody waits for one
+	mu        sync.Mutex // guards the following fields
+	root      *os.Root
+	digests   map[string]*digest // by file name
+	doubting  bool               // a file is read again
+	nextDoubt time.Time          // when one may be
+	next      *listing           // the listing that has not begun; nil if nobody waits for one
+	downloads map[string]int     // in progress, by address
+	sending   int                // all of them
 }
 
 // Open opens the folder dir, and creates it if it is missing. guard is deferred in every goroutine of the
@@ -72,7 +79,8 @@ func Open(dir string, guard func()) (*Folder, error) {
 	}
 	f := &Folder{Path: path, Created: errors.Is(missing, fs.ErrNotExist), guard: guard, now: time.Now,
 		beforeIO: func() {}, uses: make(chan struct{}, maxDiskUses), listing: make(chan struct{}, 1),
-		closing: make(chan struct{}), root: root, digests: map[string]*cachedDigest{}}
+		hashing: make(chan struct{}, 1), checking: make(chan struct{}, 1), closing: make(chan struct{}),
+		root: root, digests: map[string]*digest{}, downloads: map[string]int{}}
 	f.close = sync.OnceFunc(func() { close(f.closing) })
 	return f, nil
 }
@@ -126,6 +134,39 @@ type File struct {
 	Version string // the time and a hash of the metadata; it may change without the content
 	// another content will have another version, unless it is written by a memory mapping
 	versionStable bool
+
+	users atomic.Int32 // a transfer, and what computes a digest: the last one closes the file
+}
+
+// release is called by each user after its last use.
+func (f *File) release() {
+	if f.users.Add(-1) == 0 {
+		f.Close()
+	}
+}
+
+// enter counts a download in progress, and reports whether there is room for it: no address has more than all others
+// leave free, so that there is always some for another one.
+func (f *Folder) enter(addr string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.downloads[addr] >= maxDownloads-f.sending {
+		return false
+	}
+	f.downloads[addr]++
+	f.sending++
+	return true
+}
+
+// leave counts the end of a download.
+func (f *Folder) leave(addr string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sending--
+	f.downloads[addr]--
+	if f.downloads[addr] == 0 {
+		delete(f.downloads, addr)
+	}
 }
 
 // open opens the regular file name. The error is a *wire.ProtocolError.
@@ -143,6 +184,7 @@ func (f *Folder) open(name string) (*File, error) {
 		file.Close()
 		return nil, fileError(name, err)
 	}
+	opened.users.Store(1)
 	return opened, nil
 }
 
@@ -179,7 +221,8 @@ func (f *Folder) stat(file *os.File) (*File, error) {
 	ctime, inode := change(file)
 	sum := sha256.Sum256(fmt.Append(nil, info.Size(), info.ModTime().UnixNano(), ctime.UnixNano(), inode))
 	stable := !ctime.IsZero() && f.now().Sub(ctime) > timeStep
-	return &File{file, info.Size(), fmt.Sprintf("%d-%x", millis(info), sum[:16]), stable}, nil
+	version := fmt.Sprintf("%d-%x", millis(info), sum[:16])
+	return &File{File: file, Size: info.Size(), Version: version, versionStable: stable}, nil
 }
 
 func checkRegular(info fs.FileInfo) error {

@@ -31,6 +31,7 @@ type Request struct {
 	Offset  int64
 	Version string // "-" for any, the Version of a File, or the digest of the bytes before Offset
 	User    string // who asks
+	Addr    string // from where
 	Log     *slog.Logger
 	Failed  func() // called if the transfer ends with an ERROR, unless it was stopped
 }
@@ -41,31 +42,43 @@ type Transfer struct {
 	Request
 	folder    *Folder
 	stopped   atomic.Bool
-	lines     chan wire.Message // what Piece writes next: SENDING, DATA, SENT or ERROR
-	sent      chan struct{}     // closed when all bytes of the file were sent
-	closed    chan struct{}     // closed by Close
-	pieceSize atomic.Int64      // bytes of the next DATA
+	pieceSize atomic.Int64 // bytes of the next DATA
+
+	// set by begin
+	lines  chan wire.Message // what Piece writes next: SENDING, DATA, SENT or ERROR
+	sent   chan struct{}     // closed when all bytes of the file were sent
+	closed chan struct{}     // closed by Close
+	wake   func()
 
 	// owned by the caller of Piece
-	wake    func() // nil before the first call
+	refused error  // a *wire.ProtocolError that says why nothing is sent
 	offset  int64  // of the next DATA
 	bytes   int64  // that were sent
 	outcome string // for the log
 
 	// owned by the goroutine that uses the disk; file is read by the caller of Piece after SENDING
 	file   *File
+	digest *digest // nil if the file has just changed: then sum tells it
+	hashes bool    // the file is read for the digest
 	sum    hash.Hash
-	hashed int64  // up to which the file went through sum
-	digest string // from the cache, or "" if sum tells it
+	hashed int64 // up to which the file went through sum
 }
 
 // Send returns a download: from the request's offset if the file is the version that it asks for, else from
-// the beginning.
+// the beginning. Until the first Piece, it holds little but the name.
 func (f *Folder) Send(r Request) *Transfer {
-	t := &Transfer{Request: r, folder: f, sum: sha256.New(), outcome: "connection ended",
-		lines: make(chan wire.Message, 1), sent: make(chan struct{}), closed: make(chan struct{})}
-	t.pieceSize.Store(4 * minPiece)
+	t := &Transfer{Request: r, folder: f, outcome: "connection ended"}
+	if err := checkName(r.Name); err != nil {
+		t.refused = fileError(r.Name, err)
+		t.Name = "" // it may be as long as a line
+	}
 	return t
+}
+
+// Cost returns how many bytes of memory the transfer takes while it waits for its turn.
+func (t *Transfer) Cost() int {
+	const fields = 512
+	return fields + len(t.Name) + len(t.Version)
 }
 
 // Stop ends the transfer at the next Piece.
@@ -73,8 +86,26 @@ func (t *Transfer) Stop() { t.stopped.Store(true) }
 
 // Close logs how the transfer ended.
 func (t *Transfer) Close() {
-	close(t.closed)
+	if t.closed != nil {
+		close(t.closed)
+		t.folder.leave(t.Addr)
+	}
 	t.Log.Info("download ended", "file", t.Name, "bytes", t.bytes, "how", t.outcome)
+}
+
+// begin starts to read the file, unless too many are sent already.
+func (t *Transfer) begin(wake func()) error {
+	if t.refused != nil {
+		return t.refused
+	}
+	if !t.folder.enter(t.Addr) {
+		return wire.Errorf(wire.Get, wire.CodeBusy, "too many files are sent at present: get %s later", t.Name)
+	}
+	t.pieceSize.Store(4 * minPiece)
+	t.lines, t.sent, t.closed = make(chan wire.Message, 1), make(chan struct{}), make(chan struct{})
+	t.wake, t.sum = wake, sha256.New()
+	t.folder.work.Go(t.run)
+	return nil
 }
 
 // Piece sends the next piece of the file over nc. It returns io.EOF after the last, and deliver.ErrWait if
@@ -83,9 +114,11 @@ func (t *Transfer) Piece(nc net.Conn, wake func()) error {
 	if t.stopped.Load() {
 		return t.finish(nc, wire.Errorf(wire.Get, wire.CodeStopped, "stopped: %s", t.Name).Message())
 	}
-	if t.wake == nil {
-		t.wake = wake
-		t.folder.work.Go(t.run)
+	if t.closed == nil {
+		var refused *wire.ProtocolError
+		if errors.As(t.begin(wake), &refused) {
+			return t.finish(nc, refused.Message())
+		}
 	}
 	var m wire.Message
 	select {

@@ -112,15 +112,16 @@ func (c *client) wait(free bool) {
 
 func (c *client) get(m *wire.Message) error {
 	request := files.Request{Name: string(m.Name), Offset: int64(m.Offset), Version: string(m.Version),
-		User: c.conn.Name(), Log: c.log(), Failed: c.charge}
+		User: c.conn.Name(), Addr: c.guest.address.key, Log: c.log(), Failed: c.charge}
 	err := c.conn.Send(c.Folder.Send(request), maxGets)
-	if err != nil {
+	c.gets++
+	if err != nil || c.gets%getsPerLine == 0 {
 		c.charge()
 	}
 	return err
 }
 
-// charge counts a GET that failed as a line.
+// charge counts a line for a GET that failed, and for several others.
 func (c *client) charge() { c.meter.line(false) }
 
 // carryOut does what a line says that is no message. Its error is a *wire.ProtocolError or deliver.ErrEnded.

@@ -19,11 +19,13 @@ import (
 const (
 	helloTime  = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
 	helloTries = 3                // lines that may fail before
-	maxGets    = 8                // downloads that wait behind the one in progress: clients ask for one at a time
-	maxLists   = 8                // FILES lines that are not answered yet, when the folder is slow
-	quitTime   = time.Second      // how long QUIT waits for the answer to FILES
-	maxBatch   = 64               // messages that are proposed together, when they came together
-	readBuffer = wire.MaxLine     // bytes read at a time
+	maxGets    = 8                // downloads that wait behind the one in progress: what parley's client asks for ahead
+	// GETs that count as a line: they wait for each other, and a person may get a folder of thousands of files
+	getsPerLine = 8
+	maxLists    = 8            // FILES lines that are not answered yet, when the folder is slow
+	quitTime    = time.Second  // how long QUIT waits for the answer to FILES
+	maxBatch    = 64           // messages that are proposed together, when they came together
+	readBuffer  = wire.MaxLine // bytes read at a time
 )
 
 // A Server carries out what connections send. Its fields are set before the first call of Serve and not
@@ -97,6 +99,7 @@ type client struct {
 	guest   *guest
 	meter   meter
 	invite  []byte // SHA-256 of the code that INVITE brought; nil if it did not come
+	gets    int    // GET lines so far
 	handled int    // lines since the client was parked
 	batch   []byte // entries of messages that were read and are not proposed yet
 	batched int    // how many
