@@ -18,16 +18,13 @@ type account struct {
 	lines    *rate.Limiter // nil where any number may come
 
 	// guarded by the mutex of the limits
-	in     [stages]int   // of an address: its connections in each stage
+	in     [gone]int     // of an address: its connections in each stage
 	users  int           // connections that use the account
 	unused *list.Element // its place among the unused ones, while there are no users
 }
 
 // open returns how many connections of an address are open, but for those that are only about to close.
 func (a *account) open() int { return a.in[waiting] + a.in[entering] + a.in[joined] }
-
-// inLobby returns how many connections of an address are in the lobby.
-func (a *account) inLobby() int { return a.in[waiting] + a.in[entering] + a.in[ended] }
 
 // full reports whether the account has its whole share again, so that a new one would be the same.
 func (a *account) full(now time.Time) bool {

@@ -17,9 +17,9 @@ import (
 // Limits are those of the connections. Three numbers bound them, whoever they come from:
 //
 //   - Sessions are here at most, and as many are away: package deliver refuses and ends others
-//   - Lobby is how many connections may not have joined yet, or have ended and not been closed by the client; when
-//     it is full, a newcomer takes the place of one of the address that has most there
-//   - so Sessions + Lobby connections are open, each with a file descriptor
+//   - Lobby is how many connections may not have joined yet, and how many may have ended and not been closed by the
+//     client; if there are more, one of the address that has most of them is closed
+//   - so Sessions + 2 * Lobby connections are open, each with a file descriptor
 //
 // Shares of one address keep others from being crowded out: PerAddress connections are open, a quarter of them
 // before joining, and as many may come in half a minute. Clients on this machine are exempt, unless Local is set.
@@ -47,8 +47,8 @@ const (
 // are sent, the log, the state and others.
 func (l Limits) Fit(descriptors int) Limits {
 	const other = 64
-	l.Lobby = min(cmp.Or(l.Lobby, MaxLobby), descriptors/4)
-	room := descriptors - l.Lobby - min(files.MaxOpen+other, descriptors/4)
+	l.Lobby = min(cmp.Or(l.Lobby, MaxLobby), descriptors/8)
+	room := descriptors - 2*l.Lobby - min(files.MaxOpen+other, descriptors/4)
 	l.Sessions = max(1, min(l.Sessions, room))
 	return l
 }
@@ -62,7 +62,6 @@ const (
 	joined
 	ended // it is about to close, and holds no place of those that are open
 	gone
-	stages
 )
 
 // A guest is a connection as the limits see it.
@@ -75,7 +74,7 @@ type guest struct {
 
 	// guarded by the mutex of the limits
 	stage stage
-	place *list.Element // in the lobby
+	place *list.Element // in the pool of the stage, if there is one
 }
 
 // limits are the Limits at work.
@@ -87,9 +86,21 @@ type limits struct {
 
 	mu       sync.Mutex // guards the following fields
 	accounts accounts
-	lobby    list.List // guests, first the one that came first
+	lobby    list.List // guests that have not joined, first the one that came first
+	exit     list.List // guests that have ended, first the one that did first
 	closed   bool      // nobody comes in any more
 	closing  chan struct{}
+}
+
+// poolLocked returns those who share the places of a stage; nil if there are none.
+func (l *limits) poolLocked(s stage) *list.List {
+	switch s {
+	case waiting, entering:
+		return &l.lobby
+	case ended:
+		return &l.exit
+	}
+	return nil
 }
 
 func newLimits(l Limits, lineRate float64, guard func()) *limits {
@@ -106,7 +117,7 @@ func (l *limits) admit(nc *transport.Conn) (*guest, *wire.ProtocolError) {
 	defer l.mu.Unlock()
 	g.address = l.accounts.use(Address(nc.RemoteAddr().String()), func() *account { return l.newAddress(g.local) })
 	refused := l.refuseLocked(g, now)
-	if refused == nil && !l.makeRoomLocked() {
+	if refused == nil && !l.makeRoomLocked(&l.lobby) {
 		refused = wire.Errorf("-", wire.CodeFull, "the server is full: try again later")
 	}
 	if refused != nil {
@@ -150,17 +161,18 @@ func (l *limits) refuseLocked(g *guest, now time.Time) *wire.ProtocolError {
 	return nil
 }
 
-// makeRoomLocked makes a place in the lobby: of the addresses, the one that has most there loses its oldest
-// connection. It reports whether there is a place.
-func (l *limits) makeRoomLocked() bool {
-	if l.lobby.Len() < l.Lobby {
+// makeRoomLocked makes a place in a pool: of the addresses, the one that has most there loses its oldest connection. It
+// reports whether there is a place.
+func (l *limits) makeRoomLocked(pool *list.List) bool {
+	if pool.Len() < l.Lobby {
 		return true
 	}
 	var victim *guest
-	for e := l.lobby.Front(); e != nil; e = e.Next() {
+	most := 0
+	for e := pool.Front(); e != nil; e = e.Next() {
 		g := e.Value.(*guest)
-		if g.stage != entering && (victim == nil || g.address.inLobby() > victim.address.inLobby()) {
-			victim = g
+		if n := g.address.in[g.stage]; g.stage != entering && n > most {
+			victim, most = g, n
 		}
 	}
 	if victim == nil {
@@ -186,8 +198,8 @@ func (g *guest) move(to stage) bool {
 	if g.stage == gone || g.stage == ended && to != gone {
 		return false
 	}
-	if to == ended && g.place == nil {
-		g.limits.makeRoomLocked()
+	if to == ended {
+		g.limits.makeRoomLocked(&g.limits.exit)
 	}
 	g.moveLocked(to)
 	return true
@@ -195,21 +207,19 @@ func (g *guest) move(to stage) bool {
 
 func (g *guest) moveLocked(to stage) {
 	l := g.limits
+	from, into := l.poolLocked(g.stage), l.poolLocked(to)
+	if from != into && from != nil {
+		from.Remove(g.place)
+	}
+	if from != into && into != nil {
+		g.place = into.PushBack(g)
+	}
 	g.address.in[g.stage]--
 	g.stage = to
-	g.address.in[to]++
-	switch {
-	case to == joined || to == gone:
-		if g.place != nil {
-			l.lobby.Remove(g.place)
-			g.place = nil
-		}
-	case g.place == nil:
-		g.place = l.lobby.PushBack(g)
-	}
 	if to == gone {
-		g.address.in[gone]--
 		l.accounts.release(g.address, time.Now())
+	} else {
+		g.address.in[to]++
 	}
 }
 

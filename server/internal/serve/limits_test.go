@@ -234,7 +234,7 @@ func TestRateIsKept(t *testing.T) {
 // The number of people leaves room for everything else that is open.
 func TestFit(t *testing.T) {
 	for _, test := range []struct{ descriptors, sessions, lobby int }{
-		{1 << 20, 10_000, 1024}, {11_600, 10_000, 1024}, {11_599, 9_999, 1024}, {4096, 2496, 1024}, {1024, 512, 256}, {4, 2, 1}, {1, 1, 0},
+		{1 << 20, 10_000, 1024}, {12_624, 10_000, 1024}, {12_623, 9_999, 1024}, {4096, 2496, 512}, {1024, 512, 128}, {8, 4, 1}, {1, 1, 0},
 	} {
 		l := serve.Limits{Sessions: 10_000}.Fit(test.descriptors)
 		if l.Sessions != test.sessions || l.Lobby != test.lobby {
