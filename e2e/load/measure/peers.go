@@ -85,7 +85,7 @@ func (r *run) parleyPeer(name string, more ...string) *peer {
 			if share == dir {
 				share = filepath.Join(dir, "shared") // the server's state is in dir
 			}
-			flags := append([]string{"-rate", "0", "-max-clients", "20000", "-files", share},
+			flags := append([]string{"-rate", "0", "-log-day", "0", "-max-clients", "20000", "-files", share},
 				strings.Fields(r.Flags)...)
 			flags = append(flags, more...)
 			return append(flags, fmt.Sprintf("127.0.0.1:%d", port)), nil
