@@ -5,7 +5,7 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -36,8 +36,11 @@ type digest struct {
 	doubted       bool          // there was one of the same version
 	stop          chan struct{} // closed when nobody waits any more
 
-	hashed atomic.Int64 // bytes of the file that have been read
-	done   chan struct{}
+	progress sync.Mutex    // guards the following fields
+	hashed   int64         // bytes of the file that have been read
+	more     chan struct{} // closed when there are more
+
+	done chan struct{}
 	// set before done is closed
 	sum string
 	err error // why there is none, as that of readParts
@@ -64,7 +67,7 @@ func (f *Folder) digest(name string, file *File, user string) (d *digest, starte
 		return old, false
 	}
 	d = &digest{name: name, version: file.Version, doubted: old != nil, stop: make(chan struct{}),
-		done: make(chan struct{}), users: map[string]bool{}, waiting: 1}
+		more: make(chan struct{}), done: make(chan struct{}), users: map[string]bool{}, waiting: 1}
 	f.doubting = f.doubting || d.doubted
 	f.keepLocked(d)
 	file.users.Add(1)
@@ -124,7 +127,7 @@ func (f *Folder) compute(d *digest, file *File) {
 		f.hashing <- struct{}{}
 		sum.Write(part)
 		<-f.hashing
-		d.hashed.Add(int64(len(part)))
+		d.advance(len(part))
 	})
 	if d.err == nil {
 		d.sum = string(sum.Sum(nil))
@@ -144,6 +147,34 @@ func (f *Folder) compute(d *digest, file *File) {
 	}
 	if d.doubted {
 		f.doubting, f.nextDoubt = false, f.now().Add(doubtShare*time.Since(began))
+	}
+}
+
+func (d *digest) advance(n int) {
+	d.progress.Lock()
+	defer d.progress.Unlock()
+	d.hashed += int64(n)
+	close(d.more)
+	d.more = make(chan struct{})
+}
+
+// await waits until the file was read up to an offset, if it is read there soon. It reports whether it was.
+func (d *digest) await(end int64, stop <-chan struct{}) bool {
+	const soon = 4 * maxPiece
+	for {
+		d.progress.Lock()
+		hashed, more := d.hashed, d.more
+		d.progress.Unlock()
+		if hashed >= end || end-hashed > soon {
+			return hashed >= end
+		}
+		select {
+		case <-more:
+		case <-d.done:
+			return false
+		case <-stop:
+			return false
+		}
 	}
 }
 

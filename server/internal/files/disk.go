@@ -133,9 +133,12 @@ func (t *Transfer) explain(err error) error {
 	return fileError(t.Name, err)
 }
 
-// read has the system read n bytes of the file, unless that was done for the digest.
+// read has the system read n bytes of the file, unless that is done for the digest.
 func (t *Transfer) read(at, n int64) error {
-	for end := at + n; at < end && t.digest.hashed.Load() < end; at += maxPiece {
+	if t.digest.await(at+n, t.closed) {
+		return nil
+	}
+	for end := at + n; at < end; at += maxPiece {
 		part := io.NewSectionReader(t.file, at, min(maxPiece, end-at))
 		var got int64
 		err := t.use(func() (err error) {

@@ -13,7 +13,7 @@ func (f *Folder) SetDisk(hook func()) { f.beforeIO = hook }
 // Hashed returns how much of the file was read for its digest because of this transfer.
 func (t *Transfer) Hashed() int64 {
 	if t.hashes {
-		return t.digest.hashed.Load()
+		return t.digest.hashed
 	}
 	return t.hashed
 }
