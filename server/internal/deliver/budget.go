@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// mailboxBudget is the maximum cost of all mailboxes and replies: 10,000 sessions that have 25 KiB on its way.
+// mailboxBudget is the maximum cost of all mailboxes and replies: 25 KiB for each of 10,000 sessions.
 const mailboxBudget = 256 << 20
 
 // A holding is what a session and its connection keep in memory.
@@ -23,17 +23,17 @@ func (x holding) cost() int {
 	return cost
 }
 
-// holder returns whose memory it is: that of all who come from one address. A key would tell them apart better,
-// but a stranger has as many as wanted.
+// holder returns whose memory it is: that of all who come from one address. A key would tell them apart
+// better, but a stranger has as many as wanted.
 func (m *member) holder() string {
 	s := m.session
 	return cmp.Or(s.Addr, s.Device, strconv.FormatUint(s.ID, 10))
 }
 
-// reclaimLocked frees an eighth of the budget when it is exceeded, at the cost of those who hold most: they are
-// brought down to an equal share, so that those who hold less lose nothing. First they lose what was sent and
-// not acknowledged, which only matters if the connection breaks; then their largest sessions lose all. Those
-// are cut off or, if they are away, cannot be resumed.
+// reclaimLocked frees an eighth of the budget when it is exceeded, at the cost of those who hold most: they
+// are brought down to an equal share, so that those who hold less lose nothing. First they lose what was sent
+// and not acknowledged, which only matters if the connection breaks; then their largest sessions lose all.
+// Those are cut off or, if they are away, cannot be resumed.
 //
 // It must not be called while a member's lines are being added.
 func (h *Hub) reclaimLocked() {

@@ -10,8 +10,8 @@ import (
 	"parley/server/wire"
 )
 
-// away makes a session that was told some kilobytes, has taken them, and broke off before it said so. It returns
-// the client as it was before.
+// away makes a session that was told some kilobytes, has taken them, and broke off before it said so. It
+// returns the client as it was before.
 func away(t *testing.T, r *convo, teller *client, name string, kilobytes int) *client {
 	t.Helper()
 	c := join(t, r, networks[2], name)
@@ -81,7 +81,8 @@ func TestWhoReadsNothingLoses(t *testing.T) {
 	const budget = 2 << 20
 	r := newRoom(t, deliver.Config{})
 	r.SetBudget(budget)
-	answer := slices.Repeat([]wire.Message{{Verb: wire.User, Name: []byte(strings.Repeat("x", 100))}}, 4000) // more than is being written
+	user := wire.Message{Verb: wire.User, Name: []byte(strings.Repeat("x", 100))}
+	answer := slices.Repeat([]wire.Message{user}, 4000) // more than is being written
 	r.addr = "10.0.0.1"
 	alice := join(t, r, networks[2], "alice")
 	alice.conn.Reply(answer[:2600]...)
@@ -103,14 +104,15 @@ func TestWhoReadsNothingLoses(t *testing.T) {
 	}
 	cut := slices.IndexFunc(eves, func(c *client) bool { return c.conn.Reply() != nil })
 	_, others := eves[cut].collect()
-	want := []string{"ERROR - too-slow you lag too far behind the conversation", "BYE the session can be resumed"}
+	want := []string{"ERROR - too-slow you lag too far behind the conversation",
+		"BYE the session can be resumed"}
 	if n := len(others); n < 2 || !slices.Equal(want, others[n-2:]) {
 		t.Errorf("the one that was cut off was told %q, want %q", others[max(0, n-2):], want)
 	}
 }
 
-// What a connection that does not read keeps alive of the stream ends with it, or a little later: not when its
-// client has had the time to take the last lines.
+// What a connection that does not read keeps alive of the stream is released with it, or a little later: not
+// when its client has had the time to take the last lines.
 func TestStreamIsReleased(t *testing.T) {
 	const (
 		apart = 1 << 20 // bytes of the stream between one connection and the next

@@ -34,7 +34,7 @@ type mailbox struct {
 	senders        map[uint64]int
 	crowded        *atomic.Int32 // how many mailboxes have senders
 	total          *int          // cost of all mailboxes
-	droppedThrough uint64        // highest seq of a dropped entry; the session cannot be resumed from before it
+	droppedThrough uint64        // highest seq of a dropped entry: no resuming from before it
 	slab           []byte        // short lines are made in it, many to an allocation
 }
 

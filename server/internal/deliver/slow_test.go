@@ -147,8 +147,8 @@ func TestUnicastsToSlowConsumer(t *testing.T) {
 	})
 }
 
-// What one sender has queued for one receiver is bounded: what is more is refused, and the receiver is not cut
-// off and gets all the rest. Its connection, and the sender's, may break meanwhile.
+// What one sender has queued for one receiver is bounded: what is more is refused, and the receiver is not
+// cut off and gets all the rest. Its connection, and the sender's, may break meanwhile.
 func TestSenderIsHeldBack(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
 		r := newRoom(t, deliver.Config{})

@@ -4,8 +4,8 @@ package deliver
 const (
 	// maximum cost of those of one sender: a second of a slow line, or a minute of a very slow one
 	maxToldBySender = 256 << 10
-	// maximum cost of those of all senders. Each may use this part of what the others leave, so that thirty who
-	// use all they may leave room for one more.
+	// maximum cost of those of all senders. Each may use this part of what the others leave, so that thirty
+	// who use all they may leave room for one more.
 	maxTold    = senderPart * maxToldBySender
 	senderPart = 8
 	// cost from which on they are counted by sender: in a receiver that keeps up, that would be for nothing

@@ -227,8 +227,8 @@ func (s *sealer) write(to io.Writer, bufs [][]byte) error {
 	return err
 }
 
-// Seal returns what is to be written to the socket for bufs: bufs themselves, or TLS records, and then bufs is
-// cleared. Everything that was sealed must be written in that order, before more is sealed, but see Rest.
+// Seal returns what is to be written to the socket for bufs: bufs themselves, or TLS records, and then bufs
+// is cleared. Everything that was sealed must be written in that order, before more is sealed, but see Rest.
 func (c *Conn) Seal(bufs [][]byte) ([][]byte, error) {
 	if c.tls == nil || len(bufs) == 0 {
 		return bufs, nil

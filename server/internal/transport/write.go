@@ -39,8 +39,8 @@ func (w *Writer) TryWrite(c *Conn, bufs [][]byte) (unsent [][]byte, err error) {
 	return [][]byte{bytes.Clone(unsent[0])}, err // the sealer's memory is used again
 }
 
-// Rest returns what must be written of unsent, which Seal or TryWrite returned, before anything else may be: all
-// records, or what there is of the first line, in memory of its own.
+// Rest returns what must be written of unsent, which Seal or TryWrite returned, before anything else may be:
+// all records, or what there is of the first line, in memory of its own.
 func (c *Conn) Rest(unsent [][]byte) [][]byte {
 	if c.tls != nil {
 		return unsent
