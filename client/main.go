@@ -132,6 +132,7 @@ func parse(args []string) (opt options, err error) {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&opt.Folder, "dir", "", "")
 	flags.IntVar(&opt.History, "history", 100, "")
+	flags.BoolVar(&opt.EveryJoin, "every-join", false, "")
 	flags.DurationVar(&opt.Idle, "idle", 45*time.Second, "")
 	flags.DurationVar(&opt.Reconnect, "reconnect", 2*time.Minute, "")
 	flags.StringVar(&home, "home", "", "")

@@ -71,7 +71,7 @@ func (r *run) attempt(id int32, proxied bool) (*session, error) {
 		return nil, err
 	}
 	line := append(r.cfg.Client[:len(r.cfg.Client):len(r.cfg.Client)],
-		"-idle", r.cfg.Idle.String(), "-reconnect", reconnect.String(), "-history", "0",
+		"-idle", r.cfg.Idle.String(), "-reconnect", reconnect.String(), "-history", "0", "-every-join",
 		"-dir", filepath.Join(r.cfg.Dir, "downloads"), name(id), host, port)
 	s.prog, err = startProgram(line, r.cfg.Dir, s.printed, s.complained)
 	if err != nil {

@@ -32,6 +32,8 @@ type Config struct {
 	link.Config
 	Folder string // where downloads go
 	Person bool   // the user is no script: show history, and the user's own messages once they are confirmed
+	// show each join and leave by itself, however fast they come
+	EveryJoin bool
 }
 
 // A phase is a part of a chat's life.

@@ -119,7 +119,7 @@ func TestSmallCrowd(t *testing.T) {
 
 // However many join and leave, for however long, few lines are shown.
 func TestCrowdForLong(t *testing.T) {
-	for _, pause := range []time.Duration{10 * time.Millisecond, time.Second, 3 * time.Second, 4 * time.Second,
+	for _, pause := range []time.Duration{time.Second / 100, time.Second, 3 * time.Second, 4 * time.Second,
 		10 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			const most, minutes = 28, 10 // lines in a minute

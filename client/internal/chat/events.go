@@ -118,7 +118,7 @@ func (c *Chat) presence(m wire.Message, what string) {
 	}
 	name := string(m.Name)
 	l := Line{Kind: Presence, At: time.UnixMilli(int64(m.Time)), Text: Escape(name + " " + what)}
-	if name == c.cfg.Name || c.crowd.add(m.Verb, name, l) {
+	if c.cfg.EveryJoin || name == c.cfg.Name || c.crowd.add(m.Verb, name, l) {
 		c.ui.Show(l)
 	}
 }

@@ -31,14 +31,14 @@ type flood struct {
 // run writes the lines of floods for some seconds of the bubble's time.
 func run(b *asynclog.Budget, floods []flood, seconds int) {
 	for range seconds {
+		time.Sleep(time.Second)
+		synctest.Wait()
 		for _, f := range floods {
 			line := []byte(strings.Repeat("x", f.bytes-1) + "\n")
 			for range f.lines {
 				b.Line(f.source, f.kind, time.Now(), line)
 			}
 		}
-		time.Sleep(time.Second)
-		synctest.Wait()
 	}
 }
 
@@ -133,8 +133,8 @@ func TestFloodTakesNobodysPlace(t *testing.T) {
 		var p place
 		b := asynclog.NewBudget(&p, gib)
 		for range 10 {
-			run(b, []flood{{stranger("10.0.0.1"), "connection", 10_000, 100},
-				{member("10.0.0.1"), "broadcast", 1000, 9000}, {asynclog.Source{}, "cannot accept", 1000, 100}}, 1)
+			run(b, []flood{{stranger("10.0.0.1"), "connection", 20_000, 100},
+				{member("10.0.0.1"), "broadcast", 1000, 9000}, {asynclog.Source{}, "cannot accept", 20_000, 100}}, 1)
 		}
 		for _, s := range []asynclog.Source{stranger("10.0.0.2"), member("10.0.0.2"), {}} {
 			b.Line(s, "other", time.Now(), fmt.Appendf(nil, "here is %v %v\n", s.Class, s.Addr))
