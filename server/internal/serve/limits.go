@@ -19,7 +19,8 @@ import (
 //   - Sessions are here at most, and as many are away: package deliver refuses and ends others
 //   - Lobby is how many connections may not have joined yet, and how many may have ended and not been closed by the
 //     client; if there are more, one of the address that has most of them is closed
-//   - so Sessions + 2 * Lobby connections are open, each with a file descriptor
+//   - so Sessions + 2 * Lobby connections are open, each with a file descriptor, and for a moment those that take
+//     over from another one
 //
 // Shares of one address keep others from being crowded out: PerAddress connections are open, a quarter of them
 // before joining, and as many may come in half a minute. Clients on this machine are exempt, unless Local is set.
@@ -58,7 +59,7 @@ type stage uint8
 
 const (
 	waiting  stage = iota // it has not joined
-	entering              // its HELLO or RESUME is being decided: it has to wait for that
+	entering              // its HELLO or RESUME is being decided, which does not take long
 	joined
 	ended // it is about to close, and holds no place of those that are open
 	gone
@@ -95,7 +96,7 @@ type limits struct {
 // poolLocked returns those who share the places of a stage; nil if there are none.
 func (l *limits) poolLocked(s stage) *list.List {
 	switch s {
-	case waiting, entering:
+	case waiting:
 		return &l.lobby
 	case ended:
 		return &l.exit
@@ -116,14 +117,11 @@ func (l *limits) admit(nc *transport.Conn) (*guest, *wire.ProtocolError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g.address = l.accounts.use(Address(nc.RemoteAddr().String()), func() *account { return l.newAddress(g.local) })
-	refused := l.refuseLocked(g, now)
-	if refused == nil && !l.makeRoomLocked(&l.lobby) {
-		refused = wire.Errorf("-", wire.CodeFull, "the server is full: try again later")
-	}
-	if refused != nil {
+	if refused := l.refuseLocked(g, now); refused != nil {
 		l.accounts.release(g.address, now)
 		return nil, refused
 	}
+	l.makeRoomLocked(&l.lobby)
 	g.address.in[waiting]++
 	g.place = l.lobby.PushBack(g)
 	return g, nil
@@ -161,26 +159,23 @@ func (l *limits) refuseLocked(g *guest, now time.Time) *wire.ProtocolError {
 	return nil
 }
 
-// makeRoomLocked makes a place in a pool: of the addresses, the one that has most there loses its oldest connection. It
-// reports whether there is a place.
-func (l *limits) makeRoomLocked(pool *list.List) bool {
+// makeRoomLocked makes a place in a pool: of the addresses, the one that has most there loses its oldest connection.
+func (l *limits) makeRoomLocked(pool *list.List) {
 	if pool.Len() < l.Lobby {
-		return true
+		return
 	}
 	var victim *guest
 	most := 0
 	for e := pool.Front(); e != nil; e = e.Next() {
 		g := e.Value.(*guest)
-		if n := g.address.in[g.stage]; g.stage != entering && n > most {
+		if n := g.address.in[g.stage]; n > most {
 			victim, most = g, n
 		}
 	}
-	if victim == nil {
-		return false
+	if victim != nil { // or there are no places at all
+		l.closeLocked(victim)
+		victim.moveLocked(gone)
 	}
-	l.closeLocked(victim)
-	victim.moveLocked(gone)
-	return true
 }
 
 // closeLocked closes a guest's connection. That may wait for a write in progress, which holds up nobody here.
@@ -195,11 +190,11 @@ func (l *limits) closeLocked(g *guest) {
 func (g *guest) move(to stage) bool {
 	g.limits.mu.Lock()
 	defer g.limits.mu.Unlock()
-	if g.stage == gone || g.stage == ended && to != gone {
+	if g.stage >= ended {
 		return false
 	}
-	if to == ended {
-		g.limits.makeRoomLocked(&g.limits.exit)
+	if pool := g.limits.poolLocked(to); pool != nil {
+		g.limits.makeRoomLocked(pool)
 	}
 	g.moveLocked(to)
 	return true
@@ -247,9 +242,7 @@ func (l *limits) close() {
 	l.closed = true
 	close(l.closing)
 	for e := l.lobby.Front(); e != nil; e = e.Next() {
-		if g := e.Value.(*guest); g.stage == waiting {
-			l.closeLocked(g)
-		}
+		l.closeLocked(e.Value.(*guest))
 	}
 }
 
