@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"parley/server/internal/deliver"
+	"parley/server/internal/room"
 	"parley/server/wire"
 )
 
@@ -148,5 +149,19 @@ func TestStreamIsReleased(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A session that speaks on another server keeps little here.
+func TestElsewhere(t *testing.T) {
+	r := newRoom(t, deliver.Config{})
+	r.propose(room.Entry{Kind: room.Join, Name: []byte("alice"), Token: hash("token")})
+	id := uint64(0)
+	r.View(func(v *room.Room) { id = v.Named([]byte("alice")).ID })
+	for i := range uint64(100_000) {
+		r.propose(room.Entry{Kind: room.Say, Session: id, Number: i + 1, Text: []byte("hello")})
+	}
+	if cost := r.Cost(); cost == 0 || cost > 5<<20 {
+		t.Errorf("the cost is %d", cost)
 	}
 }

@@ -346,6 +346,7 @@ func (c *Conn) Lost() bool {
 	c.state = broken
 	current := c.isCurrentLocked()
 	if current {
+		c.member.cut = true
 		c.releaseLocked(wire.CodeMoved, "connection lost")
 	}
 	c.hub.queue.ready(c)

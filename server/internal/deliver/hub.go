@@ -25,8 +25,8 @@ const (
 	// them, too: the rate at which a session may send does.
 	maxLag = 8 << 20
 	// maximum cost of a mailbox's unsent entries; a session with more is disconnected. Unicasts are refused
-	// long before, see maxTold, but for those that a thousand senders have on their way at the same time.
-	maxPending = 8 << 20
+	// long before, see maxTold, but for those that hundreds of senders have on their way at the same time.
+	maxPending = 4 << 20
 	// maximum cost of entries that were sent and not acknowledged; older ones cannot be resumed
 	maxUnacked = 256 << 10
 	// above this cost of unsent lines of its own, the server stops reading from a session (back-pressure)

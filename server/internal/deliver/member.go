@@ -32,8 +32,15 @@ func (h *Hub) memberLocked(s *room.Session) *member {
 // server sent is not known, so its entries count as sent.
 func (h *Hub) addLocked(m *member, e entry) {
 	limit := maxUnacked
-	if m.conn == nil {
-		limit = 2 * maxPending // more than a connection leaves
+	switch {
+	case m.conn != nil:
+	case m.cut || m.session.Away():
+		limit = 2 * maxPending // more than a connection leaves, and little comes any more
+	default: // the client is expected back, or on another server
+		limit = 2 * maxTold
+		if m.mailbox.pending+m.mailbox.unacked > limit {
+			m.mailbox.keepAll()
+		}
 	}
 	m.mailbox.add(e, h.live, limit)
 	if m.conn != nil {

@@ -20,7 +20,7 @@ import (
 // Limits that the tests hold the room to, in their own words.
 const (
 	lagLimit     = 8 << 20   // bytes of the log
-	unicastLimit = 8 << 20   // bytes of memory
+	unicastLimit = 4 << 20   // bytes of memory
 	senderLimit  = 256 << 10 // bytes of memory that one sender's unicasts may take
 	sendersLimit = 2 << 20   // bytes of memory that all unicasts may take
 	inFlight     = 256 << 10 // bytes that may be on their way and no longer count
