@@ -38,7 +38,8 @@
 //		bob has joined
 //		bob: hello, Alice
 //
-// Package fault breaks connections and kills the server while programs talk. You need not read package load,
+// Package fault breaks connections and kills the server while programs talk. Package attack does to the server what strangers
+// could, and says what that costs those who talk. You need not read package load,
 // which measures parley and other servers, unless you want to know how the figures in README.txt come about.
 //
 // # Texts

@@ -60,10 +60,14 @@ func (p *process) stop() {
 	p.cmd.Wait()
 }
 
-// cpu returns the processor time that the server has used.
-func (p *process) cpu() (time.Duration, error) {
+func (p *process) cpu() (time.Duration, error) { return CPU(p.cmd.Process.Pid) }
+
+func (p *process) memory() (int64, error) { return Memory(p.cmd.Process.Pid) }
+
+// CPU returns the processor time that a process has used.
+func CPU(pid int) (time.Duration, error) {
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
@@ -77,9 +81,9 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * tick, nil
 }
 
-// memory returns the bytes of the server that are in memory.
-func (p *process) memory() (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
+// Memory returns the bytes of a process that are in memory.
+func Memory(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0, err
 	}
