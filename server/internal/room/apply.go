@@ -8,7 +8,7 @@ import (
 func (r *Room) up() Outcome {
 	for _, s := range r.sessions {
 		if s.presence == present {
-			s.presence = waiting
+			s.presence, s.Server = waiting, 0
 		}
 	}
 	return Outcome{}
@@ -28,7 +28,7 @@ func (r *Room) join(e Entry) Outcome {
 		a.invitation.used = true
 	}
 	r.seq++
-	o.Session = &Session{ID: r.seq, Name: string(e.Name), token: string(e.Token), Conn: 1,
+	o.Session = &Session{ID: r.seq, Name: string(e.Name), token: string(e.Token), Conn: 1, Server: e.Server,
 		Device: string(e.Device), Addr: string(e.Addr), Since: string(e.Text)}
 	r.add(o.Session)
 	r.here++
@@ -57,6 +57,7 @@ func (r *Room) resume(e Entry) Outcome {
 	s.Addr = string(e.Addr)
 	r.returned(e, s)
 	s.Conn++
+	s.Server = e.Server
 	s.presence = present
 	return o
 }
@@ -71,7 +72,7 @@ func (r *Room) detach(e Entry) Outcome {
 
 // detached tells everyone that s has no connection. The session itself, once it is resumed, is not told.
 func (r *Room) detached(s *Session, e Entry, reason string) Outcome {
-	s.presence = away
+	s.presence, s.Server = away, 0
 	o := r.left(s, e, reason)
 	o.Change, o.Hidden = Detached, true
 	return o

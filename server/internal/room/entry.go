@@ -36,6 +36,12 @@ const (
 	// Session, Number, Name: a unicast that is refused because too much for Name is queued, which only the
 	// server of that connection knows
 	Overflow
+
+	// The following are a cluster's, and in no state folder.
+
+	ServerUp   // Name: a server takes part from now on
+	Heartbeat  // Text: a server goes on; what its clients have acknowledged
+	ServerGone // Number, Name: the server with that number does not take part any more
 	lastKind
 )
 
@@ -54,6 +60,10 @@ type Entry struct {
 	// without the port. Its Text is the time for people. An entry of version 1 has neither.
 	Device, Addr []byte
 	Invite       []byte // SHA-256 of the code of the invitation that it shows, if it does
+
+	// Whose batch of entries it is in, and that one's number: who applies the entry knows. Both are 0 without
+	// a cluster.
+	Server, Batch uint64
 }
 
 // extended is set in the encoded Kind of an entry that has the fields of version 2.

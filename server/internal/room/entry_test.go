@@ -15,7 +15,7 @@ import (
 // samples has an entry of each kind, and entries with the extremes of each field.
 func samples() []room.Entry {
 	var all []room.Entry
-	for kind := room.Up; kind <= room.Overflow; kind++ {
+	for kind := room.Up; kind <= room.ServerGone; kind++ {
 		e := room.Entry{Kind: kind, Time: 1700000000000, Ref: 7, Session: 8, Number: 9,
 			Name: []byte("Zoë"), Token: bytes.Repeat([]byte{0xff}, 32), Text: []byte("a\x00\n")}
 		all = append(all, e)
@@ -59,7 +59,7 @@ func TestEntries(t *testing.T) {
 
 // An entry of a kind that a later version may have is none.
 func TestUnknownKind(t *testing.T) {
-	for _, kind := range []room.Kind{0, room.Overflow + 1, 127, 255} {
+	for _, kind := range []room.Kind{0, room.ServerGone + 1, 127, 255} {
 		e := room.Entry{Kind: kind}
 		if _, _, err := room.ParseEntry(e.Append(nil)); !errors.Is(err, room.ErrEntry) {
 			t.Errorf("kind %d: %v, want ErrEntry", kind, err)

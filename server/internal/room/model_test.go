@@ -50,11 +50,12 @@ func runModel(t *testing.T, seed uint64) {
 			t.Logf("run it again with -run TestModel -seed %d", seed)
 		}
 	}()
-	m := &maker{rand: rand.New(rand.NewPCG(seed, 0)), reference: &reference{}}
+	m := &maker{rand: rand.New(rand.NewPCG(seed, 0)), reference: &reference{}, cluster: seed%2 == 1}
 	first, second := room.New(), room.New()
 	for step := range modelSteps {
 		e := m.entry()
 		asked := e.Kind == room.Join || e.Kind == room.Takeover || e.Kind == room.Resume
+		asked = asked && !m.reference.stranger(e)
 		refused := first.Refuses(e)
 		want := m.reference.apply(e)
 		if asked && (want.Refused != "") != (refused != nil) {
@@ -67,6 +68,7 @@ func runModel(t *testing.T, seed uint64) {
 		// The second room gets the entry as a folder or a network brings it, in memory that is used again.
 		b := e.Append(nil)
 		read, _, err := room.ParseEntry(b)
+		read.Server, read.Batch = e.Server, e.Batch
 		if err != nil {
 			t.Fatalf("step %d: %s: %v", step, show(e), err)
 		}
@@ -99,6 +101,7 @@ type maker struct {
 	tokens    []string // of all who ever joined
 	codes     []string // of all invitations
 	time      uint64
+	cluster   bool // several servers make the entries
 }
 
 func (m *maker) entry() room.Entry {
@@ -107,6 +110,9 @@ func (m *maker) entry() room.Entry {
 		m.time += m.rand.Uint64N(4 * day)
 	}
 	e := room.Entry{Time: m.time, Ref: m.rand.Uint64N(3)}
+	if m.cluster && m.server(&e) {
+		return e
+	}
 	number := uint64(0) // of the connection
 	p := &person{}
 	if people := m.reference.people; len(people) > 0 {
@@ -259,7 +265,7 @@ type consequence struct {
 	Session, Peer         string // names
 	Before                []consequence
 	Change                room.Change
-	Over                  bool
+	Over, Servers         bool
 	To                    room.Audience
 	Line, Receipt         string
 	Hidden, Lazy, History bool
@@ -268,7 +274,7 @@ type consequence struct {
 
 func followsFrom(o room.Outcome) consequence {
 	f := consequence{Session: nameOf(o.Session), Peer: nameOf(o.Peer),
-		Change: o.Change, Over: o.Over, To: o.To, Hidden: o.Hidden, Lazy: o.Lazy, History: o.History,
+		Change: o.Change, Over: o.Over, Servers: o.Servers, To: o.To, Hidden: o.Hidden, Lazy: o.Lazy, History: o.History,
 		Reason: o.Reason, Bye: o.Bye}
 	for _, end := range o.Before {
 		f.Before = append(f.Before, followsFrom(end))
@@ -299,6 +305,7 @@ type state struct {
 	Here     int
 	Users    []string
 	Sessions []string
+	Servers  []string
 	Door     door
 }
 
@@ -306,7 +313,10 @@ func stateOf(r *room.Room) state {
 	s := state{Seq: r.Seq(), Here: r.Here(), Users: r.Users(), Door: doorOf(r)}
 	for _, p := range r.Sessions() {
 		s.Sessions = append(s.Sessions,
-			fmt.Sprint(p.ID, p.Name, p.Conn, p.Handled, p.Away(), p.Device, p.Addr))
+			fmt.Sprint(p.ID, p.Name, p.Conn, p.Handled, p.Away(), p.Device, p.Addr, p.Server))
+	}
+	for _, server := range r.Servers() {
+		s.Servers = append(s.Servers, fmt.Sprint(server.Number, server.Name))
 	}
 	return s
 }
@@ -320,6 +330,7 @@ type reference struct {
 	invitations []*refInvitation
 	bans        []refBan
 	closed      bool
+	servers     []refServer // in the order in which they came
 }
 
 type person struct {
@@ -327,6 +338,7 @@ type person struct {
 	name, token       string
 	key, addr         string
 	is                string // here, expected or away
+	server            uint64 // that has the connection
 }
 
 func (r *reference) state() state {
@@ -337,7 +349,10 @@ func (r *reference) state() state {
 			s.Users = append(s.Users, p.name)
 		}
 		s.Sessions = append(s.Sessions,
-			fmt.Sprint(p.id, p.name, p.conn, p.handled, p.is == "away", p.key, p.addr))
+			fmt.Sprint(p.id, p.name, p.conn, p.handled, p.is == "away", p.key, p.addr, p.server))
+	}
+	for _, server := range r.servers {
+		s.Servers = append(s.Servers, fmt.Sprint(server.number, server.name))
 	}
 	slices.Sort(s.Users)
 	return s

@@ -12,12 +12,15 @@ func (r *reference) apply(e room.Entry) consequence {
 	speaks := r.find(func(p *person) bool {
 		return p.id == e.Session && p.is == "here" && e.Number == p.handled+1
 	})
+	if r.stranger(e) {
+		return cutOff(e)
+	}
 	connected := r.find(func(p *person) bool { return p.id == e.Session && e.Number == p.conn })
 	switch e.Kind {
 	case room.Up:
 		for _, p := range r.people {
 			if p.is == "here" {
-				p.is = "expected"
+				p.is, p.server = "expected", 0
 			}
 		}
 	case room.Join, room.Takeover:
@@ -68,6 +71,10 @@ func (r *reference) apply(e room.Entry) consequence {
 		return r.unban(e)
 	case room.Close, room.Open:
 		r.closed = e.Kind == room.Close
+	case room.ServerUp:
+		return r.serverUp(e)
+	case room.ServerGone:
+		return r.serverGone(e)
 	}
 	return consequence{}
 }
@@ -90,7 +97,7 @@ func (r *reference) join(e room.Entry) consequence {
 	}
 	f.Line = r.line(wire.Joined, e, string(e.Name), "")
 	r.people = append(r.people, &person{id: r.seq, conn: 1, name: string(e.Name), token: string(e.Token),
-		key: string(e.Device), addr: string(e.Addr), is: "here"})
+		key: string(e.Device), addr: string(e.Addr), is: "here", server: e.Server})
 	r.own(e, shown != nil)
 	return f
 }
@@ -108,14 +115,14 @@ func (r *reference) resume(e room.Entry) consequence {
 		f.To, f.Lazy, f.Line = room.Everyone, true, r.line(wire.Joined, e, p.name, "")
 	}
 	p.conn++
-	p.is, p.addr = "here", string(e.Addr)
+	p.is, p.addr, p.server = "here", string(e.Addr), e.Server
 	r.returned(p, e)
 	return f
 }
 
 // away is what follows when someone's connection broke.
 func (r *reference) away(p *person, e room.Entry, reason string) consequence {
-	p.is = "away"
+	p.is, p.server = "away", 0
 	return consequence{Session: p.name, Change: room.Detached, To: room.Everyone, Hidden: true, Lazy: true,
 		Reason: reason, Line: r.line(wire.Left, e, p.name, reason)}
 }

@@ -23,6 +23,7 @@ type Room struct {
 	invitations []*invitation       // in the order in which they were made
 	bans        map[string]Target   // by ID
 	closed      bool                // only owners and the invited come in
+	servers     []*Server           // see Servers
 }
 
 // New returns an empty room.
@@ -41,6 +42,9 @@ func (r *Room) Here() int { return r.here }
 
 // Token returns the session that has a token, given by its SHA-256, or nil.
 func (r *Room) Token(hash []byte) *Session { return r.tokens[string(hash)] }
+
+// Session returns the session with an ID, or nil.
+func (r *Room) Session(id uint64) *Session { return r.sessions[id] }
 
 // Named returns the session that has a name, or nil.
 func (r *Room) Named(name []byte) *Session {
@@ -106,7 +110,9 @@ type Outcome struct {
 	Change  Change   // of Session, before anything is sent
 	Reset   bool     // all sessions have ended
 	Over    bool     // the history has, too
-	// the ends of other sessions, which come first: of those that had the name or are banned
+	Servers bool     // a server came or is gone
+	// the ends of other sessions, which come first: of those that had the name or are banned, or of the
+	// connections to a server that is gone
 	Before []Outcome
 
 	Line    wire.Message // goes to To
@@ -124,6 +130,9 @@ type Outcome struct {
 // Apply applies an entry and returns what follows from it. It keeps nothing of the entry; the outcome's line
 // does.
 func (r *Room) Apply(e Entry) Outcome {
+	if e.Server != 0 && e.Kind != ServerUp && r.Server(e.Server) == nil {
+		return r.strange(e)
+	}
 	switch e.Kind {
 	case Up:
 		return r.up()
@@ -158,6 +167,12 @@ func (r *Room) Apply(e Entry) Outcome {
 		return r.unban(e)
 	case Close, Open:
 		r.closed = e.Kind == Close
+		return Outcome{}
+	case ServerUp:
+		return r.serverUp(e)
+	case ServerGone:
+		return r.serverGone(e)
+	case Heartbeat:
 		return Outcome{}
 	case End:
 		return r.reset(true)

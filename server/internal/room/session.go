@@ -21,6 +21,7 @@ type Session struct {
 	Device   string // SHA-256 of the client's public key; empty if it joined without one
 
 	Conn     uint64 // number of its newest connection
+	Server   uint64 // number of the server that this leads to; 0 when it broke, and without a cluster
 	Addr     string // where that came from, without the port
 	Since    string // when it joined or came back, for people
 	Handled  uint64 // SAY and TELL lines that got an OK or REFUSED

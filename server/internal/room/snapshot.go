@@ -26,7 +26,7 @@ func (r *Room) Snapshot() []byte {
 // have made, so that its snapshot is the same.
 func (r *Room) appendPeople(b []byte, all []*Session) []byte {
 	start := len(b)
-	news := r.closed || len(r.owners)+len(r.bans)+len(r.invitations) > 0
+	news := r.closed || len(r.owners)+len(r.bans)+len(r.invitations)+len(r.servers) > 0
 	b = append(b, flag(r.closed))
 	for _, s := range all {
 		b = appendStrings(b, s.Device, s.Addr, s.Since)
@@ -55,7 +55,7 @@ func (r *Room) appendPeople(b []byte, all []*Session) []byte {
 		b = appendNumbers(b, i.made)
 		b = append(b, flag(i.used))
 	}
-	return b
+	return r.appendServers(b, all)
 }
 
 func appendNumbers(b []byte, numbers ...uint64) []byte {
@@ -131,5 +131,8 @@ func (r *Room) restorePeople(d *decoder, all []*Session) {
 		i := newInvitation(name, hash, d.number())
 		i.used = d.byte() == 1
 		r.invitations = append(r.invitations, i)
+	}
+	if len(d.b) > 0 {
+		r.restoreServers(d, all)
 	}
 }
