@@ -55,7 +55,12 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 	opt.Person = ttyIn != nil && ttyOut != nil && controllable(os.Getenv("TERM"))
 	joining, stop := signal.NotifyContext(context.Background(), heeded(os.Interrupt, syscall.SIGTERM)...)
 	defer stop()
-	conn, welcome, err := link.Join(joining, opt.Config.Config)
+	var conn *link.Conn
+	var welcome wire.Message
+	err = opt.meetAll(joining, in, out)
+	if err == nil {
+		conn, welcome, err = link.Join(joining, opt.Config.Config)
+	}
 	if unknown, ok := errors.AsType[*trust.UnknownError](err); ok && (opt.trust || opt.Person) {
 		err = opt.meet(joining, unknown, in, out)
 		if err == nil {
@@ -63,7 +68,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
 		}
 	}
 	if err == nil {
-		err = opt.pin()
+		err = opt.pin(conn.Address())
 	}
 	if err != nil {
 		fmt.Fprintln(errs, chat.Complaint(err.Error()))
@@ -159,10 +164,7 @@ func parse(args []string) (opt options, err error) {
 	if err != nil {
 		return opt, err
 	}
-	_, port, _ := net.SplitHostPort(opt.Address)
-	switch n, err := strconv.ParseUint(port, 10, 16); {
-	case err != nil || n == 0:
-		return opt, fmt.Errorf("port %q is not a number from 1 to 65535", port)
+	switch {
 	case opt.History < 0 || opt.History > wire.MaxHistory:
 		return opt, fmt.Errorf("-history %d is not from 0 to %d", opt.History, wire.MaxHistory)
 	case opt.Idle < minIdle:
@@ -189,10 +191,19 @@ func (opt *options) where(words []string) (err error) {
 		return err
 	}
 	opt.Folder = filepath.Join(opt.Folder, opt.Name)
-	host := strings.ToLower(strings.Trim(words[1], "[]")) // as in [::1]
-	if host == "" {
-		return errors.New("the host is empty")
+	opt.Dial = new(net.Dialer).DialContext
+	for place := range strings.SplitSeq(words[1], ",") {
+		host, port, err := net.SplitHostPort(place)
+		if err != nil { // without a port of its own
+			host, port = strings.Trim(place, "[]"), words[2] // as in [::1]
+		}
+		if host == "" {
+			return errors.New("the host is empty")
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return fmt.Errorf("port %q is not a number from 1 to 65535", port)
+		}
+		opt.Addresses = append(opt.Addresses, net.JoinHostPort(strings.ToLower(host), port))
 	}
-	opt.Address, opt.Dial = net.JoinHostPort(host, words[2]), new(net.Dialer).DialContext
 	return nil
 }

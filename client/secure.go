@@ -3,11 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"parley/client/internal/link"
 	"parley/client/internal/trust"
 	"parley/server/wire"
 )
@@ -35,8 +37,7 @@ func (opt *options) secure(home string) (err error) {
 	if err != nil {
 		return fmt.Errorf("no key for this device: %w: choose another folder with -home", err)
 	}
-	server := trust.Server{Address: opt.Address, Home: opt.home, Fingerprint: opt.fingerprint}
-	opt.TLS = server.Config(key)
+	opt.TLS = func(address string) *tls.Config { return opt.server(address).Config(key) }
 	return nil
 }
 
@@ -47,7 +48,7 @@ func (opt *options) meet(ctx context.Context, unknown *trust.UnknownError, in io
 
 	if !opt.trust {
 		fmt.Fprintf(out, "The server %s is not known yet. Its key is\n%s\n"+
-			"Does its operator say the same? Type yes to trust it: ", opt.Address, unknown.Fingerprint)
+			"Does its operator say the same? Type yes to trust it: ", unknown.Address, unknown.Fingerprint)
 		answer := make(chan string, 1)
 		go func() { // which nothing can interrupt; the program ends then
 			line, _ := bufio.NewReader(in).ReadString('\n')
@@ -63,17 +64,42 @@ func (opt *options) meet(ctx context.Context, unknown *trust.UnknownError, in io
 			return context.Cause(ctx)
 		}
 	}
-	return opt.home.Remember(opt.Address, unknown.Fingerprint)
+	return opt.home.Remember(unknown.Address, unknown.Fingerprint)
+}
+
+func (opt *options) server(address string) trust.Server {
+	return trust.Server{Address: address, Home: opt.home, Fingerprint: opt.fingerprint}
+}
+
+// meetAll decides about those of several servers that are there and not known yet: when the connection to one
+// is lost, the client goes on with the next, and asks nothing.
+func (opt *options) meetAll(ctx context.Context, in io.Reader, out io.Writer) error {
+	if len(opt.Addresses) < 2 || opt.TLS == nil || !opt.trust && !opt.Person {
+		return nil
+	}
+	for _, address := range opt.Addresses {
+		if opt.server(address).Met() {
+			continue
+		}
+		unknown, ok := errors.AsType[*trust.UnknownError](link.Look(ctx, opt.Config.Config, address))
+		if !ok {
+			continue
+		}
+		if err := opt.meet(ctx, unknown, in, out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pin remembers a server that has proved to have the key which the user gave.
-func (opt *options) pin() error {
+func (opt *options) pin(address string) error {
 	if opt.fingerprint == "" {
 		return nil
 	}
-	known, err := opt.home.Known(opt.Address)
+	known, err := opt.home.Known(address)
 	if err != nil || known == opt.fingerprint {
 		return err
 	}
-	return opt.home.Remember(opt.Address, opt.fingerprint)
+	return opt.home.Remember(address, opt.fingerprint)
 }

@@ -61,6 +61,9 @@ var commands = map[string]command{
 	"plug":   {1, 1, plug},
 	"tap":    {1, 1, tap},
 
+	"nats":   {1, -1, nats},
+	"member": {1, -1, member},
+
 	"same":    {2, 2, same},
 	"sparse":  {2, 3, sparse},
 	"journal": {1, 1, journal},
@@ -151,7 +154,7 @@ func TestCommandsDocumented(t *testing.T) {
 // TestScenarioNames: every scenario's name begins with its category, so that a listing is a table of
 // contents.
 func TestScenarioNames(t *testing.T) {
-	const categories = "start|join|leave|say|tell|mode|file|command|log|error|console|pipe|resume|restart|secure|term|wire"
+	const categories = "start|cluster|join|leave|say|tell|mode|file|command|log|error|console|pipe|resume|restart|secure|term|wire"
 	good := regexp.MustCompile(`^(` + categories + `)_[a-z0-9_]+\.txtar$`)
 	entries, err := os.ReadDir(scenarios)
 	if err != nil {

@@ -118,6 +118,15 @@
 //	plug NAME                   carry on
 //	tap NAME                    put someone with a key of their own between the ends of new connections
 //
+// Several servers that are one conversation, which nodes of NATS keep.
+//
+//	nats [-off] NODE...           start nats-server, as a cluster when there are several, with JetStream
+//	                              unless it is off, and wait until it is ready; $NATS is where; one NODE that
+//	                              ran before starts again with what it had
+//	member [-cable] NAME [flag...]
+//	                              start a server, named NAME, of the conversation that is kept at $NATS; $NAME
+//	                              and $HOST are its address; -cable connects it to NATS by a cable
+//
 // Files and the rest.
 //
 //	same FILE FILE          two files are the same, byte for byte
@@ -130,5 +139,6 @@
 //
 // The variable $SHARED is the folder of sample files in ../testdata/shared. The conditions [pty], [signals]
 // and [limits] hold where the programs can be put on a terminal, be sent signals and be limited,
-// [windows-programs] where they are built for Windows, as with -windows.
+// [windows-programs] where they are built for Windows, as with -windows, and [nats] where nats-server can be
+// built and run.
 package e2e

@@ -165,7 +165,8 @@ func setup(env *testscript.Env, sharedFiles string) error {
 	if onWindows() {
 		env.Setenv("/", `\`)
 	}
-	sc := &scenario{actors: make(map[string]*actor), cables: make(map[string]*cable)}
+	sc := &scenario{actors: make(map[string]*actor), cables: make(map[string]*cable),
+		nodes: make(map[string][]string)}
 	for _, kv := range env.Vars {
 		name, _, _ := strings.Cut(kv, "=")
 		sc.env = append(sc.env, name)
@@ -203,6 +204,8 @@ func condition(name string) (bool, error) {
 		return onWindows(), nil
 	case "pty", "signals", "limits":
 		return !onWindows(), nil
+	case "nats":
+		return hasNATS()
 	}
 	return false, fmt.Errorf("unknown condition %s", name)
 }

@@ -11,12 +11,13 @@ import (
 
 // A scenario is one run of a file of ../testdata.
 type scenario struct {
-	actors map[string]*actor // by name, the latest that has it
-	all    []*actor          // every one, to be ended with the scenario
-	cables map[string]*cable // by the name of the client
-	env    []string          // names of the variables that programs get
-	limit  int64             // bytes of the largest file that a program may write, 0 for any
-	ignore []string          // signals that are ignored when a program starts
+	actors map[string]*actor   // by name, the latest that has it
+	all    []*actor            // every one, to be ended with the scenario
+	cables map[string]*cable   // by the name of the client or the server whose it is
+	nodes  map[string][]string // command lines of NATS nodes, by name
+	env    []string            // names of the variables that programs get
+	limit  int64               // bytes of the largest file that a program may write, 0 for any
+	ignore []string            // signals that are ignored when a program starts
 }
 
 // scenarioKey is the key of the scenario among the values of a script.

@@ -6,7 +6,7 @@
 //	server/wire               the protocol; the client uses it, too
 //	server/internal/transport a client's connection, in plain text or over TLS
 //	server/internal/serve     reads what a connection sends, and proposes entries
-//	server/internal/eventlog  gives the entries one order, and keeps them in the state folder
+//	server/internal/eventlog  gives the entries one order, and keeps them in the state folder or in NATS
 //	server/internal/room      decides what follows from an entry; no network, no clock, no goroutine
 //	server/internal/deliver   brings what follows to the connections, without a goroutine for each
 //	server/internal/files     the shared folder
@@ -25,6 +25,17 @@
 //
 // So nothing is shown or confirmed that is not kept, and a room can be made again from the entries. WHO,
 // PING, FILES and GET change nothing that others see; they are answered without an entry.
+//
+// # Several servers
+//
+// With -cluster, the event log is a stream of NATS JetStream, and every server applies the entries of all, in
+// the same order. So each has the whole room, and a session can be resumed on any. A connection, and what is
+// told to it alone, is its server's.
+//
+// Each server proposes a heartbeat every 3 seconds, which also says what its clients have acknowledged. Who
+// reads nothing of another for 12 to 15 seconds, while the log goes on, proposes that it is gone: then its
+// sessions have lost their connections. A server that reads of its own end sends its clients away, and takes
+// part again as another.
 //
 // # Locks
 //
@@ -85,21 +96,23 @@ const most = wire.MaxUsers
 
 // options are what the command line says.
 type options struct {
-	address     string
-	files, log  string
-	state       string // the folder that keeps the conversation; it is kept in memory when empty
-	sync        bool   // entries survive the death of the machine
-	repair      bool   // drop what follows damage in the state
-	debug       string // where to serve profiles and counters; nowhere when empty
-	logText     bool
-	logMax      size   // of the log file, which is renamed then
-	logDay      size   // that the log grows by in a day
-	cert, key   string // files of a CA's certificate and its key
-	plain       bool   // clients on other machines may speak plain text
-	closed      bool   // only owners of names and the invited come in
-	limits      serve.Limits
-	rate        float64
-	grace, idle time.Duration
+	address    string
+	files, log string
+	state      string // the folder that keeps the conversation; it is kept in memory when empty
+	// where NATS is, which keeps the conversation of several servers; empty for one server alone
+	cluster, clusterCreds, clusterCA string // the last two are files
+	sync                             bool   // entries survive the death of the machine
+	repair                           bool   // drop what follows damage in the state
+	debug                            string // where to serve profiles and counters; nowhere when empty
+	logText                          bool
+	logMax                           size   // of the log file, which is renamed then
+	logDay                           size   // that the log grows by in a day
+	cert, key                        string // files of a CA's certificate and its key
+	plain                            bool   // clients on other machines may speak plain text
+	closed                           bool   // only owners of names and the invited come in
+	limits                           serve.Limits
+	rate                             float64
+	grace, idle                      time.Duration
 }
 
 // gcPercent is how much memory may become garbage before it is collected, in percent of what is in use. That is
@@ -138,14 +151,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return status
 }
 
-// A console is a place for lines that only help who looks at it: those that it does not take are lost.
-type console struct{ io.Writer }
-
-func (c console) Write(p []byte) (int, error) {
-	_, _ = c.Writer.Write(p) // there is nobody to tell
-	return len(p), nil
-}
-
 // parse reads the command line. Flags may stand after the port too.
 func parse(args []string) (opt options, err error) {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
@@ -157,6 +162,9 @@ func parse(args []string) (opt options, err error) {
 	flags.StringVar(&opt.files, "files", shared, "")
 	flags.StringVar(&opt.log, "log", "server.log", "")
 	flags.StringVar(&opt.state, "state", "ServerState", "")
+	flags.StringVar(&opt.cluster, "cluster", "", "")
+	flags.StringVar(&opt.clusterCreds, "cluster-creds", "", "")
+	flags.StringVar(&opt.clusterCA, "cluster-ca", "", "")
 	flags.BoolVar(&opt.sync, "sync", false, "")
 	flags.BoolVar(&opt.repair, "repair", false, "")
 	flags.StringVar(&opt.cert, "cert", "", "")
@@ -189,6 +197,9 @@ func parse(args []string) (opt options, err error) {
 	l := opt.limits
 	if l.Sessions < 1 || opt.idle <= 0 || l.PerAddress < 0 || opt.rate < 0 || opt.grace < 0 {
 		return opt, errors.New("-max-clients and -idle must be above 0, -per-address, -rate and -grace not below")
+	}
+	if opt.cluster != "" && (opt.sync || opt.repair) {
+		return opt, errors.New("-sync and -repair are about the state folder, which -cluster does not use")
 	}
 	if !(opt.rate <= most) || l.Sessions > most || l.PerAddress > most { // a rate that is no number is not either
 		return opt, fmt.Errorf("-max-clients, -per-address and -rate can be at most %d", most)
@@ -266,6 +277,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	if err != nil {
 		return 1, fmt.Errorf("cannot listen on %s: %w", opt.address, hint(err))
 	}
+	opt.address = listener.Addr().String()
 	var debug net.Listener
 	if opt.debug != "" {
 		debug, err = net.Listen("tcp", debugAddress(opt.debug))

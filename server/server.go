@@ -82,18 +82,9 @@ func newApp(opt options, folder *files.Folder, lines *asynclog.Budget, terminal,
 		Warn: a.warn}
 	a.hub = deliver.New(deliver.Config{MaxSessions: opt.limits.Sessions, Grace: opt.grace, Idle: opt.idle,
 		Audit: audit.Record, Guard: guard})
-	if opt.state == "" {
-		a.events = eventlog.Memory(a.hub)
-	} else {
-		dropped := room.Entry{Kind: room.Reset, Time: uint64(time.Now().UnixMilli())}
-		events, err := eventlog.Open(opt.state, a.hub, eventlog.Options{Retention: stateRetention,
-			Sync: opt.sync, Repair: opt.repair, Dropped: dropped.Append(nil),
-			Trouble: a.trouble, Notice: a.notice})
-		if err != nil {
-			a.hub.Close("", true)
-			return nil, err
-		}
-		a.events = events
+	if err := a.openLog(); err != nil {
+		a.hub.Close("", true)
+		return nil, err
 	}
 	certificate, err := opt.certificate()
 	if err != nil {
@@ -103,9 +94,28 @@ func newApp(opt options, folder *files.Folder, lines *asynclog.Budget, terminal,
 	}
 	a.fingerprint = wire.Fingerprint(wire.KeyHash(certificate.Leaf))
 	a.serve = &serve.Server{Gate: transport.NewGate(certificate, opt.plain), Hub: a.hub,
-		Propose: a.events.Propose, Stuck: a.stuck.Load, Folder: folder, Log: log, Guard: guard, Show: a.event,
+		Propose: a.events.Propose, Stuck: a.unable, Folder: folder, Log: log, Guard: guard, Show: a.event,
 		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate, Limits: opt.limits}
+	if opt.cluster != "" {
+		a.serve.Sync = func() error { return a.events.Propose(nil) }
+	}
 	return a, nil
+}
+
+// openLog opens the log that the options ask for.
+func (a *app) openLog() (err error) {
+	switch {
+	case a.opt.cluster != "":
+		a.events, err = a.joinCluster()
+	case a.opt.state == "":
+		a.events = eventlog.Memory(a.hub)
+	default:
+		dropped := room.Entry{Kind: room.Reset, Time: uint64(time.Now().UnixMilli())}
+		a.events, err = eventlog.Open(a.opt.state, a.hub, eventlog.Options{Retention: stateRetention,
+			Sync: a.opt.sync, Repair: a.opt.repair, Dropped: dropped.Append(nil),
+			Trouble: a.trouble, Notice: a.notice})
+	}
+	return err
 }
 
 // notice tells the operator what is unusual about the state folder.
@@ -118,21 +128,29 @@ func (a *app) notice(text string) {
 func (a *app) trouble(err error) {
 	a.stuck.Store(err != nil)
 	switch {
-	case errors.Is(err, eventlog.ErrSync):
+	case errors.Is(err, eventlog.ErrSync), errors.Is(err, eventlog.ErrStream):
 		a.failed <- err
 	case err != nil:
 		a.log.Error("state not written", "error", err)
 		a.warn(fmt.Sprintf("cannot write the state, trying again: %v", err))
-		a.tell("the server cannot write to its disk: messages wait until it can")
+		a.tell(fmt.Sprintf("%v: messages wait until it can", a.unable()))
 		a.running.Go(a.keepAlive)
 	default:
 		a.log.Info("state written again")
 		a.warn("the state is written again")
-		a.tell("the server can write to its disk again: messages go on")
+		a.tell(fmt.Sprintf("the server can %s again: messages go on", a.keeps()))
 	}
 }
 
 func (a *app) tell(text string) { a.hub.Send(wire.Message{Verb: wire.Notice, Text: wire.Line(text)}) }
+
+// unable returns why entries cannot be committed at present, or nil.
+func (a *app) unable() error {
+	if a.stuck.Load() {
+		return errors.New("the server cannot " + a.keeps())
+	}
+	return nil
+}
 
 // keepAlive answers for those whose lines wait for the disk, so that their clients do not take the connection
 // for lost.
@@ -193,6 +211,9 @@ func (a *app) start(listener net.Listener, stdin io.Reader) {
 	a.showKey("")
 	a.show("listening on " + listener.Addr().String())
 	a.hub.Start(a.events.Propose) // from now on clients can come back
+	if a.opt.cluster != "" {
+		a.running.Go(a.beat)
+	}
 	closed := false
 	a.hub.View(func(r *room.Room) { closed = r.Closed() })
 	switch {
@@ -233,7 +254,7 @@ func (a *app) accept() {
 // end tells everyone that the server ends, sends what is still to be sent, and waits for the connections. The
 // conversation goes on at the next start unless it is over.
 func (a *app) end(reason string) {
-	over := reason == "operator" || a.opt.state == ""
+	over := (reason == "operator" || a.opt.state == "") && a.opt.cluster == ""
 	a.log.Info("shutdown", "reason", reason)
 	a.show("shutting down")
 	a.listener.Close()
@@ -242,7 +263,10 @@ func (a *app) end(reason string) {
 	if reason == "crash" {
 		text = "the server crashed and is shutting down"
 	}
-	if !over {
+	switch {
+	case a.opt.cluster != "":
+		text += ": the conversation goes on elsewhere"
+	case !over:
 		text += ": the conversation goes on when it is back"
 	}
 	ended := make(chan struct{})

@@ -231,10 +231,10 @@ func (c *Chat) lost(err error) {
 		c.show("connection lost, reconnecting for up to %s…", strings.Replace(limit.String(), "m0s", "m", 1))
 	}
 	c.phase = away
-	resume, losses := c.session.Resume, c.losses
+	cfg, resume, losses := c.cfg.Config.From(c.conn.Address()), c.session.Resume, c.losses
 	c.losses++
 	c.background(func() {
-		conn, answer, err := link.Reconnect(c.ctx, c.cfg.Config, resume, err, losses, func(at time.Time) {
+		conn, answer, err := link.Reconnect(c.ctx, cfg, resume, err, losses, func(at time.Time) {
 			c.call(func() { c.status.Retry = at })
 		})
 		c.call(func() { c.back(conn, answer, err) })

@@ -38,7 +38,8 @@ func (p *panicking) Read(b []byte) (int, error) {
 // before.
 func testPanic(t *testing.T, conn func(net.Conn) net.Conn) {
 	dials := 0
-	cfg := Config{Config: link.Config{Name: "alice", Idle: time.Hour, Reconnect: time.Minute}}
+	cfg := Config{Config: link.Config{Addresses: []string{"chat:1"}, Name: "alice", Idle: time.Hour,
+		Reconnect: time.Minute}}
 	cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
 		dials++
 		if dials > 1 {

@@ -76,7 +76,7 @@ func play(t *testing.T, cfg Config, steps string) (lines []string, status int) {
 			conns <- server
 			return client, nil
 		}
-		cfg.Config = link.Config{Address: "chat:1", Name: "alice", History: 2, Idle: time.Hour,
+		cfg.Config = link.Config{Addresses: []string{"chat:1"}, Name: "alice", History: 2, Idle: time.Hour,
 			Reconnect: time.Minute, Dial: dial}
 		input, signals := make(chan Input), make(chan os.Signal, 1)
 		face := new(record)

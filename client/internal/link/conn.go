@@ -44,10 +44,12 @@ type Conn struct {
 	Close context.CancelFunc // ends the connection, and Receive and Transmit with it
 	ctx   context.Context    // ends then
 	net   net.Conn
-	r     *wire.Reader
-	idle  time.Duration
-	lines chan wire.Message
-	wake  chan struct{} // there is something to write
+	// of the server, as in Config
+	address string
+	r       *wire.Reader
+	idle    time.Duration
+	lines   chan wire.Message
+	wake    chan struct{} // there is something to write
 
 	// owned by the caller of MarkHandled, but for reading handledSeq
 	handledSeq atomic.Uint64 // seq up to which the stream was handled
@@ -77,6 +79,9 @@ func newConn(ctx context.Context, nc net.Conn, idle time.Duration) *Conn {
 	context.AfterFunc(c.ctx, func() { nc.Close() })
 	return c
 }
+
+// Address returns that of the server.
+func (c *Conn) Address() string { return c.address }
 
 // Closed reports whether the connection has ended.
 func (c *Conn) Closed() bool { return c.ctx.Err() != nil }

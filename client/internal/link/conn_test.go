@@ -38,7 +38,7 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 func (n *network) config() Config {
-	return Config{Address: "chat:12000", Name: "alice", History: 2, Idle: 45 * time.Second,
+	return Config{Addresses: []string{"chat:12000"}, Name: "alice", History: 2, Idle: 45 * time.Second,
 		Reconnect: 2 * time.Minute, Dial: n.dial}
 }
 
@@ -324,6 +324,57 @@ func TestServerThatTakesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			seq = line
+		}
+	})
+}
+
+// Of several servers, the first that lets the user in is joined. When its connection is lost, the client tries it
+// first, and then the others.
+func TestSeveralServers(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		var dialed []string
+		full := map[string]bool{"a:1": true}
+		cfg := n.config()
+		cfg.Addresses = []string{"none:1", "a:1", "b:1"}
+		cfg.Dial = func(_ context.Context, _, address string) (net.Conn, error) {
+			dialed = append(dialed, address)
+			if address == "none:1" {
+				return nil, syscall.ECONNREFUSED
+			}
+			client, server := net.Pipe()
+			go func() {
+				p := wiretest.NewServer(t, server)
+				line, err := p.Read()
+				verb, _, _ := strings.Cut(line, " ")
+				switch {
+				case err != nil:
+					t.Error(err)
+				case full[address]:
+					p.Send("ERROR " + verb + " full the server cannot reach NATS")
+				default:
+					p.Send(map[string]string{"HELLO": "WELCOME tok 10 hi", "RESUME": "RESUMED 0 hi"}[verb])
+				}
+			}()
+			return client, nil
+		}
+		c, _, err := Join(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if c.Address() != "b:1" {
+			t.Errorf("joined %s, want b:1", c.Address())
+		}
+		resume := wire.Message{Verb: wire.Resume, Token: []byte("tok"), Seq: 10}
+		full["a:1"], full["b:1"] = false, true
+		c, _, err = Reconnect(t.Context(), cfg.From(c.Address()), resume, io.EOF, 0, func(time.Time) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		want := []string{"none:1", "a:1", "b:1", "b:1", "none:1", "a:1"}
+		if diff := cmp.Diff(want, dialed); diff != "" {
+			t.Errorf("dialed (-want +got):\n%s", diff)
 		}
 	})
 }

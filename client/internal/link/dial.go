@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,21 +19,23 @@ import (
 
 const (
 	// for the name look-up, the connection and the server's first answer together
-	joinTime   = 10 * time.Second
+	joinTime   = 10 * time.Second       // of all servers together
+	lookTime   = 3 * time.Second        // to see the key of a server that need not be there
 	backoff    = 200 * time.Millisecond // before the first attempt to come back; doubles with each one
 	maxBackoff = 10 * time.Second
 )
 
 // Config says where to connect, under which name, and how patiently.
 type Config struct {
-	Address   string        // host:port
+	Addresses []string      // host:port of each server of the conversation; the first is tried first
 	Name      string        // as [wire.CheckName] returned it
 	History   int           // messages asked for on joining
 	Idle      time.Duration // a connection on which nothing comes for so long is lost
 	Reconnect time.Duration // how long to try to come back; 0 disables it
-	TLS       *tls.Config   // checks that the server is the right one; nil for plain text
-	Takeover  bool          // end the session that has the name, if it belongs to this device
-	Invite    string        // the operator's invitation, "" for none
+	// checks that the server at an address is the right one; nil for plain text
+	TLS      func(address string) *tls.Config
+	Takeover bool   // end the session that has the name, if it belongs to this device
+	Invite   string // the operator's invitation, "" for none
 
 	// Dial is net.Dialer's DialContext, or stands for it.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -45,10 +48,10 @@ func Join(ctx context.Context, cfg Config) (*Conn, wire.Message, error) {
 	if refusal, ok := errors.AsType[*wire.ProtocolError](err); ok {
 		err = fmt.Errorf("cannot join as %s: %s", cfg.Name, refusal.Text)
 	} else if errors.Is(err, trust.ErrServer) {
-		err = fmt.Errorf("cannot connect to %s: %w", cfg.Address, err)
+		err = fmt.Errorf("cannot connect to %s: %w", cfg.place(), err)
 	} else if err != nil {
 		why, hint := reason(err)
-		err = fmt.Errorf("cannot connect to %s: %s: %s", cfg.Address, why, hint)
+		err = fmt.Errorf("cannot connect to %s: %s: %s", cfg.place(), why, hint)
 	}
 	return c, welcome, err
 }
@@ -61,7 +64,7 @@ func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error,
 	onWait func(time.Time)) (*Conn, wire.Message, error) {
 	why, _ := reason(lost)
 	if cfg.Reconnect == 0 {
-		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.Address, why)
+		return nil, resume, fmt.Errorf("connection to %s lost: %s", cfg.place(), why)
 	}
 	cfg.History = wire.MaxHistory // the user may have missed messages
 	cfg.Invite, cfg.Takeover = "", false
@@ -76,7 +79,7 @@ func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error,
 		case <-time.After(wait):
 		case <-trying.Done():
 			return nil, resume, fmt.Errorf("connection to %s lost and not back after %v: %s",
-				cfg.Address, cfg.Reconnect, why)
+				cfg.place(), cfg.Reconnect, why)
 		}
 		c, answer, err := dial(trying, ctx, cfg, &resume)
 		if err == nil {
@@ -86,31 +89,89 @@ func Reconnect(ctx context.Context, cfg Config, resume wire.Message, lost error,
 			return nil, answer, fmt.Errorf("the session is gone and cannot start afresh: %w", err)
 		}
 		if errors.Is(err, trust.ErrServer) {
-			return nil, answer, fmt.Errorf("connection to %s lost and not resumed: %w", cfg.Address, err)
+			return nil, answer, fmt.Errorf("connection to %s lost and not resumed: %w", cfg.place(), err)
 		}
 		why, _ = reason(err)
 	}
 }
 
-// dial connects and resumes the session. If there is none to resume, or it is gone, dial joins. The end of
-// ctx ends the attempt, that of connCtx the connection. The Conn is nil after an error.
-func dial(ctx, connCtx context.Context, cfg Config, resume *wire.Message) (*Conn, wire.Message, error) {
-	ctx, done := context.WithTimeout(ctx, joinTime)
+// place names the servers for the person.
+func (cfg *Config) place() string { return strings.Join(cfg.Addresses, ", ") }
+
+// From returns the Config with an address as the first to be tried, if it is one of them.
+func (cfg Config) From(address string) Config {
+	i := max(slices.Index(cfg.Addresses, address), 0)
+	cfg.Addresses = slices.Concat(cfg.Addresses[i:], cfg.Addresses[:i])
+	return cfg
+}
+
+// dial connects to the first server that lets the user in, and resumes the session. If there is none to
+// resume, or it is gone, dial joins. The end of ctx ends the attempt, that of connCtx the connection. The
+// Conn is nil after an error.
+func dial(ctx, connCtx context.Context, cfg Config, resume *wire.Message) (c *Conn, answer wire.Message,
+	err error) {
+
+	for _, address := range cfg.Addresses {
+		c, answer, err = dialOne(ctx, connCtx, cfg, address, resume)
+		if err == nil || !elsewhere(err, resume != nil) {
+			break
+		}
+	}
+	return c, answer, err
+}
+
+// elsewhere reports whether another server of the conversation may do what this one did not. Whether a server
+// is the right one is for the user to say, who is not asked in the middle of a session.
+func elsewhere(err error, resuming bool) bool {
+	refusal, refused := errors.AsType[*wire.ProtocolError](err)
+	if refused {
+		return refusal.Code == wire.CodeFull
+	}
+	return resuming || !errors.Is(err, trust.ErrServer)
+}
+
+// connect opens a connection to one of the servers, which is the right one.
+func connect(ctx context.Context, cfg Config, address string) (net.Conn, error) {
+	nc, err := cfg.Dial(ctx, "tcp", address)
+	if err != nil || cfg.TLS == nil {
+		return nc, err
+	}
+	secured := tls.Client(nc, cfg.TLS(address))
+	if err := secured.HandshakeContext(ctx); err != nil {
+		nc.Close()
+		return nil, handshakeError(err)
+	}
+	return secured, nil
+}
+
+// Look connects to one of the servers, and returns what [trust] says against it. A server that is not there
+// is not judged.
+func Look(ctx context.Context, cfg Config, address string) error {
+	ctx, done := context.WithTimeout(ctx, lookTime)
+	defer done()
+	nc, err := connect(ctx, cfg, address)
+	if err == nil {
+		nc.Close()
+	}
+	if errors.Is(err, trust.ErrServer) {
+		return err
+	}
+	return nil
+}
+
+// dialOne is dial for one of the servers.
+func dialOne(ctx, connCtx context.Context, cfg Config, address string, resume *wire.Message) (*Conn,
+	wire.Message, error) {
+
+	ctx, done := context.WithTimeout(ctx, joinTime/time.Duration(len(cfg.Addresses)))
 	defer done()
 	var answer wire.Message
-	nc, err := cfg.Dial(ctx, "tcp", cfg.Address)
+	nc, err := connect(ctx, cfg, address)
 	if err != nil {
 		return nil, answer, err
 	}
-	if cfg.TLS != nil {
-		secured := tls.Client(nc, cfg.TLS)
-		if err := secured.HandshakeContext(ctx); err != nil {
-			nc.Close()
-			return nil, answer, handshakeError(err)
-		}
-		nc = secured
-	}
 	c := newConn(connCtx, nc, cfg.Idle)
+	c.address = address
 	if resume != nil {
 		answer, err = c.exchange(ctx, *resume)
 	}

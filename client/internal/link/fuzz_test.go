@@ -25,7 +25,7 @@ func FuzzServer(f *testing.F) {
 			peer.Write(b)
 			peer.Close()
 		}()
-		cfg := Config{Address: "x:1", Name: "alice", Idle: time.Minute,
+		cfg := Config{Addresses: []string{"x:1"}, Name: "alice", Idle: time.Minute,
 			Dial: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
 		joined, welcome, err := Join(t.Context(), cfg)
 		if err != nil {

@@ -146,6 +146,18 @@ func (s Server) Config(device tls.Certificate) *tls.Config {
 	return c
 }
 
+// Met reports whether the user need not be asked about the server.
+func (s Server) Met() bool {
+	known, err := s.Home.Known(s.Address)
+	return s.Fingerprint != "" || s.local() || err == nil && known != ""
+}
+
+// local reports whether the server is on this machine.
+func (s Server) local() bool {
+	ip := net.ParseIP(s.host())
+	return s.host() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 func (s Server) host() string {
 	host, _, _ := net.SplitHostPort(s.Address)
 	return host
@@ -167,7 +179,7 @@ func (s Server) verify(c tls.ConnectionState) error {
 	if s.vouched(c.PeerCertificates) {
 		return nil
 	}
-	if ip := net.ParseIP(s.host()); s.host() == "localhost" || ip != nil && ip.IsLoopback() {
+	if s.local() {
 		return nil // nobody is between
 	}
 	known, err := s.Home.Known(s.Address)

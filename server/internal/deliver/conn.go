@@ -214,7 +214,9 @@ func (h *Hub) attachLocked(m *member, c *Conn, e *room.Entry, o *room.Outcome) {
 	if m.conn != nil {
 		m.conn.releaseLocked(wire.CodeMoved, "this session goes on over another connection")
 	}
-	if c == nil {
+	m.cut = false
+	if c == nil { // of another server
+		m.mailbox.keepAll()
 		return
 	}
 	c.name, c.session, c.number, c.handled = m.session.Name, m.session.ID, m.session.Conn, m.session.Handled
@@ -234,7 +236,7 @@ func (h *Hub) attachLocked(m *member, c *Conn, e *room.Entry, o *room.Outcome) {
 		m.acked = c.seq // so a RESUME from before that is refused
 		c.backlog = int(h.stream.end-c.at.pos()) + m.mailbox.pending
 	}
-	m.conn, m.cut, c.member = c, false, m
+	m.conn, c.member = c, m
 	h.connected++
 	h.open.Add(1)
 	h.queue.push(&h.queue.direct, c)

@@ -7,7 +7,6 @@ package deliver
 
 import (
 	"container/list"
-	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -54,7 +53,9 @@ type Hub struct {
 	open     sync.WaitGroup // connections that something is still to be written to
 	propose  func([]byte) error
 	proposed sync.WaitGroup // the hub's own proposals
-	records  []record       // for Audit; owned by Apply, of which the event log makes one call at a time
+	// owned by Apply, of which the event log makes one call at a time
+	records []record // for Audit
+	batch   batch    // whose entries are applied
 
 	// mu guards the following fields and those of member and Conn that say so; held for memory work only
 	mu            sync.Mutex
@@ -75,7 +76,8 @@ type Hub struct {
 	answers       list.List        // that are being sent, the oldest first
 	answersSize   int              // bytes of all of them
 	presence      uint64           // see Presence
-	draining      map[*Conn]bool   // connections with a goroutine of their own
+	cluster       cluster
+	draining      map[*Conn]bool // connections with a goroutine of their own
 	stats         Stats
 	live          bool          // Start was called: entries are new, not those of an earlier server
 	closed        bool          // nobody may join any more
@@ -116,15 +118,18 @@ func New(cfg Config) *Hub {
 func (h *Hub) Start(propose func([]byte) error) {
 	h.mu.Lock()
 	h.live, h.propose, h.announced = true, propose, h.stream.end
+	up := h.upLocked()
 	h.mu.Unlock()
-	up := room.Entry{Kind: room.Up, Time: now()}
+	up.Time = now()
 	h.propose(up.Append(nil)) // a log that has failed already fails the next proposal, too
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range h.members {
-		if m.session.Away() {
+		switch {
+		case m.expiry != nil: // its client left meanwhile
+		case m.session.Away():
 			h.awaitLocked(m)
-		} else { // its client may not have noticed yet that the connection is lost
+		case h.cluster.server == 0: // its client may not have noticed yet that the connection is lost
 			h.expireLocked(m, h.cfg.Idle)
 		}
 	}
@@ -151,6 +156,7 @@ func (h *Hub) applySome(group []byte) (rest []byte, err error) {
 			return nil, err
 		}
 		group = rest
+		e.Server, e.Batch = h.batch.server, h.batch.number
 		if e.Kind != room.Say && e.Kind != room.Tell {
 			h.audit()
 			h.changeLocked(&record{entry: e, outcome: h.room.Apply(e)})
@@ -178,7 +184,7 @@ func (h *Hub) changeLocked(r *record) {
 func (h *Hub) deliverLocked(r *record) {
 	e, o := &r.entry, &r.outcome
 	var c *Conn
-	if e.Ref != 0 {
+	if e.Ref != 0 && e.Server == h.cluster.server {
 		c = h.takePendingLocked(e.Ref, o.Refused)
 	}
 	if c != nil {
@@ -186,6 +192,9 @@ func (h *Hub) deliverLocked(r *record) {
 	}
 	if o.Over {
 		h.stream.forgetHistory()
+	}
+	if e.Kind == room.Heartbeat {
+		h.beatLocked(e)
 	}
 	m, peer := h.concernedLocked(o.Session, o), h.concernedLocked(o.Peer, o)
 	if h.closed { // the next server delivers it
@@ -385,14 +394,6 @@ func (h *Hub) Close(text string, over bool) {
 
 // Wait waits for the hub's own proposals, after Close and after the event log was closed.
 func (h *Hub) Wait() { h.proposed.Wait() }
-
-// people counts the sessions for a person.
-func people(n int) string {
-	if n == 1 {
-		return "you are the only one here"
-	}
-	return fmt.Sprintf("%d people are here", n)
-}
 
 func bye(text string) []byte {
 	return (&wire.Message{Verb: wire.Bye, Text: []byte(text)}).AppendServer(nil)

@@ -17,6 +17,8 @@ type member struct {
 	acked   uint64      // everything up to this seq has arrived
 	expiry  *time.Timer // proposes that the wait for the client ends
 	away    awayPlace   // while it is away and waited for
+	// the acked that the other servers of the cluster know
+	reported uint64
 }
 
 func (h *Hub) memberLocked(s *room.Session) *member {
@@ -28,8 +30,12 @@ func (h *Hub) memberLocked(s *room.Session) *member {
 	return m
 }
 
+// maxElsewhere is the cost of the entries for a session that has its connection elsewhere: more than that
+// leaves unacknowledged.
+const maxElsewhere = 2 * maxTold
+
 // addLocked adds an entry to a mailbox and pauses the session's reader if too much is unsent. What an earlier
-// server sent is not known, so its entries count as sent.
+// server or another one sent is not known, so its entries count as sent.
 func (h *Hub) addLocked(m *member, e entry) {
 	limit := maxUnacked
 	switch {
@@ -37,12 +43,13 @@ func (h *Hub) addLocked(m *member, e entry) {
 	case m.cut || m.session.Away():
 		limit = 2 * maxPending // more than a connection leaves, and little comes any more
 	default: // the client is expected back, or on another server
-		limit = 2 * maxTold
+		limit = maxElsewhere
 		if m.mailbox.pending+m.mailbox.unacked > limit {
 			m.mailbox.keepAll()
 		}
 	}
-	m.mailbox.add(e, h.live, limit)
+	elsewhere := m.session.Server != 0 && m.session.Server != h.cluster.server
+	m.mailbox.add(e, h.live && !elsewhere, limit)
 	if m.conn != nil {
 		m.conn.throttleLocked()
 	}
@@ -103,8 +110,8 @@ func (h *Hub) expireLocked(m *member, wait time.Duration) {
 // detachLocked is told that everyone knows that a session has no connection.
 func (h *Hub) detachLocked(m *member) {
 	m.cut = false
-	if m.conn != nil { // another server's, or one that has just broken
-		m.conn.releaseLocked(wire.CodeMoved, "connection lost")
+	if m.conn != nil {
+		m.conn.fencedLocked()
 	}
 	if !h.live {
 		return

@@ -1,6 +1,9 @@
 package deliver
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // delay for each connection before joins and leaves are announced, so that bursts of them go out together:
 // ten times the cost of one delivery
@@ -26,4 +29,12 @@ func (h *Hub) announceLaterLocked() {
 		h.presenceTimer = false
 		h.announceLocked()
 	})
+}
+
+// people counts the sessions for a person.
+func people(n int) string {
+	if n == 1 {
+		return "you are the only one here"
+	}
+	return fmt.Sprintf("%d people are here", n)
 }

@@ -6,6 +6,17 @@
 // Proposals are committed in groups. The first proposer of a group commits it, together with all that join
 // while the group before is being written: one proposal at a time costs one write, and a thousand at once
 // cost one, too.
+//
+// # How a cluster grows
+//
+// The log of several servers is a stream, which each of them reads as a whole. A server does for each message
+// what it does alone, whoever said it: it applies the entry and writes the line to its own connections. So
+// more servers carry more connections, downloads and deliveries, but not more messages a second: these are
+// limited by how fast one server applies entries, or NATS takes them. With N connections on each server, a message
+// costs each server N deliveries, of about 9 µs of CPU at 20 messages a second (see README.txt): a million
+// people, on 50 servers with 20,000 connections each, take 4 CPUs of each server for 20 messages a second. A
+// crowd that says more than people can read needs several rooms: each a stream of its own, with those servers
+// that have its people. Nothing in a room knows of another, so that needs no change here.
 package eventlog
 
 import (
@@ -47,7 +58,7 @@ type State interface {
 type Log struct {
 	// set at construction
 	state   State
-	file    *file       // nil for a log in memory
+	store   store       // nil for a log in memory
 	trouble func(error) // Options.Trouble
 	closing chan struct{}
 	close   sync.Once // closes closing
@@ -61,6 +72,20 @@ type Log struct {
 	buffers sync.Pool // of *[]byte: records of earlier groups
 }
 
+// A store keeps what is committed. One goroutine at a time calls commit.
+type store interface {
+	// commit writes a group down, and has the state apply it. After an error that is not final it is called
+	// again with the same group, unless the log is closing.
+	commit(record []byte, closing <-chan struct{}) error
+	close() error
+}
+
+// final reports whether commit is not to be called again with the same group.
+func final(err error) bool {
+	return err == nil || errors.Is(err, ErrSync) || errors.Is(err, ErrFenced) || errors.Is(err, ErrStream) ||
+		errors.Is(err, ErrClosed)
+}
+
 // A group is what one commit writes.
 type group struct {
 	record []byte // the entries, after room for the prefix of a record
@@ -71,19 +96,20 @@ type group struct {
 // Memory returns a log that keeps nothing: its conversation ends with the process.
 func Memory(state State) *Log { return newLog(state, nil, nil) }
 
-func newLog(state State, f *file, trouble func(error)) *Log {
-	return &Log{state: state, file: f, trouble: trouble, closing: make(chan struct{})}
+func newLog(state State, s store, trouble func(error)) *Log {
+	return &Log{state: state, store: s, trouble: trouble, closing: make(chan struct{})}
 }
 
 // Propose commits entries and has the state apply them, after all that were committed before. While entries
-// cannot be written, it waits. An error, [ErrClosed] or [ErrSync], says that they are not applied; whether
-// the next start finds them is not known.
+// cannot be written, it waits. An error, [ErrClosed], [ErrSync] or, in a
+// cluster, [ErrFenced] or [ErrStream], says that they are not applied; whether the next start finds them is
+// not known.
 func (l *Log) Propose(entries []byte) error {
-	if l.file == nil { // nothing is saved by a group
+	if l.store == nil { // nothing is saved by a group
 		l.commit.Lock()
 		defer l.commit.Unlock()
 		if l.ended == nil {
-			l.apply(entries)
+			apply(l.state, entries)
 		}
 		return l.ended
 	}
@@ -124,25 +150,28 @@ func (l *Log) commitGroup(g *group) {
 		l.open = nil
 	}
 	l.mu.Unlock()
-	if l.ended == nil {
-		l.ended = l.write(g.record)
-	}
-	if l.ended == nil {
-		l.apply(g.record[prefixSize:])
-	}
 	g.err = l.ended
+	if g.err == nil {
+		g.err = l.write(g.record)
+	}
+	if !errors.Is(g.err, ErrFenced) {
+		l.ended = g.err
+	}
 	l.buffers.Put(&g.record)
 }
 
-// write writes a group down, however long it takes. An error is final: the log was closed or the disk failed.
+// write commits a group, however long it takes. An error is final.
 func (l *Log) write(record []byte) error {
 	for waiting := false; ; waiting = true {
-		err := l.file.append(record)
-		final := err == nil || errors.Is(err, ErrSync)
-		if !waiting && err != nil || waiting && final {
+		err := l.store.commit(record, l.closing)
+		switch {
+		case errors.Is(err, ErrClosed):
+		case waiting && (err == nil || errors.Is(err, ErrFenced)):
+			l.trouble(nil)
+		case !waiting && err != nil && !errors.Is(err, ErrFenced), waiting && final(err):
 			l.trouble(err)
 		}
-		if final {
+		if final(err) {
 			return err
 		}
 		select {
@@ -153,8 +182,8 @@ func (l *Log) write(record []byte) error {
 	}
 }
 
-func (l *Log) apply(entries []byte) {
-	if err := l.state.Apply(entries); err != nil {
+func apply(state State, entries []byte) {
+	if err := state.Apply(entries); err != nil {
 		panic(fmt.Sprintf("eventlog: entries were proposed that the state cannot read: %v", err))
 	}
 }
@@ -168,8 +197,8 @@ func (l *Log) Close() error {
 	if l.ended == nil {
 		l.ended = ErrClosed
 	}
-	if l.file == nil {
+	if l.store == nil {
 		return nil
 	}
-	return l.file.close()
+	return l.store.close()
 }

@@ -112,6 +112,15 @@ func segmentName(index uint64) string { return fmt.Sprintf("%016x.events", index
 
 func (f *file) path(index uint64) string { return filepath.Join(f.dir, segmentName(index)) }
 
+// commit writes a group down and has the state apply it.
+func (f *file) commit(record []byte, _ <-chan struct{}) error {
+	err := f.append(record)
+	if err == nil {
+		apply(f.state, record[prefixSize:])
+	}
+	return err
+}
+
 // append writes a group. After a failure the next one begins a new segment, with the index of the failed one.
 func (f *file) append(record []byte) error {
 	if f.newest == nil || groupBytes(f.segments[len(f.segments)-1:]) >= f.opt.Retention/2 {

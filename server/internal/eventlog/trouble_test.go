@@ -16,9 +16,10 @@ func unmount(t *testing.T, l *Log) (dir string) {
 	t.Helper()
 	l.commit.Lock()
 	defer l.commit.Unlock()
-	l.file.newest.Close()
-	l.file.dir = filepath.Join(l.file.dir, "unmounted")
-	return l.file.dir
+	f := l.store.(*file)
+	f.newest.Close()
+	f.dir = filepath.Join(f.dir, "unmounted")
+	return f.dir
 }
 
 // While entries cannot be written, all proposals wait, and go on when they can be: none is lost or doubled.
@@ -97,11 +98,12 @@ func TestFailedWriteDoesNotCount(t *testing.T) {
 		dir, opt := t.TempDir(), options(t)
 		l, _ := open(t, dir, opt)
 		want := propose(t, l, 0, 3)
-		putPrefix(ghost, l.file.segments[0].index, l.file.segments[0].end)
-		if _, err := l.file.newest.Write(ghost[:left]); err != nil {
+		f := l.store.(*file)
+		putPrefix(ghost, f.segments[0].index, f.segments[0].end)
+		if _, err := f.newest.Write(ghost[:left]); err != nil {
 			t.Fatal(err)
 		}
-		l.file.seal()
+		f.seal()
 		want = append(want, propose(t, l, 3, 6)...)
 		l.Close()
 		if _, h := open(t, dir, opt); !slices.Equal(h.entries, want) {

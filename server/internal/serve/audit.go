@@ -43,6 +43,8 @@ func (a *Audit) Record(e *room.Entry, o *room.Outcome, from net.Addr) {
 		if o.Session != nil && from != nil {
 			a.came(*e, o.Session.Name, from)
 		}
+	case room.ServerUp, room.ServerGone:
+		a.server(e, o)
 	default:
 		if _, is := orders[e.Kind]; is {
 			a.order(*e, *o)
@@ -53,6 +55,18 @@ func (a *Audit) Record(e *room.Entry, o *room.Outcome, from net.Addr) {
 		a.Event(o.Session.Name + " has joined")
 	case wire.Left:
 		a.left(o.Session, o.Reason)
+	}
+}
+
+// server records that a server takes part in the conversation, or does not any more.
+func (a *Audit) server(e *room.Entry, o *room.Outcome) {
+	what := "server up"
+	if e.Kind == room.ServerGone {
+		what = "server gone"
+	}
+	if o.Servers {
+		a.Log.Info(what, "server", string(e.Name))
+		a.Show(what + ": " + string(e.Name))
 	}
 }
 

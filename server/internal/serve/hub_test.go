@@ -15,7 +15,7 @@ import (
 func begin(s *serve.Server, sessions int, audit func(*room.Entry, *room.Outcome, net.Addr)) {
 	s.Hub = deliver.New(deliver.Config{MaxSessions: sessions, Grace: time.Hour, Idle: s.Idle, Audit: audit,
 		Guard: func() {}})
-	s.Propose, s.Stuck = eventlog.Memory(s.Hub).Propose, func() bool { return false }
+	s.Propose, s.Stuck = eventlog.Memory(s.Hub).Propose, func() error { return nil }
 	s.Hub.Start(s.Propose)
 }
 

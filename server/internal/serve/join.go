@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/server/internal/deliver"
+	"parley/server/internal/eventlog"
 	"parley/server/internal/room"
 	"parley/server/internal/transport"
 	"parley/server/wire"
@@ -168,6 +169,9 @@ func (c *client) hello(kind room.Kind, token string, m *wire.Message) (*deliver.
 	if err != nil {
 		return nil, wire.Errorf(m.Verb, wire.CodeBadName, "%v", err)
 	}
+	if err := c.upToDate(m.Verb); err != nil {
+		return nil, err
+	}
 	e := c.entry(kind, token)
 	e.Name, e.Invite = []byte(name), c.invite
 	conn, err := c.Hub.Newcomer(c.nc, e, token, int(min(m.Count, wire.MaxHistory)))
@@ -178,6 +182,9 @@ func (c *client) hello(kind room.Kind, token string, m *wire.Message) (*deliver.
 }
 
 func (c *client) resume(token []byte, seq uint64) (*deliver.Conn, error) {
+	if err := c.upToDate(wire.Resume); err != nil {
+		return nil, err
+	}
 	e := c.entry(room.Resume, string(token))
 	conn, lost, err := c.Hub.Returner(c.nc, e, seq)
 	if lost.Kind != 0 {
@@ -194,18 +201,37 @@ func (c *client) open(conn *deliver.Conn, e room.Entry) (*deliver.Conn, error) {
 	conn.OnEnd(func() { c.guest.move(ended) })
 	conn.OnDone(c.finish)
 	e.Ref = conn.Ref()
-	if c.Stuck() {
-		return nil, conn.Opened(wire.Errorf(e.Verb(), wire.CodeFull,
-			"the server cannot write to its disk: try again later"))
-	}
 	switch err := conn.Opened(c.Commit(e)).(type) {
 	case nil:
 		return conn, nil
 	case *wire.ProtocolError:
 		return nil, err
+	default:
+		return nil, notTaken(e.Verb(), err)
 	}
-	// The log takes no more.
-	return nil, wire.Errorf(e.Verb(), wire.CodeFull, "the server is shutting down")
+}
+
+// notTaken is why an entry was not, by the error of its proposal.
+func notTaken(verb wire.Verb, err error) error {
+	if errors.Is(err, eventlog.ErrFenced) {
+		return wire.Errorf(verb, wire.CodeFull, "%v: try again", err)
+	}
+	return wire.Errorf(verb, wire.CodeFull, "the server is shutting down")
+}
+
+// upToDate returns why an entry of that verb cannot be committed, or nil. Then what other servers have
+// committed is applied: else this one might not know a session that was begun elsewhere a moment ago.
+func (c *client) upToDate(verb wire.Verb) error {
+	if why := c.Stuck(); why != nil {
+		return wire.Errorf(verb, wire.CodeFull, "%v: try again later", why)
+	}
+	if c.Sync == nil {
+		return nil
+	}
+	if err := c.Sync(); err != nil {
+		return notTaken(verb, err)
+	}
+	return nil
 }
 
 // Commit proposes an entry, with the present time. The error is the event log's.

@@ -34,13 +34,15 @@ type Server struct {
 	Gate    *transport.Gate
 	Hub     *deliver.Hub
 	Propose func([]byte) error // the event log's
-	Stuck   func() bool        // reports whether entries cannot be committed at present
-	Folder  *files.Folder
-	Log     *slog.Logger
-	Show    func(string)  // shows the operator a line
-	Guard   func()        // deferred in every goroutine; recovers panics
-	Idle    time.Duration // silence after which a connection is given up
-	Parker  *Parker       // nil where every connection keeps its goroutine
+	Stuck   func() error       // returns why entries cannot be committed at present, nil when they can
+	// returns when all is applied that other servers have committed; nil where there are none
+	Sync   func() error
+	Folder *files.Folder
+	Log    *slog.Logger
+	Show   func(string)  // shows the operator a line
+	Guard  func()        // deferred in every goroutine; recovers panics
+	Idle   time.Duration // silence after which a connection is given up
+	Parker *Parker       // nil where every connection keeps its goroutine
 	// silence after which a connection is parked
 	ParkAfter time.Duration
 	Rate      float64 // lines a second that a session may send in the long run; 0 is any number
