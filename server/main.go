@@ -115,8 +115,8 @@ type options struct {
 	grace, idle                      time.Duration
 }
 
-// gcPercent is how much memory may become garbage before it is collected, in percent of what is in use. That is
-// half of Go's own: a message makes next to no garbage, and many idle connections make much of the memory.
+// gcPercent is how much memory may become garbage before it is collected, in percent of what is in use. That
+// is half of Go's own: a message makes next to no garbage, and many idle connections make much of the memory.
 const gcPercent = 50
 
 func main() {

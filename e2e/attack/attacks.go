@@ -55,8 +55,8 @@ type attacker struct {
 // workers is how many connections an attacker makes at the same time.
 const workers = 32
 
-// repeat calls do with 0 to n-1 from several goroutines until the context ends, and returns how many succeeded
-// and the first error.
+// repeat calls do with 0 to n-1 from several goroutines until the context ends, and returns how many
+// succeeded and the first error.
 func (a *attacker) repeat(ctx context.Context, n int, do func(i int) error) (done int64, first error) {
 	var next, succeeded atomic.Int64
 	var once sync.Once

@@ -152,8 +152,8 @@ func (p *people) took(text string) {
 	p.latencies = append(p.latencies, time.Since(time.Unix(0, sent)))
 }
 
-// talk has everyone talk for a time, and returns what the pair had to wait, in ascending order. A message that
-// did not come counts as one that took all the time that is left.
+// talk has everyone talk for a time, and returns what the pair had to wait, in ascending order. A message
+// that did not come counts as one that took all the time that is left.
 func (p *people) talk(ctx context.Context, d time.Duration) []time.Duration {
 	p.mu.Lock()
 	p.latencies = nil

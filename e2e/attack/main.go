@@ -1,7 +1,7 @@
 //go:build linux
 
-// Attack does to a server what strangers could, and measures what it costs those who only want to talk. Run it
-// from the module's folder:
+// Attack does to a server what strangers could, and measures what it costs those who only want to talk. Run
+// it from the module's folder:
 //
 //	go run ./e2e/attack                          every attack
 //	go run ./e2e/attack -only who                one of them

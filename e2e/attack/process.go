@@ -37,8 +37,8 @@ func startAttacker(a attack, o options, addr string) (*process, error) {
 	return p, errors.Join(err1, err2, p.cmd.Start())
 }
 
-// said waits until the attack is over, and returns how many honest sessions of its own were harmed, and how far
-// it came.
+// said waits until the attack is over, and returns how many honest sessions of its own were harmed, and how
+// far it came.
 func (p *process) said() (harmed int64, note string, err error) {
 	line, err := p.out.ReadString('\n')
 	if err != nil {
@@ -54,8 +54,8 @@ func (p *process) end() {
 	p.cmd.Wait()
 }
 
-// strike is the process that only attacks: it makes one attack, says how it went, and keeps what it holds until
-// in ends.
+// strike is the process that only attacks: it makes one attack, says how it went, and keeps what it holds
+// until in ends.
 func strike(o options, in io.Reader, out io.Writer) error {
 	// Other programs come first: what is measured is not how busy this one keeps the machine.
 	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10); err != nil {

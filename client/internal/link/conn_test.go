@@ -328,8 +328,8 @@ func TestServerThatTakesNothing(t *testing.T) {
 	})
 }
 
-// Of several servers, the first that lets the user in is joined. When its connection is lost, the client tries it
-// first, and then the others.
+// Of several servers, the first that lets the user in is joined. When its connection is lost, the client
+// tries it first, and then the others.
 func TestSeveralServers(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		var dialed []string

@@ -7,12 +7,12 @@ import (
 	"parley/server/wire"
 )
 
-// maxAnswers bounds the bytes of all answers that are being sent. If there are more, because lists change while
-// clients do not read them, those who are sent the oldest one are cut off.
+// maxAnswers bounds the bytes of all answers that are being sent. If there are more, because lists change
+// while clients do not read them, those who are sent the oldest one are cut off.
 const maxAnswers = 64 << 20
 
-// An Answer is lines that are made once for all connections that are sent them, such as the list of all people. It
-// does not change any more when the first one is.
+// An Answer is lines that are made once for all connections that are sent them, such as the list of all
+// people. It does not change any more when the first one is.
 type Answer struct {
 	chunks [][]byte
 	size   int

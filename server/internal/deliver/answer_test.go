@@ -19,8 +19,8 @@ func answer(lines int) *deliver.Answer {
 	return a
 }
 
-// An answer comes whole, at its place among all else, to each who is sent it; its memory counts once, until the
-// last one has it.
+// An answer comes whole, at its place among all else, to each who is sent it; its memory counts once, until
+// the last one has it.
 func TestAnswers(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
 		const lines, readers = 1000, 10
@@ -71,8 +71,8 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-// Many different answers that nobody reads take no more memory than the limit: whoever is sent the oldest is cut off,
-// and those who read are not.
+// Many different answers that nobody reads take no more memory than the limit: whoever is sent the oldest is
+// cut off, and those who read are not.
 func TestAnswersThatNobodyReads(t *testing.T) {
 	const size, most, readers = 4 << 10, 64 << 20, 30 // of 4 MiB each
 	r := newRoom(t, deliver.Config{})

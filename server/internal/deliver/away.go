@@ -32,7 +32,8 @@ func (p awayPlace) leave() {
 	}
 }
 
-// crowding returns the member that has been away for longest of those from the address that most are from, or nil.
+// crowding returns the member that has been away for longest of those from the address that most are from, or
+// nil.
 func (a awayList) crowding() *member {
 	var most *list.List
 	for _, l := range a {

@@ -14,8 +14,8 @@ import (
 const (
 	endTime = 5 * time.Second // how long a connection that ends may take to accept its unsent lines
 
-	// Linger is how long its client then has to close it: a close with unread input would destroy the last
-	// lines.
+	// Linger is how long its client then has to close it: a close with unread input would destroy the
+	// last lines.
 	Linger = 2 * time.Second
 )
 
@@ -124,8 +124,8 @@ func (h *Hub) Returner(nc *transport.Conn, e room.Entry, seq uint64) (c *Conn, l
 		return nil, room.Entry{}, refused
 	}
 	m := h.members[h.room.Token(e.Token)]
-	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the client
-	// came back over another connection: that one goes on.
+	// A seq before one that was acknowledged is that of a RESUME which lay in the network while the
+	// client came back over another connection: that one goes on.
 	if m == nil || seq < m.acked {
 		return nil, room.Entry{}, errGone
 	}
@@ -201,8 +201,8 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 // must not block and must not call the hub, which is locked. It is for the time before the entry is proposed.
 func (c *Conn) OnDone(f func(linger time.Duration)) { c.onDone = f }
 
-// OnEnd has f called, in the same way, when the connection is its session's no more: its last lines are still to be
-// written.
+// OnEnd has f called, in the same way, when the connection is its session's no more: its last lines are still
+// to be written.
 func (c *Conn) OnEnd(f func()) { c.onEnd = f }
 
 // Backlog returns how many bytes the connection is sent because of what was said before it.

@@ -138,7 +138,8 @@ func (c *convoConn) Say(text []byte) (seq uint64, err error) {
 	return o.Receipt.Seq, err
 }
 
-// Tell proposes a unicast, or that it is refused if there is no room for it. A *wire.ProtocolError has been told to the sender.
+// Tell proposes a unicast, or that it is refused if there is no room for it. A *wire.ProtocolError has been
+// told to the sender.
 func (c *convoConn) Tell(name, text []byte) (seq uint64, to string, err error) {
 	e := room.Entry{Kind: room.Tell, Name: name, Text: text}
 	if !c.CanTell(name, len(text)) {

@@ -19,12 +19,13 @@ import (
 
 // Limits of a hub, beside those in Config.
 const (
-	// maximum lag behind the stream, in bytes; a session further behind is disconnected. One sender's flood of
-	// broadcasts gets a slow receiver there, and nothing here keeps it from that, because everyone else sees
-	// them, too: the rate at which a session may send does.
+	// maximum lag behind the stream, in bytes; a session further behind is disconnected. One sender's
+	// flood of broadcasts gets a slow receiver there, and nothing here keeps it from that, because
+	// everyone else sees them, too: the rate at which a session may send does.
 	maxLag = 8 << 20
-	// maximum cost of a mailbox's unsent entries; a session with more is disconnected. Unicasts are refused
-	// long before, see maxTold, but for those that hundreds of senders have on their way at the same time.
+	// maximum cost of a mailbox's unsent entries; a session with more is disconnected. Unicasts are
+	// refused long before, see maxTold, but for those that hundreds of senders have on their way at the
+	// same time.
 	maxPending = 4 << 20
 	// maximum cost of entries that were sent and not acknowledged; older ones cannot be resumed
 	maxUnacked = 256 << 10
@@ -39,8 +40,8 @@ type Config struct {
 	// a write without progress for so long means that the connection is lost
 	Idle time.Duration
 	// Audit is called for each entry with what followed from it, in order. It must not block and must not
-	// call the hub, which may be locked, or keep e and o. from is nil unless the entry opened a connection
-	// here.
+	// call the hub, which may be locked, or keep e and o. from is nil unless the entry opened a
+	// connection here.
 	Audit func(e *room.Entry, o *room.Outcome, from net.Addr)
 	Guard func() // deferred in every goroutine of the hub; recovers panics
 }

@@ -55,8 +55,8 @@ func (h *Hub) addLocked(m *member, e entry) {
 	}
 }
 
-// cutLaggardsLocked cuts off sessions that are too far behind the stream. The connection of one that has ended
-// gets no more than the end.
+// cutLaggardsLocked cuts off sessions that are too far behind the stream. The connection of one that has
+// ended gets no more than the end.
 func (h *Hub) cutLaggardsLocked() {
 	for c := range h.draining {
 		switch {

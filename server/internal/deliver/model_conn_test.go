@@ -44,8 +44,8 @@ func (m *model) lose() {
 	}
 }
 
-// crowding returns who makes room when too many are cut off: of those who never spoke, or else of all, who was cut off
-// first.
+// crowding returns who makes room when too many are cut off: of those who never spoke, or else of all, who
+// was cut off first.
 func (m *model) crowding() (first *person) {
 	for _, p := range m.people {
 		silent := p.count == 0

@@ -208,8 +208,8 @@ func TestSenderIsHeldBack(t *testing.T) {
 	})
 }
 
-// Thirty senders together do not have a receiver cut off either, and one more finds room. They do not keep the
-// receiver's own lines back.
+// Thirty senders together do not have a receiver cut off either, and one more finds room. They do not keep
+// the receiver's own lines back.
 func TestManySenders(t *testing.T) {
 	n := networks[2]
 	r := newRoom(t, deliver.Config{})

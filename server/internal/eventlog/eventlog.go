@@ -12,11 +12,11 @@
 // The log of several servers is a stream, which each of them reads as a whole. A server does for each message
 // what it does alone, whoever said it: it applies the entry and writes the line to its own connections. So
 // more servers carry more connections, downloads and deliveries, but not more messages a second: these are
-// limited by how fast one server applies entries, or NATS takes them. With N connections on each server, a message
-// costs each server N deliveries, of about 9 µs of CPU at 20 messages a second (see README.txt): a million
-// people, on 50 servers with 20,000 connections each, take 4 CPUs of each server for 20 messages a second. A
-// crowd that says more than people can read needs several rooms: each a stream of its own, with those servers
-// that have its people. Nothing in a room knows of another, so that needs no change here.
+// limited by how fast one server applies entries, or NATS takes them. With N connections on each server, a
+// message costs each server N deliveries, of about 9 µs of CPU at 20 messages a second (see README.txt): a
+// million people, on 50 servers with 20,000 connections each, take 4 CPUs of each server for 20 messages a
+// second. A crowd that says more than people can read needs several rooms: each a stream of its own, with
+// those servers that have its people. Nothing in a room knows of another, so that needs no change here.
 package eventlog
 
 import (
@@ -29,8 +29,9 @@ import (
 const (
 	retryAfter = time.Second // between attempts while entries cannot be written
 
-	// maxGroup is the bytes from which on a group takes no more proposals. Applying 256 KiB takes the time of
-	// hundreds of writes, so a larger group would save nothing, and its proposers would wait longer.
+	// maxGroup is the bytes from which on a group takes no more proposals. Applying 256 KiB takes the
+	// time of hundreds of writes, so a larger group would save nothing, and its proposers would wait
+	// longer.
 	maxGroup = 256 << 10
 )
 
@@ -38,15 +39,15 @@ var (
 	// ErrClosed tells that the log was closed before the entries were committed.
 	ErrClosed = errors.New("the event log is closed")
 
-	// ErrSync tells that the disk failed to take what was written. What it holds of it is unknown from then
-	// on, so nothing more is committed.
+	// ErrSync tells that the disk failed to take what was written. What it holds of it is unknown from
+	// then on, so nothing more is committed.
 	ErrSync = errors.New("the disk failed")
 )
 
 // A State is what the entries make: a deterministic state machine. One goroutine at a time calls its methods.
 type State interface {
-	// Apply applies a committed group of entries. It must not keep the slice. An error says that the bytes
-	// are not entries, and that none of them was applied.
+	// Apply applies a committed group of entries. It must not keep the slice. An error says that the
+	// bytes are not entries, and that none of them was applied.
 	Apply(group []byte) error
 	// Snapshot returns the state, from which Restore makes it again.
 	Snapshot() []byte
@@ -74,8 +75,8 @@ type Log struct {
 
 // A store keeps what is committed. One goroutine at a time calls commit.
 type store interface {
-	// commit writes a group down, and has the state apply it. After an error that is not final it is called
-	// again with the same group, unless the log is closing.
+	// commit writes a group down, and has the state apply it. After an error that is not final it is
+	// called again with the same group, unless the log is closing.
 	commit(record []byte, closing <-chan struct{}) error
 	close() error
 }

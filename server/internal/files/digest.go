@@ -10,26 +10,29 @@ import (
 )
 
 const (
-	// timeStep is the coarsest timestamp granularity of common file systems: a file may change twice within it
-	// and show one time.
+	// timeStep is the coarsest timestamp granularity of common file systems: a file may change twice
+	// within it and show one time.
 	timeStep = 2 * time.Second
-	// maxUsers is the number of users who get a digest before the file is read again: bounded memory, and a
-	// hundredth of the work.
+	// maxUsers is the number of users who get a digest before the file is read again: bounded memory, and
+	// a hundredth of the work.
 	maxUsers = 100
-	// maxDigests is the number of files whose digests are kept: a few MiB, also if all have so many users.
+	// maxDigests is the number of files whose digests are kept: a few MiB, also if all have so many
+	// users.
 	maxDigests = 1000
-	// hashPart is how many bytes are read and hashed at a time: what takes part of a millisecond, so that all
-	// who hash take turns.
+	// hashPart is how many bytes are read and hashed at a time: what takes part of a millisecond, so that
+	// all who hash take turns.
 	hashPart = 256 << 10
-	// doubtShare is how many times as long as a file was read again, because a user asked again, no other is.
+	// doubtShare is how many times as long as a file was read again, because a user asked again, no other
+	// is.
 	doubtShare = 9
 )
 
-// A digest is that of a version of a file that has not changed for a while. It is computed once for all who get that: a download takes three
-// quarters of the time without, and less than half of the CPU. A file that is written through a memory mapping may
-// keep its version, and then the digest is wrong: a client that gets it sees a mismatch and asks again. So when a
-// user asks a second time, the file is read again, which costs little, because hardly anyone downloads a file again
-// that is right; those who do it all the time cost a tenth of a core.
+// A digest is that of a version of a file that has not changed for a while. It is computed once for all who
+// get that: a download takes three quarters of the time without, and less than half of the CPU. A file that
+// is written through a memory mapping may keep its version, and then the digest is wrong: a client that gets
+// it sees a mismatch and asks again. So when a user asks a second time, the file is read again, which costs
+// little, because hardly anyone downloads a file again that is right; those who do it all the time cost a
+// tenth of a core.
 type digest struct {
 	// set at construction
 	name, version string
@@ -178,8 +181,8 @@ func (d *digest) await(end int64, stop <-chan struct{}) bool {
 	}
 }
 
-// check has sum go on with the bytes of a file from one offset to another, for one transfer. All that do take one
-// core half of the time, because who asks for it can ask again and again.
+// check has sum go on with the bytes of a file from one offset to another, for one transfer. All that do take
+// one core half of the time, because who asks for it can ask again and again.
 func (f *Folder) check(sum hash.Hash, file *File, from, to int64, stop <-chan struct{}) error {
 	return f.readParts(file, from, to, stop, func(part []byte) {
 		f.checking <- struct{}{}
@@ -193,8 +196,8 @@ func (f *Folder) check(sum hash.Hash, file *File, from, to int64, stop <-chan st
 // errChanged reports that a file has changed.
 var errChanged = errors.New("changed")
 
-// readParts reads the bytes of a file from one offset to another. The error is ErrStopped, errChanged if the file is
-// shorter, or the system's.
+// readParts reads the bytes of a file from one offset to another. The error is ErrStopped, errChanged if the
+// file is shorter, or the system's.
 func (f *Folder) readParts(file *File, from, to int64, stop <-chan struct{}, each func(part []byte)) error {
 	buf := make([]byte, min(to-from, hashPart))
 	for at := from; at < to; {
@@ -218,7 +221,8 @@ func (f *Folder) readParts(file *File, from, to int64, stop <-chan struct{}, eac
 	return nil
 }
 
-// use calls do, which uses the disk, as soon as not too many others do. The error is that of do, or ErrStopped.
+// use calls do, which uses the disk, as soon as not too many others do. The error is that of do, or
+// ErrStopped.
 func (f *Folder) use(stop <-chan struct{}, do func() error) error {
 	select {
 	case f.uses <- struct{}{}:

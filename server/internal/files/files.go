@@ -25,8 +25,8 @@ const (
 	maxDiskUses = 64
 	closeTime   = time.Second // how long Close waits for the disk
 
-	// downloads in progress: each holds an open file and a goroutine or two, and more would only share the network
-	// and the disk with each other
+	// downloads in progress: each holds an open file and a goroutine or two, and more would only share
+	// the network and the disk with each other
 	maxDownloads = 256
 	// MaxOpen is how many files are open at most: of each download in progress, and of each digest
 	MaxOpen = 2 * maxDownloads
@@ -145,8 +145,8 @@ func (f *File) release() {
 	}
 }
 
-// enter counts a download in progress, and reports whether there is room for it: no address has more than all others
-// leave free, so that there is always some for another one.
+// enter counts a download in progress, and reports whether there is room for it: no address has more than all
+// others leave free, so that there is always some for another one.
 func (f *Folder) enter(addr string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -216,8 +216,8 @@ func (f *Folder) stat(file *os.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A program can set the size and the mtime back after a change, but not the ctime. The inode tells files
-	// with the same ctime apart.
+	// A program can set the size and the mtime back after a change, but not the ctime. The inode tells
+	// files with the same ctime apart.
 	ctime, inode := change(file)
 	sum := sha256.Sum256(fmt.Append(nil, info.Size(), info.ModTime().UnixNano(), ctime.UnixNano(), inode))
 	stable := !ctime.IsZero() && f.now().Sub(ctime) > timeStep

@@ -14,8 +14,8 @@ import (
 
 const (
 	maxList = 4 << 20 // bytes of the names in a list: ten times those of wire.MaxFiles usual names
-	// A list is not made again before restShare times as long as it took has passed, nor need anyone wait for longer
-	// than maxRest: those who ask for lists take a tenth of a CPU and of the disk.
+	// A list is not made again before restShare times as long as it took has passed, nor need anyone wait
+	// for longer than maxRest: those who ask for lists take a tenth of a CPU and of the disk.
 	restShare = 9
 	maxRest   = time.Second
 )

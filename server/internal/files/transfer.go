@@ -150,8 +150,8 @@ func (t *Transfer) data(nc net.Conn, m wire.Message) error {
 	}
 	sent, err := io.CopyN(nc, t.file.File, n)
 	if errors.Is(err, io.EOF) {
-		// The file has become shorter, but n bytes are announced: the client must get them to find the next
-		// line.
+		// The file has become shorter, but n bytes are announced: the client must get them to find
+		// the next line.
 		if _, err = nc.Write(make([]byte, n-sent)); err == nil {
 			return t.finish(nc, t.changed().Message())
 		}

@@ -65,7 +65,8 @@ func runModel(t *testing.T, seed uint64) {
 		if diff := cmp.Diff(want, followsFrom(first.Apply(e))); diff != "" {
 			t.Fatalf("step %d: what follows from %s (-want +got):\n%s", step, show(e), diff)
 		}
-		// The second room gets the entry as a folder or a network brings it, in memory that is used again.
+		// The second room gets the entry as a folder or a network brings it, in memory that is used
+		// again.
 		b := e.Append(nil)
 		read, _, err := room.ParseEntry(b)
 		read.Server, read.Batch = e.Server, e.Batch

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxForgotten is how many accounts are kept that no connection uses: of a flood from more addresses than that, the
-// oldest ones begin afresh.
+// maxForgotten is how many accounts are kept that no connection uses: of a flood from more addresses than
+// that, the oldest ones begin afresh.
 const maxForgotten = 4096
 
 // An account is what an address, or a session, has taken of its share.

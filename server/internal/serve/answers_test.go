@@ -63,8 +63,8 @@ func TestUnreadLists(t *testing.T) {
 	}
 }
 
-// A list is as new as the question, though those who ask at once share it; and nobody who asks on and on has it made
-// all the time.
+// A list is as new as the question, though those who ask at once share it; and nobody who asks on and on has
+// it made all the time.
 func TestListsAreNewAndShared(t *testing.T) {
 	s := start(t, nil)
 	var all []*client

@@ -130,8 +130,8 @@ func Address(addr string) string {
 	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
-// enter carries out a HELLO, TAKEOVER or RESUME, which sets conn. Meanwhile the connection is not closed to make room
-// for others: nobody would be told that someone has joined who is not there.
+// enter carries out a HELLO, TAKEOVER or RESUME, which sets conn. Meanwhile the connection is not closed to
+// make room for others: nobody would be told that someone has joined who is not there.
 func (c *client) enter(m *wire.Message) error {
 	token := string(m.Token)
 	if m.Verb != wire.Resume {

@@ -22,8 +22,9 @@ import (
 //   - so Sessions + 2 * Lobby connections are open, each with a file descriptor, and for a moment those that take
 //     over from another one
 //
-// Shares of one address keep others from being crowded out: PerAddress connections are open, a quarter of them
-// before joining, and as many may come in half a minute. Clients on this machine are exempt, unless Local is set.
+// Shares of one address keep others from being crowded out: PerAddress connections are open, a quarter of
+// them before joining, and as many may come in half a minute. Clients on this machine are exempt, unless
+// Local is set.
 type Limits struct {
 	Sessions   int
 	Lobby      int // 0: MaxLobby
@@ -44,8 +45,8 @@ const (
 	arrivalShare = 32
 )
 
-// Fit returns limits with which no more than so many files and connections are open. Some are left for the files that
-// are sent, the log, the state and others.
+// Fit returns limits with which no more than so many files and connections are open. Some are left for the
+// files that are sent, the log, the state and others.
 func (l Limits) Fit(descriptors int) Limits {
 	const other = 64
 	l.Lobby = min(cmp.Or(l.Lobby, MaxLobby), descriptors/8)
@@ -159,7 +160,8 @@ func (l *limits) refuseLocked(g *guest, now time.Time) *wire.ProtocolError {
 	return nil
 }
 
-// makeRoomLocked makes a place in a pool: of the addresses, the one that has most there loses its oldest connection.
+// makeRoomLocked makes a place in a pool: of the addresses, the one that has most there loses its oldest
+// connection.
 func (l *limits) makeRoomLocked(pool *list.List) {
 	if pool.Len() < l.Lobby {
 		return
@@ -186,7 +188,8 @@ func (l *limits) closeLocked(g *guest) {
 	})
 }
 
-// move puts a guest into another stage, and reports whether that was possible: it is not for one that is gone.
+// move puts a guest into another stage, and reports whether that was possible: it is not for one that is
+// gone.
 func (g *guest) move(to stage) bool {
 	g.limits.mu.Lock()
 	defer g.limits.mu.Unlock()

@@ -9,12 +9,15 @@ import (
 )
 
 const (
-	// seconds of the rate that a session may save up, so that a person who pastes does not wait; and as many that it
-	// may owe for answers, so that it is never silent for longer than clients wait for a PONG
+	// seconds of the rate that a session may save up, so that a person who pastes does not wait; and as
+	// many that it may owe for answers, so that it is never silent for longer than clients wait for a
+	// PONG
 	burstPeriod = 5
-	// clients of one address together have the rate of so many: those of an office that paste at the same time
+	// clients of one address together have the rate of so many: those of an office that paste at the same
+	// time
 	addressRate = 4
-	// bytes of answers that cost what a line costs: as many as the longest line has that a client may send
+	// bytes of answers that cost what a line costs: as many as the longest line has that a client may
+	// send
 	answerPrice = wire.MaxLine
 )
 
@@ -41,7 +44,8 @@ func (m meter) limiters() (all []*rate.Limiter) {
 	return all
 }
 
-// line counts a line, and returns how long it has to wait. What is free only waits for what was counted before.
+// line counts a line, and returns how long it has to wait. What is free only waits for what was counted
+// before.
 func (m meter) line(free bool) (wait time.Duration) {
 	now := time.Now()
 	for _, l := range m.limiters() {
@@ -54,8 +58,8 @@ func (m meter) line(free bool) (wait time.Duration) {
 	return wait
 }
 
-// answer counts bytes that the session is sent in answer to a line. Those who owe much already are not charged for
-// more than they may owe.
+// answer counts bytes that the session is sent in answer to a line. Those who owe much already are not
+// charged for more than they may owe.
 func (m meter) answer(bytes int) {
 	now := time.Now()
 	for _, l := range m.limiters() {
@@ -67,8 +71,8 @@ func (m meter) answer(bytes int) {
 	}
 }
 
-// sessionKey is what the account of a session with this token is found by. Where addresses are limited, all sessions
-// of a client's key share one.
+// sessionKey is what the account of a session with this token is found by. Where addresses are limited, all
+// sessions of a client's key share one.
 func (g *guest) sessionKey(token string) string {
 	if key := g.nc.Key(); len(key) > 0 && !g.local {
 		return string(key)
@@ -90,8 +94,8 @@ func (g *guest) meter(token string) meter {
 	return m
 }
 
-// repay waits until neither the session with this token nor the address owes anything for lines and answers. It
-// reports whether that was possible: it is not when the server ends.
+// repay waits until neither the session with this token nor the address owes anything for lines and answers.
+// It reports whether that was possible: it is not when the server ends.
 func (g *guest) repay(token string) bool {
 	l := g.limits
 	l.mu.Lock()

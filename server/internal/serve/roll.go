@@ -7,8 +7,8 @@ import (
 	"parley/server/wire"
 )
 
-// restShare is how many times as long as a list took to make nobody makes it again: lists of people take a tenth of a
-// CPU at most, however many ask while however many come and go.
+// restShare is how many times as long as a list took to make nobody makes it again: lists of people take a
+// tenth of a CPU at most, however many ask while however many come and go.
 const restShare = 9
 
 // A roll is the answer to WHO, made once for all who ask while the same people are here.

@@ -20,7 +20,8 @@ const (
 	helloTime  = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
 	helloTries = 3                // lines that may fail before
 	maxGets    = 8                // downloads that wait behind the one in progress: what parley's client asks for ahead
-	// GETs that count as a line: they wait for each other, and a person may get a folder of thousands of files
+	// GETs that count as a line: they wait for each other, and a person may get a folder of thousands of
+	// files
 	getsPerLine = 8
 	maxLists    = 8            // FILES lines that are not answered yet, when the folder is slow
 	quitTime    = time.Second  // how long QUIT waits for the answer to FILES
