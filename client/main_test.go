@@ -39,7 +39,8 @@ func TestUsage(t *testing.T) {
 		{"alice localhost 65536", 2, "",
 			"client: port \"65536\" is not a number from 1 to 65535: see client -h\n"},
 		{"al,ice@b/c localhost 1", 2, "",
-			`client: "al,ice@b/c" cannot name a folder on every system: "al,ice@b_c" could: see client -h` + "\n"},
+			`client: "al,ice@b/c" cannot name a folder on every system: "al,ice@b_c" could: ` +
+				"see client -h\n"},
 		{"-history 1001 alice localhost 1", 2, "",
 			"client: -history 1001 is not from 0 to 1000: see client -h\n"},
 		{"-idle 1ms alice localhost 1", 2, "", "client: -idle 1ms is less than 30ms: see client -h\n"},

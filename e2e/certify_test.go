@@ -13,8 +13,8 @@ import (
 
 // certify makes an authority, and a certificate of its for a host.
 func certify(c *call) {
-	authority := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	authority := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	signer, signerKey := c.newKey()
 	c.writePEM("authority.pem", "CERTIFICATE", c.sign(authority, authority, signer, signerKey))
 

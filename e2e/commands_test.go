@@ -154,7 +154,8 @@ func TestCommandsDocumented(t *testing.T) {
 // TestScenarioNames: every scenario's name begins with its category, so that a listing is a table of
 // contents.
 func TestScenarioNames(t *testing.T) {
-	const categories = "start|cluster|join|leave|say|tell|mode|file|command|log|error|console|pipe|resume|restart|secure|term|wire"
+	const categories = "start|cluster|join|leave|say|tell|mode|file|command|log|error|console|pipe|resume|" +
+		"restart|secure|term|wire"
 	good := regexp.MustCompile(`^(` + categories + `)_[a-z0-9_]+\.txtar$`)
 	entries, err := os.ReadDir(scenarios)
 	if err != nil {

@@ -38,8 +38,8 @@
 //		bob has joined
 //		bob: hello, Alice
 //
-// Package fault breaks connections and kills the server while programs talk. Package attack does to the server what strangers
-// could, and says what that costs those who talk. You need not read package load,
+// Package fault breaks connections and kills the server while programs talk. Package attack does to the
+// server what strangers could, and says what that costs those who talk. You need not read package load,
 // which measures parley and other servers, unless you want to know how the figures in README.txt come about.
 //
 // # Texts
@@ -120,18 +120,18 @@
 //
 // Several servers that are one conversation, which nodes of NATS keep.
 //
-//	nats [-off] NODE...           start nats-server, as a cluster when there are several, with JetStream
-//	                              unless it is off, and wait until it is ready; $NATS is where; one NODE that
-//	                              ran before starts again with what it had
+//	nats [-off] NODE...  start nats-server, as a cluster when there are several, with JetStream unless it is
+//	                     off, and wait until it is ready; $NATS is where; one NODE that ran before starts
+//	                     again with what it had
 //	member [-cable] NAME [flag...]
-//	                              start a server, named NAME, of the conversation that is kept at $NATS; $NAME
-//	                              and $HOST are its address; -cable connects it to NATS by a cable
+//	                     start a server, named NAME, of the conversation that is kept at $NATS; $NAME and
+//	                     $HOST are its address; -cable connects it to NATS by a cable
 //
 // Files and the rest.
 //
 //	same FILE FILE          two files are the same, byte for byte
-//	sparse FILE SIZE [OF]   make a file of SIZE bytes, nearly all zero, that takes no room: 5G, 64K; with OF,
-//	                        the beginning of a file of that size
+//	sparse FILE SIZE [OF]   make a file of SIZE bytes, nearly all zero, that takes no room: 5G, 64K; with
+//	                        OF, the beginning of a file of that size
 //	journal FILE            write server.log to FILE, with times and ports as words in capitals; the server
 //	                        must have ended
 //	repeat VAR COUNT TEXT   set $VAR to COUNT times the text

@@ -34,8 +34,10 @@ var attacks = []attack{
 	{"hello quit", "10,050 sessions join, leave and do not close or read", 0, helloQuit},
 	{"say resume", "a session says 499 lines and resumes over another connection, in a loop", 0, sayResume},
 	{"who", "3,000 sessions ask who is here, and do not read", 0, who},
-	{"files", "300 sessions ask for a list of 10,000 files again and again, and do not read", 10_000, listFiles},
-	{"tell slow", "sessions send 1,000 private messages of 4 KB each to one who reads 20 Mbit/s", 0, tellSlow},
+	{"files", "300 sessions ask for a list of 10,000 files again and again, and do not read",
+		10_000, listFiles},
+	{"tell slow", "sessions send 1,000 private messages of 4 KB each to one who reads 20 Mbit/s",
+		0, tellSlow},
 	{"mailboxes", "2,140 sessions fill each other's mailboxes, and do not read", 0, mailboxes},
 	{"join flood", "sessions join and leave as fast as they can", 0, joinFlood},
 	{"log", "connections send lines of 4 KB that are refused and logged", 0, fillLog},
@@ -268,7 +270,8 @@ func tellSlow(ctx context.Context, a *attacker) string {
 	message := tell("slow")
 	done, err := a.repeat(ctx, 1000, func(i int) error {
 		s, err := a.enter(ctx, fmt.Sprint("x", i), true)
-		for ; err == nil && ctx.Err() == nil; _, err = io.WriteString(s, strings.Repeat(message, 1000/workers)) {
+		for err == nil && ctx.Err() == nil {
+			_, err = io.WriteString(s, strings.Repeat(message, 1000/workers))
 		}
 		return err
 	})

@@ -28,7 +28,8 @@ import (
 	"time"
 )
 
-const usage = `usage: go run ./e2e/attack [-time TIME] [-only TEXT] [-flags FLAGS] [-from ADDRESS] [-server FILE]
+const usage = "usage: go run ./e2e/attack " +
+	`[-time TIME] [-only TEXT] [-flags FLAGS] [-from ADDRESS] [-server FILE]
        go run ./e2e/attack -list
 
 Starts a server for each attack, has 100 honest sessions talk, attacks, and prints what it cost as a table.
@@ -99,7 +100,8 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.from, "from", "127.0.0.2", "")
 	flags.StringVar(&o.server, "server", "", "")
 	flags.BoolVar(&o.list, "list", false, "")
-	flags.StringVar(&o.at, "at", "", "") // attack a server that runs: how a process that only attacks is started
+	// attack a server that runs: how a process that only attacks is started
+	flags.StringVar(&o.at, "at", "", "")
 	switch err := flags.Parse(args); {
 	case err != nil:
 		return o, err

@@ -38,7 +38,8 @@ func TestAttack(t *testing.T) {
 // The list says what every attack is, and wrong usage is told with the usage.
 func TestUsage(t *testing.T) {
 	var out, errs strings.Builder
-	if status := run([]string{"-list"}, &out, &errs); status != 0 || strings.Count(out.String(), "\n") != len(attacks) {
+	status := run([]string{"-list"}, &out, &errs)
+	if status != 0 || strings.Count(out.String(), "\n") != len(attacks) {
 		t.Errorf("status %d, %q", status, out.String())
 	}
 	for _, args := range [][]string{{"-time", "0s"}, {"more"}, {"-nonsense"}} {

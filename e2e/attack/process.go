@@ -29,7 +29,8 @@ func startAttacker(a attack, o options, addr string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(self, "-at", addr, "-only", a.name, "-from", o.from, "-time", o.time.String())}
+	p := &process{cmd: exec.Command(self,
+		"-at", addr, "-only", a.name, "-from", o.from, "-time", o.time.String())}
 	p.cmd.Stderr = os.Stderr
 	stdin, err1 := p.cmd.StdinPipe()
 	out, err2 := p.cmd.StdoutPipe()

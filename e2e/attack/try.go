@@ -90,7 +90,8 @@ func newcomer(ctx context.Context, addr string, after time.Duration) time.Durati
 // write prints the table.
 func write(out io.Writer, results []result) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "attack\tmemory\tCPUs\tlog\tstate\tterminal\tp50\tp99\tp99 before\tratio\tcut off\tnot back\tdoor\t")
+	fmt.Fprintln(t, "attack\tmemory\tCPUs\tlog\tstate\tterminal\t"+
+		"p50\tp99\tp99 before\tratio\tcut off\tnot back\tdoor\t")
 	const mega = 1 << 20
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	for _, r := range results {
@@ -99,9 +100,11 @@ func write(out io.Writer, results []result) error {
 			door = fmt.Sprintf("%.0f ms", ms(r.door))
 		}
 		p99, before := percentile(r.during, 99), percentile(r.before, 99)
-		fmt.Fprintf(t, "%s\t%d MiB\t%.2f\t%.1f MiB\t%.1f MiB\t%.1f MiB\t%.2f ms\t%.2f ms\t%.2f ms\t%.1f\t%d\t%d\t%s\t\n",
-			r.name, r.peak/mega, r.cpu, float64(r.log)/mega, float64(r.state)/mega, float64(r.terminal)/mega,
-			ms(percentile(r.during, 50)), ms(p99), ms(before), float64(p99)/float64(before), r.cut, r.lost, door)
+		fmt.Fprintf(t, "%s\t%d MiB\t%.2f\t%.1f MiB\t%.1f MiB\t%.1f MiB\t",
+			r.name, r.peak/mega, r.cpu, float64(r.log)/mega, float64(r.state)/mega, float64(r.terminal)/mega)
+		fmt.Fprintf(t, "%.2f ms\t%.2f ms\t%.2f ms\t%.1f\t%d\t%d\t%s\t\n",
+			ms(percentile(r.during, 50)), ms(p99), ms(before), float64(p99)/float64(before),
+			r.cut, r.lost, door)
 	}
 	err := t.Flush()
 	for _, r := range results {

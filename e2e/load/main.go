@@ -145,8 +145,10 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.measure.Flags, "flags", "", "")
 	flags.StringVar(&o.json, "json", "", "")
 	flags.StringVar(&o.svg, "svg", "", "")
-	flags.StringVar(&o.storm, "storm", "", "") // make handshakes with a server: how the measurement has it made
-	flags.IntVar(&o.bare, "bare", 0, "")       // be the bare loop, on this port: how the measurement starts it
+	// make handshakes with a server: how the measurement has it made
+	flags.StringVar(&o.storm, "storm", "", "")
+	// be the bare loop, on this port: how the measurement starts it
+	flags.IntVar(&o.bare, "bare", 0, "")
 	switch err := flags.Parse(args); {
 	case err != nil:
 		return o, err

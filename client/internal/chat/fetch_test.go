@@ -156,10 +156,11 @@ func TestAheadNotSaved(t *testing.T) {
 // /cancel stops all files and leaves no part, also of those that were asked for ahead; a later /get waits
 // until the server has stopped.
 func TestCancelled(t *testing.T) {
-	got, left := playIn(t, Config{}, map[string]string{"f02.parley-part": "old"}, ". /get f*\n> FILES\n"+small(3)+
-		asked(0, 2)+"> GET 3 "+word("old")+" f02\n< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n"+
-		"< DATA 1\n< xERROR GET stopped s\n< ERROR GET stopped s\n< ERROR GET stopped s\n"+
-		"> GET 0 - b\n"+sent("b", "b"))
+	got, left := playIn(t, Config{}, map[string]string{"f02.parley-part": "old"},
+		". /get f*\n> FILES\n"+small(3)+asked(0, 2)+"> GET 3 "+word("old")+" f02\n"+
+			"< SENDING 1 0 v f00\n. /cancel\n> STOP\n. /get b\n"+
+			"< DATA 1\n< xERROR GET stopped s\n< ERROR GET stopped s\n< ERROR GET stopped s\n"+
+			"> GET 0 - b\n"+sent("b", "b"))
 	compare(t, `hi
 		unfinished downloads in DIR: f02: /get continues one, until its .parley-part is removed
 		downloading f00: 1 bytes

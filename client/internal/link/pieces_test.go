@@ -144,7 +144,8 @@ func TestStalledDownload(t *testing.T) {
 		}
 		pieces := c.get(get("a"))
 		p.Expect("GET 0 - a")
-		go io.WriteString(p, "ERROR GET stopped a\nERROR GET stopped b\nSENDING 1 0 v a\nDATA 1\neSENT x 1 a\n")
+		go io.WriteString(p, "ERROR GET stopped a\nERROR GET stopped b\n"+
+			"SENDING 1 0 v a\nDATA 1\neSENT x 1 a\n")
 		wantPieces(t, pieces, "SENDING 1 0 v a", `DATA 1 "e"`, "SENT x 1 a")
 	})
 }

@@ -36,7 +36,8 @@ func mentions(own mention, text string) (found [][]int) {
 		}
 		at += i
 		end = at + len(own)
-		whole := (at == 0 || from[at-1] < from[at]) && from[end-1] < from[end] // both ends are those of characters
+		// both ends are those of characters
+		whole := (at == 0 || from[at-1] < from[at]) && from[end-1] < from[end]
 		if whole && isWord(text, from[at], from[end]) {
 			found = append(found, []int{from[at], from[end]})
 		}

@@ -26,7 +26,9 @@ func newKey(t testing.TB) (key tls.Certificate, fingerprint string) {
 }
 
 // meet makes a handshake between s and a server, and returns its error and the key that the server was shown.
-func meet(t testing.TB, s trust.Server, server *tls.Config, device tls.Certificate) (shown []byte, err error) {
+func meet(
+	t testing.TB, s trust.Server, server *tls.Config, device tls.Certificate,
+) (shown []byte, err error) {
 	t.Helper()
 	near, far := net.Pipe()
 	defer near.Close()
@@ -53,7 +55,9 @@ func TestVerify(t *testing.T) {
 	home := trust.Home(t.TempDir())
 	key, fingerprint := newKey(t)
 	_, other := newKey(t)
-	for address, known := range map[string]string{"known:1": fingerprint, "changed:1": other, "127.0.0.1:9": other} {
+	for address, known := range map[string]string{
+		"known:1": fingerprint, "changed:1": other, "127.0.0.1:9": other,
+	} {
 		if err := home.Remember(address, known); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +71,8 @@ func TestVerify(t *testing.T) {
 		{"known:1", other, "someone may be listening: ask the server's operator"},
 		{"known:2", "", "-fingerprint " + fingerprint},
 		{"known:2", fingerprint, ""},
-		{"changed:1", "", "someone may be listening: if the operator says that it is right, remove the line of changed:1"},
+		{"changed:1", "",
+			"someone may be listening: if the operator says that it is right, remove the line of changed:1"},
 		{"changed:1", fingerprint, ""}, // the user knows better
 		{"localhost:1", "", ""},
 		{"127.0.0.1:9", "", ""}, // nobody is between
@@ -102,7 +107,8 @@ func TestOtherServers(t *testing.T) {
 		"protocol version not supported": {Certificates: []tls.Certificate{key}, MaxVersion: tls.VersionTLS12,
 			NextProtos: []string{wire.Version}},
 	} {
-		if _, err := meet(t, s, config, tls.Certificate{}); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := meet(t, s, config, tls.Certificate{})
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -152,7 +158,8 @@ func TestRememberAtOnce(t *testing.T) {
 		}
 	}
 	for i := range programs {
-		if known, err := home.Known(fmt.Sprintf("host%d:1", i)); known != fmt.Sprint("SHA256:", i) || err != nil {
+		known, err := home.Known(fmt.Sprintf("host%d:1", i))
+		if known != fmt.Sprint("SHA256:", i) || err != nil {
 			t.Errorf("host%d is known as %q, %v", i, known, err)
 		}
 	}

@@ -54,8 +54,8 @@ func clientConfig() *tls.Config {
 	if err != nil {
 		panic(err) // no random numbers, which is fatal in package rand already
 	}
-	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{wire.Version},
-		Certificates: []tls.Certificate{key}}
+	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13,
+		NextProtos: []string{wire.Version}, Certificates: []tls.Certificate{key}}
 }
 
 // shake makes one handshake and breaks the connection.

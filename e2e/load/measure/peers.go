@@ -44,9 +44,8 @@ type peer struct {
 // peers returns parley, the bare loop, and the servers of other projects that are installed.
 func (r *run) peers() []*peer {
 	all := []*peer{
-		r.parleyPeer("parley"), r.parleyPeer("parley in memory", "-state", ""), barePeer(r.Self), natsPeer(), ngircdPeer(),
-		mosquittoPeer(), bunPeer(),
-		bunWithPresence(), nginxPeer(), r.parleyTLS(), natsTLS(),
+		r.parleyPeer("parley"), r.parleyPeer("parley in memory", "-state", ""), barePeer(r.Self), natsPeer(),
+		ngircdPeer(), mosquittoPeer(), bunPeer(), bunWithPresence(), nginxPeer(), r.parleyTLS(), natsTLS(),
 	}
 	var found []*peer
 	for _, p := range all {

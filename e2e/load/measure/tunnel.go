@@ -173,7 +173,8 @@ func natsTLS() *peer {
 		if err != nil {
 			return nil, err
 		}
-		_, err = fmt.Fprintf(f, "tls { cert_file: %q, key_file: %q, handshake_first: true, timeout: 60 }\n", cert, key)
+		_, err = fmt.Fprintf(f, "tls { cert_file: %q, key_file: %q, handshake_first: true, timeout: 60 }\n",
+			cert, key)
 		return argv, errors.Join(err, f.Close())
 	}
 	return p
