@@ -78,7 +78,8 @@ func TestBroadcastAllocatesNothing(t *testing.T) {
 	c.speak(text, messages) // buffers grow to their size
 	allocs := testing.AllocsPerRun(5, func() { c.speak(text, messages) })
 	if perMessage := allocs / messages; perMessage > 0.1 {
-		t.Errorf("%.2f allocations for each message to %d sessions, want none but shares of large ones", perMessage, listeners)
+		t.Errorf("%.2f allocations for each message to %d sessions, want none but shares of large ones",
+			perMessage, listeners)
 	} else {
 		t.Logf("%.4f allocations for each message to %d sessions", perMessage, listeners)
 	}

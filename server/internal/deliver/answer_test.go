@@ -99,7 +99,8 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 			cut++
 		}
 	}
-	if cut < readers/2-2 || cut > readers/2+1 || slow[readers-1].conn.Reply() != nil || slow[1].conn.Reply() == nil {
+	if cut < readers/2-2 || cut > readers/2+1 ||
+		slow[readers-1].conn.Reply() != nil || slow[1].conn.Reply() == nil {
 		t.Errorf("%d of %d were cut off", cut, readers)
 	}
 	<-slow[0].conn.Done()

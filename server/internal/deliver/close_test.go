@@ -117,7 +117,8 @@ func TestCallbacks(t *testing.T) {
 	cleo.conn.Lost("too late")
 	mu.Lock()
 	defer mu.Unlock()
-	want := []string{"alice from tcp", "bob from tcp", "cleo from tcp", "alice left: ", "bob left: timed out", "bob from tcp", "cleo left: kicked"}
+	want := []string{"alice from tcp", "bob from tcp", "cleo from tcp",
+		"alice left: ", "bob left: timed out", "bob from tcp", "cleo left: kicked"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

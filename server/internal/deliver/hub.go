@@ -72,7 +72,8 @@ type Hub struct {
 	cost          int              // of all mailboxes, replies and answers
 	budget        int              // maximum cost; changed by tests alone
 	crowded       atomic.Int32     // mailboxes that count their unicasts by sender; read without mu
-	silent, spoke awayList         // sessions whose clients are waited for: those that never spoke, and others
+	silent        awayList         // sessions whose clients never spoke and are waited for
+	spoke         awayList         // other sessions whose clients are waited for
 	away          int              // how many they are
 	answers       list.List        // that are being sent, the oldest first
 	answersSize   int              // bytes of all of them

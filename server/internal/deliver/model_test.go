@@ -87,8 +87,8 @@ func runModel(t *testing.T, seed uint64) {
 		weight int
 		do     func()
 	}{
-		{8, m.join}, {30, m.say}, {15, m.tell}, {25, m.readSome}, {8, m.ack}, {8, m.lose}, {12, m.resume}, {3, m.takeOver},
-		{4, m.reply}, {1, m.notice}, {2, m.quit}, {1, m.kick}, {2, m.users},
+		{8, m.join}, {30, m.say}, {15, m.tell}, {25, m.readSome}, {8, m.ack}, {8, m.lose}, {12, m.resume},
+		{3, m.takeOver}, {4, m.reply}, {1, m.notice}, {2, m.quit}, {1, m.kick}, {2, m.users},
 	}
 	var bag []func()
 	for _, s := range steps {
@@ -220,7 +220,8 @@ func (m *model) tell() {
 	default:
 		to.stream = append(to.stream, &event{form: "TOLD " + p.name + " " + text, seq: seq})
 	}
-	if errors.As(err, &refusal) != (answer.form != "OK") || refusal != nil && "REFUSED "+refusal.Code != answer.form {
+	if errors.As(err, &refusal) != (answer.form != "OK") ||
+		refusal != nil && "REFUSED "+refusal.Code != answer.form {
 		m.t.Fatalf("TELL from %s to %s: %v, want %s", p.name, name, err, answer.form)
 	}
 	p.stream = append(p.stream, answer)

@@ -72,7 +72,8 @@ func (f *folder) check(closed *convo) {
 	}
 	defer log.Close()
 	if !slices.Equal(closed.Snapshot(), again.Snapshot()) {
-		f.t.Errorf("the room of the folder is another one:\n%q, want\n%q", again.Snapshot(), closed.Snapshot())
+		f.t.Errorf("the room of the folder is another one:\n%q, want\n%q",
+			again.Snapshot(), closed.Snapshot())
 	}
 	stream, history, mailboxes := closed.Kept()
 	gotStream, gotHistory, gotMailboxes := again.Kept()

@@ -23,7 +23,8 @@ func TestReset(t *testing.T) {
 	_, err := r.Resume(nil, alice.token, alice.seq)
 	refused(t, err, wire.Resume, wire.CodeGone)
 	again := hello(t, r, networks[0], "alice", 10)
-	again.expect("WELCOME welcome to parley, alice: you are the only one here", "SAID alice kept", "JOINED alice")
+	again.expect("WELCOME welcome to parley, alice: you are the only one here",
+		"SAID alice kept", "JOINED alice")
 }
 
 // A message that is committed while the server ends is the next server's to deliver. It does not disturb what
@@ -52,7 +53,8 @@ func TestMessagesWhileClosing(t *testing.T) {
 		}
 	}
 	for i := range uint64(many) {
-		r.propose(room.Entry{Kind: room.Say, Session: alice.conn.Session(), Number: many + 1 + i, Text: []byte("x")})
+		r.propose(room.Entry{Kind: room.Say,
+			Session: alice.conn.Session(), Number: many + 1 + i, Text: []byte("x")})
 	}
 	for range many {
 		alice.expect("OK")

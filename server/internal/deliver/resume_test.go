@@ -107,7 +107,8 @@ func TestResumeFromWhatIsForgotten(t *testing.T) {
 			sender.discard()
 			seqs := []uint64{c.seq}
 			for range 10 {
-				if _, _, err := sender.conn.Tell([]byte("alice"), []byte(strings.Repeat("x", min(test.texts, 4000)))); err != nil {
+				text := []byte(strings.Repeat("x", min(test.texts, 4000)))
+				if _, _, err := sender.conn.Tell([]byte("alice"), text); err != nil {
 					t.Fatal(err)
 				}
 				for range test.texts / 4000 { // more than a line holds, in lines that nobody resumes from
@@ -155,7 +156,8 @@ func TestResumeAfterLongAnswers(t *testing.T) {
 	}
 	bob.conn.Say([]byte("on its way"))
 	alice.conn.Lost("cut")
-	alice.resume(r, n).expect("RESUMED welcome back, alice: 3 people are here 0", "SAID bob on its way", "JOINED alice")
+	alice.resume(r, n).expect("RESUMED welcome back, alice: 3 people are here 0",
+		"SAID bob on its way", "JOINED alice")
 }
 
 func TestResumeRefused(t *testing.T) {
@@ -172,7 +174,8 @@ func TestResumeRefused(t *testing.T) {
 	_, err := r.Resume(nil, c.token, c.seq+1000)
 	refused(t, err, wire.Resume, wire.CodeGone)
 	watcher.expect("LEFT alice connection lost")
-	c.expectEnd("ERROR - moved this session goes on over another connection", "BYE the session can be resumed")
+	c.expectEnd("ERROR - moved this session goes on over another connection",
+		"BYE the session can be resumed")
 	join(t, r, n, "alice")
 	watcher.expect("JOINED alice")
 }
@@ -191,7 +194,8 @@ func TestTakeOver(t *testing.T) {
 		_, err := old.conn.Say([]byte("not said"))
 		_, _, err2 := old.conn.Tell([]byte("watcher"), []byte("not told"))
 		err3 := old.conn.Send(nil, 0)
-		if !errors.Is(err, deliver.ErrEnded) || !errors.Is(err2, deliver.ErrEnded) || !errors.Is(err3, deliver.ErrEnded) {
+		if !errors.Is(err, deliver.ErrEnded) || !errors.Is(err2, deliver.ErrEnded) ||
+			!errors.Is(err3, deliver.ErrEnded) {
 			t.Errorf("errors %v, %v, %v, want %v", err, err2, err3, deliver.ErrEnded)
 		}
 		old.conn.Reply(wire.Message{Verb: wire.Pong})
@@ -298,7 +302,8 @@ func TestHistory(t *testing.T) {
 		if form(m) != "JOINED newcomer" || m.Seq <= welcomed {
 			t.Errorf("%s with seq %d after the history up to %d", form(m), m.Seq, welcomed)
 		}
-		if diff := cmp.Diff(slices.Clone(all[len(all)-want:]), got); diff != "" && want > 0 || len(got) != want {
+		diff := cmp.Diff(slices.Clone(all[len(all)-want:]), got)
+		if diff != "" && want > 0 || len(got) != want {
 			t.Errorf("history of %d (-want +got):\n%s", asked, diff)
 		}
 		c.conn.Quit()

@@ -92,7 +92,9 @@ func TestSlowConsumerIsCutAndResumes(t *testing.T) {
 			t.Errorf("cut after %d bytes, the limit is %d", size, lagLimit)
 		}
 		said, others := slow.collect()
-		if diff := cmp.Diff([]string{"ERROR - too-slow you lag too far behind the conversation", "BYE the session can be resumed"}, others); diff != "" {
+		ending := []string{"ERROR - too-slow you lag too far behind the conversation",
+			"BYE the session can be resumed"}
+		if diff := cmp.Diff(ending, others); diff != "" {
 			t.Errorf("to the slow one (-want +got):\n%s", diff)
 		}
 		again := slow.resume(r, n)
@@ -127,7 +129,8 @@ func TestUnicastsToSlowConsumer(t *testing.T) {
 			}
 			want = append(want, seq)
 		}
-		if size := len(want) * len(text); size < unicastLimit*3/4 || n.name == "pipe" && size > unicastLimit+2*inFlight || size >= unicastLimit+kernel {
+		if size := len(want) * len(text); size < unicastLimit*3/4 ||
+			n.name == "pipe" && size > unicastLimit+2*inFlight || size >= unicastLimit+kernel {
 			t.Errorf("cut after %d bytes, the limit is %d", size, unicastLimit)
 		}
 		var got []uint64
@@ -284,7 +287,8 @@ func TestWait(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
 		r := newRoom(t, deliver.Config{})
 		c := join(t, r, n, "alice")
-		many := slices.Repeat([]wire.Message{{Verb: wire.User, Name: []byte(strings.Repeat("x", 100))}}, 150_000)
+		user := wire.Message{Verb: wire.User, Name: []byte(strings.Repeat("x", 100))}
+		many := slices.Repeat([]wire.Message{user}, 150_000)
 		c.conn.Wait() // with nothing to wait for
 		c.conn.Reply(many...)
 		waited := make(chan struct{})
@@ -312,7 +316,8 @@ func TestWaitEndsWithTheConnection(t *testing.T) {
 	each(t, func(t *testing.T, n network) {
 		r := newRoom(t, deliver.Config{})
 		c := join(t, r, n, "alice")
-		c.conn.Reply(slices.Repeat([]wire.Message{{Verb: wire.User, Name: []byte(strings.Repeat("x", 100))}}, 200_000)...)
+		user := wire.Message{Verb: wire.User, Name: []byte(strings.Repeat("x", 100))}
+		c.conn.Reply(slices.Repeat([]wire.Message{user}, 200_000)...)
 		waited := make(chan struct{})
 		go func() {
 			c.conn.Wait()
@@ -345,7 +350,8 @@ func TestWriteWithoutProgress(t *testing.T) {
 		const idle = 45 * time.Second
 		r := newRoom(t, deliver.Config{Idle: idle})
 		c := join(t, r, network{"pipe", pipe}, "alice")
-		c.conn.Reply(slices.Repeat([]wire.Message{{Verb: wire.User, Name: []byte(strings.Repeat("x", 1000))}}, 200)...)
+		user := wire.Message{Verb: wire.User, Name: []byte(strings.Repeat("x", 1000))}
+		c.conn.Reply(slices.Repeat([]wire.Message{user}, 200)...)
 		c.nc.SetReadDeadline(time.Time{})
 		for range 200 {
 			time.Sleep(time.Second) // in the bubble's time

@@ -24,7 +24,8 @@ func TestLogAfter(t *testing.T) {
 	l := newStream(0)
 	var seqs []uint64
 	for seq := uint64(3); l.end < 4*chunkSize; seq += 1 + seq%3 {
-		l.append(&wire.Message{Verb: wire.Said, Seq: seq, Name: []byte("bob"), Text: []byte(strings.Repeat("x", int(seq*seq%900)+1))}, true)
+		text := []byte(strings.Repeat("x", int(seq*seq%900)+1))
+		l.append(&wire.Message{Verb: wire.Said, Seq: seq, Name: []byte("bob"), Text: text}, true)
 		seqs = append(seqs, seq)
 	}
 	for seq, i := uint64(0), 0; i < len(seqs); seq++ {

@@ -40,7 +40,8 @@ func TestStreamGoesOnDuringTransfer(t *testing.T) {
 			t.Fatal(err)
 		}
 		var e *wire.ProtocolError
-		if err := c.conn.Send(&fakeTransfer{}, 0); !errors.As(err, &e) || e.Verb != wire.Get || e.Code != wire.CodeBusy {
+		err := c.conn.Send(&fakeTransfer{}, 0)
+		if !errors.As(err, &e) || e.Verb != wire.Get || e.Code != wire.CodeBusy {
 			t.Errorf("a second transfer: %v, want that it is refused", err)
 		}
 		pieces := 0
@@ -150,5 +151,6 @@ func TestTransferThatFails(t *testing.T) {
 	<-c.conn.Done()
 	broken.checkClosed(t)
 	c.conn.Lost("connection lost")
-	c.resume(r, networks[0]).expect("RESUMED welcome back, alice: you are the only one here 0", "JOINED alice")
+	c.resume(r, networks[0]).expect("RESUMED welcome back, alice: you are the only one here 0",
+		"JOINED alice")
 }
