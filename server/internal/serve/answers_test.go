@@ -111,7 +111,8 @@ func TestPriceOfAnswers(t *testing.T) {
 		}
 		c.send("PING 0")
 		c.next()
-		if took, least := time.Since(began), time.Duration(10*price-burst)*time.Second/rate; took < least || took > least*3/2 {
+		took, least := time.Since(began), time.Duration(10*price-burst)*time.Second/rate
+		if took < least || took > least*3/2 {
 			s.t.Errorf("10 lists for the price of %d lines each took %v, want %v", price, took, least)
 		}
 	})

@@ -18,7 +18,8 @@ import (
 // Values look in every line of the log as they do in those that slog writes.
 func TestValuesLookAlike(t *testing.T) {
 	for _, value := range []string{
-		"word", "", "two words", "a=b", `say "x"`, "Jürgen", "zwölf Äpfel", "漢字", "a\u00a0b", "\u2028", "bell\a", "😀", "{}[]~!", "\xff", "tab\t",
+		"word", "", "two words", "a=b", `say "x"`, "Jürgen", "zwölf Äpfel", "漢字", "a\u00a0b", "\u2028",
+		"bell\a", "😀", "{}[]~!", "\xff", "tab\t",
 	} {
 		checkAlike(t, value)
 	}
@@ -28,7 +29,9 @@ func TestValuesLookAlike(t *testing.T) {
 // every byte.
 func TestCharactersLookAlike(t *testing.T) {
 	check := func(c string) {
-		for _, value := range []string{c, "a" + c, c + "a", "a" + c + "b", "a " + c, c + "=", c + c, "é" + c} {
+		for _, value := range []string{
+			c, "a" + c, c + "a", "a" + c + "b", "a " + c, c + "=", c + c, "é" + c,
+		} {
 			checkAlike(t, value)
 		}
 	}

@@ -23,11 +23,16 @@ import (
 func FuzzSession(f *testing.F) {
 	for _, s := range []string{
 		"", "\n", "QUIT\n", "HELLO parley/1 alice 0\n", "HELLO parley/1 bob 0\n", "SAY x\nWHO\nFILES\nWHO\n",
-		"HELLO parley/1 alice 1000\nSAY hello\nTELL bob hi\nTELL alice hi\nTELL no-one hi\nWHO\nFILES\nPING 3\nQUIT\n",
-		"HELLO parley/1 alice 10\r\nGET 0 - a.txt\r\nGET 1 - a.txt\nGET 99 x a.txt\nGET 0 - ../a.txt\nSTOP\nSAY between\n",
-		"RESUME parley/1 0123456789abcdef0123456789abcdef 7\nHELLO parley/1 alice 0\nHELLO parley/1 alice 0\n",
-		"HELLO parley/1 alice 0\nSAY " + strings.Repeat("x", 5000) + "\nSAY \x1b\nSAY \xff\nSAY ok\nPING 99999999999\nSAY ok\n",
-		"HELLO parley/1 Zoë 0\n" + strings.Repeat("GET 0 - a.txt\n", 120) + "STOP\n" + strings.Repeat("WHO\n", 50),
+		"HELLO parley/1 alice 1000\nSAY hello\nTELL bob hi\nTELL alice hi\nTELL no-one hi\n" +
+			"WHO\nFILES\nPING 3\nQUIT\n",
+		"HELLO parley/1 alice 10\r\nGET 0 - a.txt\r\nGET 1 - a.txt\nGET 99 x a.txt\n" +
+			"GET 0 - ../a.txt\nSTOP\nSAY between\n",
+		"RESUME parley/1 0123456789abcdef0123456789abcdef 7\n" +
+			"HELLO parley/1 alice 0\nHELLO parley/1 alice 0\n",
+		"HELLO parley/1 alice 0\nSAY " + strings.Repeat("x", 5000) +
+			"\nSAY \x1b\nSAY \xff\nSAY ok\nPING 99999999999\nSAY ok\n",
+		"HELLO parley/1 Zoë 0\n" + strings.Repeat("GET 0 - a.txt\n", 120) +
+			"STOP\n" + strings.Repeat("WHO\n", 50),
 		"HELLO parley/2 alice 0\nHELLO parley/1 con 0\nHELLO parley/1 \u202e 0\n",
 	} {
 		f.Add([]byte(s), byte(0))
@@ -43,8 +48,8 @@ func FuzzSession(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, size byte) {
-		s := &serve.Server{Folder: folder, Log: slog.New(slog.DiscardHandler), Show: func(string) {}, Guard: func() {},
-			Idle: time.Hour}
+		s := &serve.Server{Folder: folder, Log: slog.New(slog.DiscardHandler), Show: func(string) {},
+			Guard: func() {}, Idle: time.Hour}
 		begin(s, 3, func(*room.Entry, *room.Outcome, net.Addr) {})
 		near, far := net.Pipe()
 		watcher, err := join(s, near, "bob")

@@ -17,10 +17,10 @@ import (
 // Limits are those of the connections. Three numbers bound them, whoever they come from:
 //
 //   - Sessions are here at most, and as many are away: package deliver refuses and ends others
-//   - Lobby is how many connections may not have joined yet, and how many may have ended and not been closed by the
-//     client; if there are more, one of the address that has most of them is closed
-//   - so Sessions + 2 * Lobby connections are open, each with a file descriptor, and for a moment those that take
-//     over from another one
+//   - Lobby is how many connections may not have joined yet, and how many may have ended and not been closed
+//     by the client; if there are more, one of the address that has most of them is closed
+//   - so Sessions + 2 * Lobby connections are open, each with a file descriptor, and for a moment those that
+//     take over from another one
 //
 // Shares of one address keep others from being crowded out: PerAddress connections are open, a quarter of
 // them before joining, and as many may come in half a minute. Clients on this machine are exempt, unless
@@ -117,7 +117,8 @@ func (l *limits) admit(nc *transport.Conn) (*guest, *wire.ProtocolError) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	g.address = l.accounts.use(Address(nc.RemoteAddr().String()), func() *account { return l.newAddress(g.local) })
+	addr := Address(nc.RemoteAddr().String())
+	g.address = l.accounts.use(addr, func() *account { return l.newAddress(g.local) })
 	if refused := l.refuseLocked(g, now); refused != nil {
 		l.accounts.release(g.address, now)
 		return nil, refused

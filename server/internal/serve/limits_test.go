@@ -39,9 +39,11 @@ func (s *server) connectFrom(ip string) net.Conn {
 func TestPerAddress(t *testing.T) {
 	const (
 		here, neighbour, elsewhere = "2001:db8::1", "2001:db8::2:0:0:1", "2001:db8:0:1::1"
-		tooMany                    = "ERROR - full 32 connections are open from your address: close some, or try again later"
-		tooFast                    = "ERROR - full too many connections come from your address: try again later"
-		tooSlow                    = "ERROR - full 8 connections from your address have not joined: close some, or try again later"
+
+		tooMany = "ERROR - full 32 connections are open from your address: close some, or try again later"
+		tooFast = "ERROR - full too many connections come from your address: try again later"
+		tooSlow = "ERROR - full 8 connections from your address have not joined: " +
+			"close some, or try again later"
 	)
 	limits := func(s *serve.Server) { s.Limits = serve.Limits{PerAddress: serve.PerAddress} }
 	bubble(t, "open and fast", limits, func(s *server) {
@@ -113,7 +115,8 @@ func TestAddressesAreForgotten(t *testing.T) {
 		s.connectFrom("192.0.2.2").Close()
 		synctest.Wait()
 		if n := s.Accounts(); n > 3 {
-			t.Errorf("%d accounts are remembered after a minute, want those of two addresses and a session", n)
+			t.Errorf("%d accounts are remembered after a minute, want those of two addresses and a session",
+				n)
 		}
 	})
 }
@@ -122,7 +125,8 @@ func TestAddressesAreForgotten(t *testing.T) {
 func TestEndedConnectionsTakeNoPlace(t *testing.T) {
 	ends := map[string]string{"quit": "QUIT\n", "refused": "nonsense\nnonsense\nnonsense\n", "silent": ""}
 	for name, end := range ends {
-		bubble(t, name, func(s *serve.Server) { s.Limits = serve.Limits{Sessions: 10, Lobby: 20} }, func(s *server) {
+		limits := func(s *serve.Server) { s.Limits = serve.Limits{Sessions: 10, Lobby: 20} }
+		bubble(t, name, limits, func(s *server) {
 			honest := s.from("192.0.2.1").hello("honest")
 			for i := range 200 {
 				nc := s.connectFrom("198.51.100.1")
@@ -234,7 +238,8 @@ func TestRateIsKept(t *testing.T) {
 // The number of people leaves room for everything else that is open.
 func TestFit(t *testing.T) {
 	for _, test := range []struct{ descriptors, sessions, lobby int }{
-		{1 << 20, 10_000, 1024}, {12_624, 10_000, 1024}, {12_623, 9_999, 1024}, {4096, 2496, 512}, {1024, 512, 128}, {8, 4, 1}, {1, 1, 0},
+		{1 << 20, 10_000, 1024}, {12_624, 10_000, 1024}, {12_623, 9_999, 1024}, {4096, 2496, 512},
+		{1024, 512, 128}, {8, 4, 1}, {1, 1, 0},
 	} {
 		l := serve.Limits{Sessions: 10_000}.Fit(test.descriptors)
 		if l.Sessions != test.sessions || l.Lobby != test.lobby {

@@ -50,7 +50,8 @@ func resting(t *testing.T) {
 	stacks := make([]byte, 1<<20)
 	for begun := time.Now(); time.Since(begun) < patience; runtime.Gosched() {
 		text := string(stacks[:runtime.Stack(stacks, true)])
-		if !strings.Contains(text, "serve.(*client).run(") && !strings.Contains(text, "serve.(*Server).Start(") {
+		if !strings.Contains(text, "serve.(*client).run(") &&
+			!strings.Contains(text, "serve.(*Server).Start(") {
 			return
 		}
 	}
@@ -130,7 +131,8 @@ func testRestEnds(t *testing.T, s *server) {
 	again := s.dial()
 	again.send(fmt.Sprintf("RESUME parley/1 %s %d", moved.token, moved.seq))
 	again.expect("RESUMED welcome back, alice: 2 people are here 0")
-	moved.expectEnd("ERROR - moved this session goes on over another connection", "BYE the session can be resumed")
+	moved.expectEnd("ERROR - moved this session goes on over another connection",
+		"BYE the session can be resumed")
 	resting(t)
 	again.roundTrip()
 

@@ -33,11 +33,16 @@ func TestRecord(t *testing.T) {
 		bob := s.join("bob")
 		c := s.dial()
 		c.send("WHO", "HELLO parley/1 alice 0")
-		c.expect("ERROR WHO not-joined say HELLO parley/1 <name> <history> first", "WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
-		for _, line := range []string{"SAY good morning", "TELL Bob psst", "TELL nobody x", "FILES", "GET 0 - a.txt", "nonsense", "PING 0"} {
+		c.expect("ERROR WHO not-joined say HELLO parley/1 <name> <history> first",
+			"WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
+		for _, line := range []string{
+			"SAY good morning", "TELL Bob psst", "TELL nobody x",
+			"FILES", "GET 0 - a.txt", "nonsense", "PING 0",
+		} {
 			c.send(line)
 		}
-		for waiting := map[wire.Verb]bool{wire.Pong: true, wire.File: true, wire.Sent: true}; len(waiting) > 0; {
+		waiting := map[wire.Verb]bool{wire.Pong: true, wire.File: true, wire.Sent: true}
+		for len(waiting) > 0 {
 			delete(waiting, c.next().Verb)
 		}
 		bob.expect("JOINED alice", "SAID alice good morning", "TOLD alice psst")
@@ -51,7 +56,8 @@ func TestRecord(t *testing.T) {
 			`level=INFO msg=connection addr=pipe`,
 			`level=INFO msg=joined name=bob addr=pipe`,
 			`level=INFO msg=connection addr=pipe`,
-			`level=INFO msg=refused addr=pipe code=not-joined text="say HELLO parley/1 <name> <history> first"`,
+			`level=INFO msg=refused addr=pipe code=not-joined ` +
+				`text="say HELLO parley/1 <name> <history> first"`,
 			`level=INFO msg=joined name=alice addr=pipe`,
 			`level=INFO msg=left name=alice`,
 			`level=INFO msg=broadcast seq=3 from=alice` + said,
@@ -68,8 +74,8 @@ func TestRecord(t *testing.T) {
 			t.Errorf("text %v (-want +got):\n%s", text, diff)
 		}
 		mu.Lock()
-		if diff := cmp.Diff([]string{"connection from pipe", "bob has joined", "connection from pipe", "alice has joined",
-			"alice has left"}, shown); diff != "" {
+		if diff := cmp.Diff([]string{"connection from pipe", "bob has joined",
+			"connection from pipe", "alice has joined", "alice has left"}, shown); diff != "" {
 			t.Errorf("shown (-want +got):\n%s", diff)
 		}
 		mu.Unlock()

@@ -19,7 +19,8 @@ import (
 const (
 	helloTime  = 10 * time.Second // until a connection must have joined: enough for a person who types HELLO
 	helloTries = 3                // lines that may fail before
-	maxGets    = 8                // downloads that wait behind the one in progress: what parley's client asks for ahead
+	// downloads that wait behind the one in progress: what parley's client asks for ahead
+	maxGets = 8
 	// GETs that count as a line: they wait for each other, and a person may get a folder of thousands of
 	// files
 	getsPerLine = 8

@@ -70,7 +70,8 @@ func startAudited(t testing.TB, text bool, change func(*serve.Server)) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&s.record, nil))
-	s.Server = &serve.Server{Folder: folder, Log: log, Show: func(string) {}, Guard: func() {}, Idle: time.Hour}
+	s.Server = &serve.Server{Folder: folder, Log: log, Show: func(string) {},
+		Guard: func() {}, Idle: time.Hour}
 	if change != nil {
 		change(s.Server)
 	}
@@ -296,7 +297,9 @@ func TestBeforeJoining(t *testing.T) {
 			`ERROR - unknown-verb unknown verb ""`,
 			`ERROR - unknown-verb unknown verb "x"`,
 			"BYE too many lines that failed"}},
-		{"wrong names", []string{"HELLO parley/1 con 0", "HELLO parley/1 ａｂｃ 0", "HELLO parley/2 abc 0"}, []string{
+		{"wrong names", []string{
+			"HELLO parley/1 con 0", "HELLO parley/1 ａｂｃ 0", "HELLO parley/2 abc 0",
+		}, []string{
 			`ERROR HELLO bad-name "con" cannot name a folder on every system: "_con" could`,
 			`ERROR HELLO bad-name "ａｂｃ" is not in its normal form: use "abc"`,
 			`ERROR HELLO bad-version unsupported protocol "parley/2": this server speaks parley/1`,
@@ -321,7 +324,8 @@ func TestBeforeJoining(t *testing.T) {
 	}
 	c := s.dial() // two failures do not matter
 	c.send("SAY x", "SAY y", "HELLO parley/1 alice 0")
-	c.expect("ERROR SAY not-joined say HELLO parley/1 <name> <history> first", "ERROR SAY not-joined say HELLO parley/1 <name> <history> first",
+	c.expect("ERROR SAY not-joined say HELLO parley/1 <name> <history> first",
+		"ERROR SAY not-joined say HELLO parley/1 <name> <history> first",
 		"WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
 }
 
@@ -368,7 +372,8 @@ func TestLongestLine(t *testing.T) {
 	alice.expect("JOINED bob")
 	fits := strings.Repeat("x", wire.MaxLine-len("SAY \n"))
 	alice.send("SAY "+fits, "SAY "+fits+"x", "SAY "+fits+"\r", "SAY "+fits[1:]+"\r", "SAY after")
-	tooLong := fmt.Sprintf("ERROR - too-long a line of %d or more bytes, at most %[1]d are allowed", wire.MaxLine)
+	tooLong := fmt.Sprintf("ERROR - too-long a line of %d or more bytes, at most %[1]d are allowed",
+		wire.MaxLine)
 	alice.expect("OK")
 	for range 2 {
 		if m := alice.next(); m.Verb != wire.Error || string(m.Code) != wire.CodeTooLong {
@@ -390,19 +395,22 @@ func TestResume(t *testing.T) {
 	alice, bob := s.join("alice"), s.join("bob")
 	alice.expect("JOINED bob")
 	alice.send("SAY one", "TELL nobody two", "nonsense")
-	alice.expect("OK", "REFUSED no-user nobody here is called nobody; /who shows who is", `ERROR - unknown-verb unknown verb "nonsense"`)
+	alice.expect("OK", "REFUSED no-user nobody here is called nobody; /who shows who is",
+		`ERROR - unknown-verb unknown verb "nonsense"`)
 	alice.nc.Close()
 	bob.expect("SAID alice one", "LEFT alice connection lost")
 	bob.send("SAY missed?", "TELL alice hello?")
 	bob.expect("OK", "REFUSED away alice has lost the connection and is not back")
 	again := s.dial()
 	again.send(fmt.Sprintf("RESUME parley/1 %s %d", alice.token, alice.seq), "GET 2 - a.txt")
-	again.expect("RESUMED welcome back, alice: 2 people are here 2", "SAID bob missed?", "JOINED alice", "SENDING a.txt", "DATA llo 3", "SENT a.txt")
+	again.expect("RESUMED welcome back, alice: 2 people are here 2", "SAID bob missed?", "JOINED alice",
+		"SENDING a.txt", "DATA llo 3", "SENT a.txt")
 	bob.expect("JOINED alice")
 	taken := s.dial()
 	taken.send(fmt.Sprintf("RESUME parley/1 %s %d", alice.token, again.seq))
 	taken.expect("RESUMED welcome back, alice: 2 people are here 2")
-	again.expectEnd("ERROR - moved this session goes on over another connection", "BYE the session can be resumed")
+	again.expectEnd("ERROR - moved this session goes on over another connection",
+		"BYE the session can be resumed")
 	bob.roundTrip()
 }
 

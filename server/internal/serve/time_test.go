@@ -118,7 +118,8 @@ func TestRate(t *testing.T) {
 		for i := range messages {
 			other.expect(fmt.Sprintf("SAID fast %d", i))
 			fast.expect("OK")
-			if want := max(0, time.Duration(i+1-burst)*time.Second/rate); time.Since(began).Round(time.Millisecond) != want {
+			want := max(0, time.Duration(i+1-burst)*time.Second/rate)
+			if time.Since(began).Round(time.Millisecond) != want {
 				t.Fatalf("message %d came after %v, want %v", i, time.Since(began), want)
 			}
 		}
@@ -172,7 +173,8 @@ func TestClientThatDoesNotClose(t *testing.T) {
 				c.send("HELLO parley/1 alice 0", "QUIT")
 				began := time.Now()
 				s.serving.Go(func() { after(c) })
-				c.expectEnd("WELCOME welcome to parley, alice: you are the only one here", "JOINED alice", "BYE goodbye")
+				c.expectEnd("WELCOME welcome to parley, alice: you are the only one here",
+					"JOINED alice", "BYE goodbye")
 				c.lasted(began, deliver.Linger)
 			})
 		})
@@ -199,7 +201,8 @@ func TestLongAnswersAreNotHurried(t *testing.T) {
 		}
 		slow := s.connect()
 		go func() {
-			for _, line := range append([]string{"HELLO parley/1 slow 0"}, strings.Split(strings.Repeat("WHO ", asked), " ")[:asked]...) {
+			questions := strings.Split(strings.Repeat("WHO ", asked), " ")[:asked]
+			for _, line := range append([]string{"HELLO parley/1 slow 0"}, questions...) {
 				if _, err := io.WriteString(slow, line+"\n"); err != nil {
 					return
 				}

@@ -55,7 +55,9 @@ func TestStolenToken(t *testing.T) {
 	watcher.expect("JOINED alice")
 	steal := func() {
 		t.Helper()
-		for _, device := range []*tls.Config{newDevice(t), {InsecureSkipVerify: true, NextProtos: s.device.NextProtos}, nil} {
+		for _, device := range []*tls.Config{
+			newDevice(t), {InsecureSkipVerify: true, NextProtos: s.device.NextProtos}, nil,
+		} {
 			nc := s.socket()
 			if device != nil {
 				nc = tls.Client(nc, device)
@@ -127,7 +129,8 @@ func FuzzFirstBytes(f *testing.F) {
 	device := newDevice(f)
 	hello := firstRecord(f, device)
 	old := firstRecord(f, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
-	retry := firstRecord(f, &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.CurveP521}})
+	retry := firstRecord(f,
+		&tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.CurveP521}})
 	for _, seed := range [][]byte{
 		{}, {0}, {0x16}, []byte("HELLO parley/1 eve 0\nQUIT\n"), []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
 		hello, hello[:len(hello)/2], append(bytes.Clone(hello), hello...), old, retry,
