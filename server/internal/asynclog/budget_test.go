@@ -56,7 +56,8 @@ func TestDayOfAttack(t *testing.T) {
 	var floods []flood
 	for i := range 100 {
 		addr := fmt.Sprint("10.0.0.", i)
-		floods = append(floods, flood{stranger(addr), "connection", 2, 100}, flood{member(addr), "broadcast", 1, 9000})
+		floods = append(floods,
+			flood{stranger(addr), "connection", 2, 100}, flood{member(addr), "broadcast", 1, 9000})
 	}
 	for i := range 15 {
 		floods = append(floods, flood{asynclog.Source{}, fmt.Sprint("kind ", i), 2, 200})
@@ -73,8 +74,8 @@ func TestDayOfAttack(t *testing.T) {
 		}
 		b.Close()
 		if grown > perDay || grown < perDay/2 {
-			t.Errorf("the log grew by %d bytes, of them %d at once; want at most %d and more than half", grown,
-				first, perDay)
+			t.Errorf("the log grew by %d bytes, of them %d at once; want at most %d and more than half",
+				grown, first, perDay)
 		}
 	})
 }
@@ -133,8 +134,11 @@ func TestFloodTakesNobodysPlace(t *testing.T) {
 		var p place
 		b := asynclog.NewBudget(&p, gib)
 		for range 10 {
-			run(b, []flood{{stranger("10.0.0.1"), "connection", 20_000, 100},
-				{member("10.0.0.1"), "broadcast", 1000, 9000}, {asynclog.Source{}, "cannot accept", 20_000, 100}}, 1)
+			run(b, []flood{
+				{stranger("10.0.0.1"), "connection", 20_000, 100},
+				{member("10.0.0.1"), "broadcast", 1000, 9000},
+				{asynclog.Source{}, "cannot accept", 20_000, 100},
+			}, 1)
 		}
 		for _, s := range []asynclog.Source{stranger("10.0.0.2"), member("10.0.0.2"), {}} {
 			b.Line(s, "other", time.Now(), fmt.Appendf(nil, "here is %v %v\n", s.Class, s.Addr))

@@ -43,7 +43,8 @@ func OpenFile(path string, max int64) (*File, error) {
 		file.Close()
 		return nil, err
 	}
-	return &File{path: path, max: max, target: target, file: file, info: info, torn: endsTorn(target, info)}, nil
+	torn := endsTorn(target, info)
+	return &File{path: path, max: max, target: target, file: file, info: info, torn: torn}, nil
 }
 
 func writable(info os.FileInfo) bool {

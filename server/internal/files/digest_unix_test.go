@@ -210,7 +210,9 @@ func TestDownloadsAreBounded(t *testing.T) {
 // What waits for its turn is little, whatever it asks for.
 func TestCostOfTransfers(t *testing.T) {
 	folder := open(t, t.TempDir())
-	for _, name := range []string{"f", strings.Repeat("x", 3000), strings.Repeat("x", 4000), strings.Repeat("../", 1000)} {
+	for _, name := range []string{
+		"f", strings.Repeat("x", 3000), strings.Repeat("x", 4000), strings.Repeat("../", 1000),
+	} {
 		tr := folder.Send(files.Request{Name: name, Version: "-", Log: quiet})
 		if most := 4000; tr.Cost() > most || tr.Cost() < len(tr.Name) {
 			t.Errorf("%d bytes for a name of %d, want at most %d", tr.Cost(), len(name), most)

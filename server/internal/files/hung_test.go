@@ -56,7 +56,8 @@ func serveFolder(t *testing.T, folder *files.Folder, rate float64) *host {
 	h := &host{t: t, listener: listener}
 	h.hub = deliver.New(deliver.Config{MaxSessions: 1000, Grace: time.Hour, Idle: time.Hour, Guard: func() {},
 		Audit: func(*room.Entry, *room.Outcome, net.Addr) {}})
-	h.server = &serve.Server{Hub: h.hub, Propose: eventlog.Memory(h.hub).Propose, Stuck: func() error { return nil }, Folder: folder, Log: quiet,
+	h.server = &serve.Server{Hub: h.hub, Propose: eventlog.Memory(h.hub).Propose,
+		Stuck: func() error { return nil }, Folder: folder, Log: quiet,
 		Show: func(string) {}, Guard: func() {}, Idle: time.Hour, Rate: rate}
 	h.hub.Start(h.server.Propose)
 	h.done.Go(func() {

@@ -22,11 +22,12 @@ const (
 
 // A Listing is what the folder holds.
 type Listing struct {
-	Answer  *deliver.Answer // to FILES; nil after an error
-	Files   []wire.Message  // a FILE for each regular file, in the order of their names, at most wire.MaxFiles and maxList
-	Cut     bool            // there are more files
-	Skipped int             // files and folders that cannot be offered
-	Example string          // the quoted name of one of these, and the reason
+	Answer *deliver.Answer // to FILES; nil after an error
+	// a FILE for each regular file, in the order of their names, at most wire.MaxFiles and maxList
+	Files   []wire.Message
+	Cut     bool   // there are more files
+	Skipped int    // files and folders that cannot be offered
+	Example string // the quoted name of one of these, and the reason
 }
 
 // String counts the files for a person.

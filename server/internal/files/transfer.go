@@ -99,7 +99,8 @@ func (t *Transfer) begin(wake func()) error {
 		return t.refused
 	}
 	if !t.folder.enter(t.Addr) {
-		return wire.Errorf(wire.Get, wire.CodeBusy, "too many files are sent at present: get %s later", t.Name)
+		return wire.Errorf(wire.Get, wire.CodeBusy,
+			"too many files are sent at present: get %s later", t.Name)
 	}
 	t.pieceSize.Store(4 * minPiece)
 	t.lines, t.sent, t.closed = make(chan wire.Message, 1), make(chan struct{}), make(chan struct{})

@@ -188,7 +188,8 @@ func FuzzRestore(f *testing.F) {
 			}
 		}
 		if len(r.Users()) != here || r.Here() != here {
-			t.Errorf("%d users, %d are here, of %d sessions that are not away", len(r.Users()), r.Here(), here)
+			t.Errorf("%d users, %d are here, of %d sessions that are not away",
+				len(r.Users()), r.Here(), here)
 		}
 		for _, e := range visits() {
 			r.Apply(e)

@@ -275,8 +275,8 @@ type consequence struct {
 
 func followsFrom(o room.Outcome) consequence {
 	f := consequence{Session: nameOf(o.Session), Peer: nameOf(o.Peer),
-		Change: o.Change, Over: o.Over, Servers: o.Servers, To: o.To, Hidden: o.Hidden, Lazy: o.Lazy, History: o.History,
-		Reason: o.Reason, Bye: o.Bye}
+		Change: o.Change, Over: o.Over, Servers: o.Servers, To: o.To, Hidden: o.Hidden, Lazy: o.Lazy,
+		History: o.History, Reason: o.Reason, Bye: o.Bye}
 	for _, end := range o.Before {
 		f.Before = append(f.Before, followsFrom(end))
 	}

@@ -101,7 +101,8 @@ func secureByHand(t testing.TB) (*transport.Conn, *records) {
 // send sends a record.
 func (r *records) send(kind byte, content []byte) {
 	r.t.Helper()
-	header := binary.BigEndian.AppendUint16([]byte{dataRecord, 3, 3}, uint16(len(content)+1+r.out.aead.Overhead()))
+	size := len(content) + 1 + r.out.aead.Overhead()
+	header := binary.BigEndian.AppendUint16([]byte{dataRecord, 3, 3}, uint16(size))
 	record := r.out.aead.Seal(header, r.out.nonce(), append(bytes.Clone(content), kind), header)
 	if _, err := r.Write(record); err != nil {
 		r.t.Fatal(err)

@@ -64,7 +64,8 @@ func TestRefused(t *testing.T) {
 		want   string
 	}{
 		{"without ALPN", func(c *tls.Config) { c.NextProtos = nil }, "does not ask for parley/1"},
-		{"another protocol", func(c *tls.Config) { c.NextProtos = []string{"h2"} }, "unsupported application protocols"},
+		{"another protocol", func(c *tls.Config) { c.NextProtos = []string{"h2"} },
+			"unsupported application protocols"},
 		{"TLS 1.2", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, "unsupported versions"},
 		{"another kind of key", func(c *tls.Config) { c.Certificates = []tls.Certificate{ecdsaKey(t)} },
 			"key is not Ed25519"},
