@@ -89,7 +89,8 @@ func TestDebug(t *testing.T) {
 	if diff := cmp.Diff(deliver.Stats{Sessions: 3, Messages: 2, Deliveries: 3}, vars.Parley); diff != "" {
 		t.Errorf("counters (-want +got):\n%s", diff)
 	}
-	if goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1"); !strings.Contains(goroutines, "deliver.(*flusher).run") {
+	goroutines := fetch(t, addr, "/debug/pprof/goroutine?debug=1")
+	if !strings.Contains(goroutines, "deliver.(*flusher).run") {
 		t.Errorf("no flusher among the goroutines:\n%s", goroutines)
 	}
 	r, err := http.NewRequest("GET", "http://"+addr+"/debug/vars", nil)

@@ -300,8 +300,8 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	})
 	fitting := opt.limits.Fit(descriptors())
 	if n := fitting.Sessions; n < opt.limits.Sessions {
-		fmt.Fprintf(stderr, "server: at most %d people can be here, not %d: the system allows %d open files; "+
-			"ulimit -n raises that\n", n, opt.limits.Sessions, descriptors())
+		fmt.Fprintf(stderr, "server: at most %d people can be here, not %d: the system allows "+
+			"%d open files; ulimit -n raises that\n", n, opt.limits.Sessions, descriptors())
 	}
 	opt.limits = fitting
 	a, err := newApp(opt, folder, asynclog.NewBudget(log, int64(opt.logDay)), terminal, stderr, guard)

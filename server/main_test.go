@@ -146,6 +146,7 @@ func (p *program) join(name string) *wiretest.Peer {
 }
 
 func TestWrongUsage(t *testing.T) {
+	const outOfRange = "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"
 	tests := []struct {
 		args []string
 		want string // on stderr
@@ -155,7 +156,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"12000", "13000"}, `unexpected argument "13000" after PORT`},
 		{[]string{"12000", "-log", "x", "13000"}, `unexpected argument "13000" after PORT`},
 		{[]string{"12000", "--", "-log"}, `unexpected argument "-log" after PORT`},
-		{[]string{"12000", "-rate", "-1"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
+		{[]string{"12000", "-rate", "-1"}, outOfRange},
 		{[]string{""}, `port "" is not a number from 0 to 65535`},
 		{[]string{"x"}, `port "x" is not a number from 0 to 65535`},
 		{[]string{"65536"}, `port "65536" is not a number from 0 to 65535`},
@@ -164,13 +165,14 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"1.5"}, `port "1.5" is not a number from 0 to 65535`},
 		{[]string{"localhost"}, `port "localhost" is not a number from 0 to 65535`},
 		{[]string{"localhost:"}, `port "" is not a number from 0 to 65535`},
-		{[]string{"localhost:99999999999999999999"}, `port "99999999999999999999" is not a number from 0 to 65535`},
+		{[]string{"localhost:99999999999999999999"},
+			`port "99999999999999999999" is not a number from 0 to 65535`},
 		{[]string{"::1:12000"}, `port "::1:12000" is not a number from 0 to 65535`},
-		{[]string{"-max-clients", "0", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
+		{[]string{"-max-clients", "0", "0"}, outOfRange},
 		{[]string{"-max-clients", "x", "0"}, `invalid value "x" for flag -max-clients: parse error`},
-		{[]string{"-rate", "-1", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
-		{[]string{"-grace", "-1s", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
-		{[]string{"-idle", "0", "0"}, "-max-clients and -idle must be above 0, -per-address, -rate and -grace not below"},
+		{[]string{"-rate", "-1", "0"}, outOfRange},
+		{[]string{"-grace", "-1s", "0"}, outOfRange},
+		{[]string{"-idle", "0", "0"}, outOfRange},
 		{[]string{"-idle", "5", "0"}, `invalid value "5" for flag -idle: parse error`},
 		{[]string{"-log"}, "flag needs an argument: -log"},
 		{[]string{"-what", "0"}, "flag provided but not defined: -what"},
@@ -181,7 +183,8 @@ func TestWrongUsage(t *testing.T) {
 		if status := run(test.args, strings.NewReader(""), &stdout, &stderr); status != 2 {
 			t.Errorf("%q: status %d, want 2", test.args, status)
 		}
-		if diff := cmp.Diff([]string{"", "server: " + test.want + "; server -h tells more\n"}, []string{stdout.String(), stderr.String()}); diff != "" {
+		want := []string{"", "server: " + test.want + "; server -h tells more\n"}
+		if diff := cmp.Diff(want, []string{stdout.String(), stderr.String()}); diff != "" {
 			t.Errorf("%q: stdout, stderr (-want +got):\n%s", test.args, diff)
 		}
 	}
@@ -193,7 +196,10 @@ func TestWrongUsage(t *testing.T) {
 // Numbers that no limit can be made of are wrong usage too, and neither crash the server nor make its clients
 // wait for ever.
 func TestNumbersOutOfRange(t *testing.T) {
-	for _, args := range [][]string{{"-rate", "NaN"}, {"-rate", "Inf"}, {"-rate", "1e300"}, {"-max-clients", "9223372036854775807"}, {"-per-address", "-1"}, {"-per-address", "100001"}} {
+	for _, args := range [][]string{
+		{"-rate", "NaN"}, {"-rate", "Inf"}, {"-rate", "1e300"}, {"-max-clients", "9223372036854775807"},
+		{"-per-address", "-1"}, {"-per-address", "100001"},
+	} {
 		opt, err := parse(append(args, "0"))
 		if err == nil {
 			t.Errorf("%q is accepted, as rate %v and %d clients", args, opt.rate, opt.limits.Sessions)
@@ -220,7 +226,9 @@ func TestFlagsAfterPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"12000", "-log", "x", "-rate", "5"}, {"-log", "x", "12000", "-rate", "5"}} {
+	for _, args := range [][]string{
+		{"12000", "-log", "x", "-rate", "5"}, {"-log", "x", "12000", "-rate", "5"},
+	} {
 		if got, err := parse(args); got != want || err != nil {
 			t.Errorf("%q: %+v, %v, want %+v", args, got, err, want)
 		}
@@ -233,7 +241,8 @@ func TestVersion(t *testing.T) {
 		if status := run(args, strings.NewReader(""), &stdout, &stderr); status != 0 {
 			t.Errorf("%q: status %d, want 0", args, status)
 		}
-		if diff := cmp.Diff([]string{wire.Build() + "\n", ""}, []string{stdout.String(), stderr.String()}); diff != "" {
+		want := []string{wire.Build() + "\n", ""}
+		if diff := cmp.Diff(want, []string{stdout.String(), stderr.String()}); diff != "" {
 			t.Errorf("%q: stdout, stderr (-want +got):\n%s", args, diff)
 		}
 	}

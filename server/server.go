@@ -95,7 +95,8 @@ func newApp(opt options, folder *files.Folder, lines *asynclog.Budget, terminal,
 	a.fingerprint = wire.Fingerprint(wire.KeyHash(certificate.Leaf))
 	a.serve = &serve.Server{Gate: transport.NewGate(certificate, opt.plain), Hub: a.hub,
 		Propose: a.events.Propose, Stuck: a.unable, Folder: folder, Log: log, Guard: guard, Show: a.event,
-		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter, Rate: opt.rate, Limits: opt.limits}
+		Idle: opt.idle, Parker: serve.NewParker(guard), ParkAfter: parkAfter,
+		Rate: opt.rate, Limits: opt.limits}
 	if opt.cluster != "" {
 		a.serve.Sync = func() error { return a.events.Propose(nil) }
 	}

@@ -23,7 +23,8 @@ func TestConsole(t *testing.T) {
 	p.stdout.wait(t, `nobody is here\n`)
 	alice, bob := p.join("alice"), p.join("bob")
 	alice.Expect("JOINED bob")
-	fmt.Fprint(p.stdin, "\n  /who  \n/say  hear, hear\n/kick BOB\n/kick carl\nhello\n/who now\n/say\n/quit now\n")
+	fmt.Fprint(p.stdin, "\n  /who  \n/say  hear, hear\n/kick BOB\n/kick carl\nhello\n"+
+		"/who now\n/say\n/quit now\n")
 	for _, c := range []*wiretest.Peer{alice, bob} {
 		c.Expect("NOTICE hear, hear")
 	}
@@ -39,7 +40,8 @@ func TestConsole(t *testing.T) {
 		"server: use it as in /who: who is here, from where and since when\n"+
 		"server: use it as in /say TEXT: tell everyone something\n"+
 		"server: use it as in /quit: end the server and the conversation\n")
-	want := fmt.Sprintf("sharing %s, which was missing and has been created\nthe server's key is KEY\nlistening on %s\nnobody is here\n"+
+	want := fmt.Sprintf("sharing %s, which was missing and has been created\n"+
+		"the server's key is KEY\nlistening on %s\nnobody is here\n"+
 		"connection from %s\nalice has joined\nconnection from %s\nbob has joined\n"+
 		"2 here:\n  alice from 127.0.0.1 since TIME\n  bob from 127.0.0.1 since TIME\n"+
 		"bob has left (kicked)\nshutting down\n",
@@ -86,8 +88,9 @@ func TestCrash(t *testing.T) {
 	alice.Expect("JOINED bob", "OK", "PONG") // so it is logged
 	bob.Expect("SAID alice last words")
 	close(b)
-	bob.ExpectEnd("NOTICE the server crashed and is shutting down: the conversation goes on when it is back")
-	alice.ExpectEnd("NOTICE the server crashed and is shutting down: the conversation goes on when it is back")
+	const crashed = "NOTICE the server crashed and is shutting down: the conversation goes on when it is back"
+	bob.ExpectEnd(crashed)
+	alice.ExpectEnd(crashed)
 	alice.Close()
 	bob.Close()
 	log := p.stdout // read after the end
@@ -96,11 +99,15 @@ func TestCrash(t *testing.T) {
 		t.Errorf("stdout %q", log)
 	}
 	lines := p.log()
-	i := slices.IndexFunc(lines, func(s string) bool { return strings.HasPrefix(s, "level=ERROR msg=crash") })
-	if i < 0 || !strings.Contains(lines[i], `reason="out of luck"`) || !strings.Contains(lines[i], "bomb.Read") {
+	i := slices.IndexFunc(lines, func(s string) bool {
+		return strings.HasPrefix(s, "level=ERROR msg=crash")
+	})
+	if i < 0 || !strings.Contains(lines[i], `reason="out of luck"`) ||
+		!strings.Contains(lines[i], "bomb.Read") {
 		t.Errorf("no crash with its stack is in the log:\n%s", strings.Join(lines, "\n"))
 	}
-	if diff := cmp.Diff([]string{"level=INFO msg=shutdown reason=crash", "level=INFO msg=ended"}, lines[i+1:]); diff != "" {
+	want := []string{"level=INFO msg=shutdown reason=crash", "level=INFO msg=ended"}
+	if diff := cmp.Diff(want, lines[i+1:]); diff != "" {
 		t.Errorf("the log after the crash (-want +got):\n%s", diff)
 	}
 	if !slices.Contains(lines, `level=INFO msg=broadcast seq=3 from=alice text="last words"`) {
@@ -158,7 +165,9 @@ func TestStoppedTerminal(t *testing.T) {
 	args := []string{"-log", filepath.Join(dir, "log"), "-files", filepath.Join(dir, "shared"),
 		"-state", filepath.Join(dir, "state"), "127.0.0.1:0"}
 	status := make(chan int, 1)
-	go func() { status <- run(args, strings.NewReader("what\n/kick nobody\n/quit\n"), io.Discard, terminal) }()
+	go func() {
+		status <- run(args, strings.NewReader("what\n/kick nobody\n/quit\n"), io.Discard, terminal)
+	}()
 	select {
 	case got := <-status:
 		if got != 0 {

@@ -14,7 +14,9 @@ import (
 
 // The end of the operator's input is not the end of the server; a signal is.
 func TestSignals(t *testing.T) {
-	for signal, reason := range map[syscall.Signal]string{syscall.SIGTERM: "terminated", syscall.SIGINT: "interrupt"} {
+	for signal, reason := range map[syscall.Signal]string{
+		syscall.SIGTERM: "terminated", syscall.SIGINT: "interrupt",
+	} {
 		p := launch(t, nil)
 		p.stdin.Close()
 		alice := p.join("alice")
@@ -25,7 +27,8 @@ func TestSignals(t *testing.T) {
 		alice.Close()
 		p.ended(0, "")
 		log := p.log()
-		if diff := cmp.Diff([]string{"level=INFO msg=shutdown reason=" + reason, "level=INFO msg=ended"}, log[len(log)-2:]); diff != "" {
+		want := []string{"level=INFO msg=shutdown reason=" + reason, "level=INFO msg=ended"}
+		if diff := cmp.Diff(want, log[len(log)-2:]); diff != "" {
 			t.Errorf("the end of the log (-want +got):\n%s", diff)
 		}
 	}
@@ -61,8 +64,10 @@ func TestServerThatCannotStart(t *testing.T) {
 		args []string
 		want string // on stderr
 	}{
-		{[]string{taken}, "cannot listen on " + taken + ": the port is in use: end the program that has it, or choose another port"},
-		{[]string{"192.0.2.1:0"}, "cannot listen on 192.0.2.1:0: bind: cannot assign requested address: choose an address of this machine"},
+		{[]string{taken}, "cannot listen on " + taken +
+			": the port is in use: end the program that has it, or choose another port"},
+		{[]string{"192.0.2.1:0"}, "cannot listen on 192.0.2.1:0: bind: cannot assign requested address: " +
+			"choose an address of this machine"},
 		{[]string{"-log", ".", "0"},
 			"cannot write the log: open .: neither a regular file nor a device" + another},
 		{[]string{"-log", "pipe", "0"},
@@ -79,14 +84,16 @@ func TestServerThatCannotStart(t *testing.T) {
 			"the log other/sub/server.log is in the shared folder: choose another with -log"},
 		{[]string{"-state", "other/a/b/c", "-files", "shared", "0"},
 			"the state folder other/a/b/c is in the shared folder: choose another with -state"},
-		{[]string{"-files", "file", "0"}, "cannot create the shared folder file: not a directory: choose another with -files"},
+		{[]string{"-files", "file", "0"},
+			"cannot create the shared folder file: not a directory: choose another with -files"},
 	}
 	for _, test := range tests {
 		var stdout, stderr strings.Builder
 		if status := run(test.args, strings.NewReader(""), &stdout, &stderr); status != 1 {
 			t.Errorf("%q: status %d, want 1", test.args, status)
 		}
-		if diff := cmp.Diff([]string{"", "server: " + test.want + "\n"}, []string{stdout.String(), stderr.String()}); diff != "" {
+		want := []string{"", "server: " + test.want + "\n"}
+		if diff := cmp.Diff(want, []string{stdout.String(), stderr.String()}); diff != "" {
 			t.Errorf("%q: stdout, stderr (-want +got):\n%s", test.args, diff)
 		}
 	}
