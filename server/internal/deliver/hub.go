@@ -8,7 +8,6 @@ package deliver
 import (
 	"container/list"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -333,27 +332,6 @@ func (h *Hub) View(f func(r *room.Room)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f(h.room)
-}
-
-// Users returns the names of those who are here, in order.
-func (h *Hub) Users() []string {
-	h.mu.Lock()
-	names := make([]string, 0, h.room.Here())
-	for s := range h.members {
-		if !s.Away() {
-			names = append(names, s.Name)
-		}
-	}
-	h.mu.Unlock()
-	slices.Sort(names) // which takes longer than all the rest
-	return names
-}
-
-// Presence returns a number that changes with the people who are here.
-func (h *Hub) Presence() uint64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.presence
 }
 
 // Stats returns the counts.

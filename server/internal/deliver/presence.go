@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,4 +38,25 @@ func people(n int) string {
 		return "you are the only one here"
 	}
 	return fmt.Sprintf("%d people are here", n)
+}
+
+// Users returns the names of those who are here, in order.
+func (h *Hub) Users() []string {
+	h.mu.Lock()
+	names := make([]string, 0, h.room.Here())
+	for s := range h.members {
+		if !s.Away() {
+			names = append(names, s.Name)
+		}
+	}
+	h.mu.Unlock()
+	slices.Sort(names) // which takes longer than all the rest
+	return names
+}
+
+// Presence returns a number that changes with the people who are here.
+func (h *Hub) Presence() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.presence
 }
