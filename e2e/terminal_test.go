@@ -18,15 +18,23 @@ type terminal struct {
 	screen *screen
 }
 
+// Write types what the screen answers to the program.
+func (t *terminal) Write(p []byte) (int, error) { return t.pty.Write(p) }
+
 // newOnTerminal starts cmd on a terminal.
 func newOnTerminal(name string, cmd *exec.Cmd, cols, rows int) (*actor, error) {
 	cmd.Env = append([]string{"TERM=xterm-256color", "LC_ALL=C.UTF-8"}, cmd.Env...)
+	t := new(terminal)
+	t.screen = newScreen(cols, rows, t)
+	io.WriteString(t.screen, "$ client "+name+"\r\n") // the shell's line before it
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)})
+	if err == nil {
+		file, err = interruptible(file)
+	}
 	if err != nil {
 		return nil, err
 	}
-	t := &terminal{pty: file, screen: newScreen(cols, rows, file)}
-	io.WriteString(t.screen, "$ client "+name+"\r\n") // the shell's line before it
+	t.pty = file
 	a := &actor{name: name, cmd: cmd, in: file, out: newStream(), term: t, done: make(chan struct{})}
 	go func() {
 		// fails when the program ends, which Wait tells better
@@ -155,5 +163,5 @@ func resize(c *call) {
 	a := c.onTerminal()
 	cols, rows := c.size(c.args[1])
 	a.term.screen.resize(cols, rows)
-	c.check(pty.Setsize(a.term.pty, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}))
+	c.check(setSize(a.term.pty, cols, rows))
 }
