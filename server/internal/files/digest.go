@@ -63,6 +63,9 @@ func (f *Folder) digest(name string, file *File, user string) (d *digest, starte
 		old = nil
 	}
 	if old != nil && f.believesLocked(old, user) {
+		if f.unwanted == old {
+			f.unwanted = nil
+		}
 		if len(old.users) < maxUsers {
 			old.users[user] = true
 		}
@@ -108,7 +111,11 @@ func (f *Folder) release(d *digest) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d.waiting--
-	if d.waiting == 0 && !d.isDone() {
+	switch {
+	case d.waiting > 0 || d.isDone():
+	case f.unwanted == nil || f.unwanted == d: // so those who get and stop again and again have it computed once
+		f.unwanted = d
+	default:
 		close(d.stop)
 		f.forgetLocked(d)
 	}
@@ -147,6 +154,9 @@ func (f *Folder) compute(d *digest, file *File) {
 	close(d.done)
 	if d.err != nil {
 		f.forgetLocked(d)
+	}
+	if f.unwanted == d {
+		f.unwanted = nil
 	}
 	if d.doubted {
 		f.doubting, f.nextDoubt = false, f.now().Add(doubtShare*time.Since(began))

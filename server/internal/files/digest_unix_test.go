@@ -171,6 +171,35 @@ func TestDigestIsComputedOnce(t *testing.T) {
 	}
 }
 
+// Who gets a file and stops before the digest is there, again and again, has it computed once all the same.
+func TestDigestOfStoppedDownloads(t *testing.T) {
+	const size, most = 50 << 20, 200
+	dir := t.TempDir()
+	put(t, dir, "f", random(size))
+	folder := open(t, dir)
+	now := later()
+	folder.SetClock(func() time.Time { return now })
+	for i := range most {
+		tr := send(folder, "f", size, "-", quiet)
+		for n := 0; n < 2; n++ { // SENDING, and perhaps SENT
+			var nc sink
+			if n > 0 {
+				tr.Stop()
+			}
+			if err := tr.Piece(&nc); err != nil {
+				break
+			}
+		}
+		tr.Close()
+		if i > 0 && tr.Hashed() > 0 {
+			t.Fatalf("download %d had the file read again", i)
+		}
+	}
+	if got := fetch(t, folder, "f", size, "-"); !strings.HasPrefix(got.last, "SENT") {
+		t.Error(got.last)
+	}
+}
+
 // One address leaves others places for their downloads; those that end are free again.
 func TestDownloadsAreBounded(t *testing.T) {
 	const most = 256

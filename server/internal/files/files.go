@@ -57,6 +57,7 @@ type Folder struct {
 	digests   map[string]*digest // by file name
 	doubting  bool               // a file is read again
 	nextDoubt time.Time          // when one may be
+	unwanted  *digest            // is computed though nobody waits any more
 	next      *listing           // the listing that has not begun; nil if nobody waits for one
 	downloads map[string]int     // in progress, by address
 	sending   int                // all of them
@@ -81,7 +82,14 @@ func Open(dir string, guard func()) (*Folder, error) {
 		beforeIO: func() {}, uses: make(chan struct{}, maxDiskUses), listing: make(chan struct{}, 1),
 		hashing: make(chan struct{}, 1), checking: make(chan struct{}, 1), closing: make(chan struct{}),
 		root: root, digests: map[string]*digest{}, downloads: map[string]int{}}
-	f.close = sync.OnceFunc(func() { close(f.closing) })
+	f.close = sync.OnceFunc(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		close(f.closing)
+		if f.unwanted != nil {
+			close(f.unwanted.stop)
+		}
+	})
 	return f, nil
 }
 

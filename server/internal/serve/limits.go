@@ -40,7 +40,7 @@ const (
 
 const (
 	joiningShare = 4  // 1/4 of PerAddress: connections of one address that have not joined
-	burstShare   = 15 // 15/16 of PerAddress: new connections of one address at once; 30 by default
+	burstShare   = 16 // all but 1/16 of PerAddress: new connections of one address at once; 30 by default
 	// 1/32 of PerAddress: new connections of one address a second in the long run; 1 by default
 	arrivalShare = 32
 )
@@ -134,8 +134,8 @@ func (l *limits) newAddress(exempt bool) *account {
 	if exempt {
 		return a
 	}
-	if n := float64(l.PerAddress); n > 0 {
-		a.arrivals = rate.NewLimiter(rate.Limit(n/arrivalShare), int(max(1, n*burstShare/(burstShare+1))))
+	if n := l.PerAddress; n > 0 {
+		a.arrivals = rate.NewLimiter(rate.Limit(n)/arrivalShare, n-n/burstShare)
 	}
 	a.lines = newLines(l.lineRate * addressRate)
 	return a

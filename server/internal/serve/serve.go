@@ -23,7 +23,7 @@ const (
 	maxGets = 8
 	// GETs that count as a line: they wait for each other, and a person may get a folder of thousands of
 	// files
-	getsPerLine = 8
+	getsPerLine = 4
 	maxLists    = 8            // FILES lines that are not answered yet, when the folder is slow
 	quitTime    = time.Second  // how long QUIT waits for the answer to FILES
 	maxBatch    = 64           // messages that are proposed together, when they came together
