@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -136,11 +137,13 @@ func connect(ctx context.Context, cfg Config, address string) (net.Conn, error) 
 	if err != nil || cfg.TLS == nil {
 		return nc, err
 	}
-	secured := tls.Client(nc, cfg.TLS(address))
+	first := &opening{Conn: nc}
+	secured := tls.Client(first, cfg.TLS(address))
 	if err := secured.HandshakeContext(ctx); err != nil {
 		nc.Close()
-		return nil, handshakeError(err)
+		return nil, first.explain(err)
 	}
+	first.over, first.read = true, nil
 	return secured, nil
 }
 
@@ -200,12 +203,37 @@ func (c *Conn) join(ctx context.Context, cfg Config) (wire.Message, error) {
 	return c.exchange(ctx, hello)
 }
 
-// handshakeError says in other words what a person can mend.
-func handshakeError(err error) error {
-	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
-		return errors.New("it does not speak TLS")
+// An opening is a connection before the handshake. It keeps what came first, because a server that has no place for
+// the connection says so before any handshake.
+type opening struct {
+	net.Conn
+	read []byte
+	over bool // the handshake has succeeded
+}
+
+func (o *opening) Read(p []byte) (int, error) {
+	n, err := o.Conn.Read(p)
+	if !o.over && len(o.read) < wire.MaxServerLine {
+		o.read = append(o.read, p[:n]...)
 	}
-	return err
+	return n, err
+}
+
+// A turnedAway is what a server said without encryption, so it proves nothing.
+type turnedAway string
+
+func (t turnedAway) Error() string { return string(t) }
+
+// explain says in other words what a person can mend about an error of the handshake.
+func (o *opening) explain(err error) error {
+	if _, plain := errors.AsType[tls.RecordHeaderError](err); !plain {
+		return err
+	}
+	line, _, _ := bytes.Cut(o.read, []byte("\n"))
+	if m, e := wire.ParseServer(line); e == nil && m.Verb == wire.Error {
+		return turnedAway(m.Text)
+	}
+	return errors.New("it does not speak TLS")
 }
 
 // refused reports whether the server refused a HELLO or RESUME with this code.
@@ -229,6 +257,9 @@ func reason(err error) (why, hint string) {
 	op, system := errors.AsType[*net.OpError](err)
 	timeout, network := errors.AsType[net.Error](err) // which the end of a context is, too
 	hint = "is it a parley server?"
+	if turned, ok := errors.AsType[turnedAway](err); ok {
+		return "turned away before the encryption began", string(turned)
+	}
 	if system && op.Op == "dial" {
 		hint = "is the address right?"
 	}
