@@ -45,7 +45,7 @@
 //     a disk
 //  2. the hub's mutex, held for work in memory; it guards the room, the stream, the mailboxes and connections
 //  3. those of the event log's open group, of parked connections, of read deadlines, of asynclog, of the
-//     lobby and of the shared folder's list: each is held briefly, and none together with another of them,
+//     limits and of the shared folder's list: each is held briefly, and none together with another of them,
 //     but for the budget of the log or terminal, which is held while a line goes to the writer
 //
 // So the hub cannot propose with its mutex held: proposeLaterLocked has a goroutine do that.
@@ -196,12 +196,14 @@ func parse(args []string) (opt options, err error) {
 	flags.Visit(func(f *flag.Flag) { opt.limits.Local = opt.limits.Local || f.Name == "per-address" })
 	l := opt.limits
 	if l.Sessions < 1 || opt.idle <= 0 || l.PerAddress < 0 || opt.rate < 0 || opt.grace < 0 {
-		return opt, errors.New("-max-clients and -idle must be above 0, -per-address, -rate and -grace not below")
+		return opt, errors.New("-max-clients and -idle must be above 0, " +
+			"-per-address, -rate and -grace not below")
 	}
 	if opt.cluster != "" && (opt.sync || opt.repair) {
 		return opt, errors.New("-sync and -repair are about the state folder, which -cluster does not use")
 	}
-	if !(opt.rate <= most) || l.Sessions > most || l.PerAddress > most { // a rate that is no number is not either
+	// a rate that is no number is not at most that either
+	if !(opt.rate <= most) || max(l.Sessions, l.PerAddress) > most {
 		return opt, fmt.Errorf("-max-clients, -per-address and -rate can be at most %d", most)
 	}
 	if err := opt.checkLog(flags); err != nil {
@@ -298,12 +300,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 			fmt.Fprintln(stderr, "server: the log is written again")
 		}
 	})
-	fitting := opt.limits.Fit(descriptors())
-	if n := fitting.Sessions; n < opt.limits.Sessions {
-		fmt.Fprintf(stderr, "server: at most %d people can be here, not %d: the system allows "+
-			"%d open files; ulimit -n raises that\n", n, opt.limits.Sessions, descriptors())
-	}
-	opt.limits = fitting
+	opt.fit(stderr)
 	a, err := newApp(opt, folder, asynclog.NewBudget(log, int64(opt.logDay)), terminal, stderr, guard)
 	if err != nil {
 		listener.Close()

@@ -119,6 +119,17 @@ func (a *app) openLog() (err error) {
 	return err
 }
 
+// fit lowers the number of people to what the system lets be open, and tells the operator.
+func (o *options) fit(stderr io.Writer) {
+	const fewer = "server: at most %d people can be here, not %d: the system allows %d open files; " +
+		"ulimit -n raises that\n"
+	asked := o.limits.Sessions
+	o.limits = o.limits.Fit(descriptors())
+	if n := o.limits.Sessions; n < asked {
+		fmt.Fprintf(stderr, fewer, n, asked, descriptors())
+	}
+}
+
 // notice tells the operator what is unusual about the state folder.
 func (a *app) notice(text string) {
 	a.log.Warn("state", "text", text)

@@ -203,8 +203,8 @@ func (c *Conn) join(ctx context.Context, cfg Config) (wire.Message, error) {
 	return c.exchange(ctx, hello)
 }
 
-// An opening is a connection before the handshake. It keeps what came first, because a server that has no place for
-// the connection says so before any handshake.
+// An opening is a connection before the handshake. It keeps what came first, because a server that has no
+// place for the connection says so before any handshake.
 type opening struct {
 	net.Conn
 	read []byte

@@ -113,7 +113,8 @@ func (f *Folder) release(d *digest) {
 	d.waiting--
 	switch {
 	case d.waiting > 0 || d.isDone():
-	case f.unwanted == nil || f.unwanted == d: // so those who get and stop again and again have it computed once
+	case f.unwanted == nil || f.unwanted == d:
+		// Those who get and stop again and again have it computed once.
 		f.unwanted = d
 	default:
 		close(d.stop)

@@ -20,14 +20,13 @@ const (
 	maxRest   = time.Second
 )
 
-// A Listing is what the folder holds.
+// A Listing is what the folder holds: at most wire.MaxFiles, whose names take at most maxList.
 type Listing struct {
-	Answer *deliver.Answer // to FILES; nil after an error
-	// a FILE for each regular file, in the order of their names, at most wire.MaxFiles and maxList
-	Files   []wire.Message
-	Cut     bool   // there are more files
-	Skipped int    // files and folders that cannot be offered
-	Example string // the quoted name of one of these, and the reason
+	Answer  *deliver.Answer // to FILES; nil after an error
+	Files   []wire.Message  // a FILE for each regular file, in the order of their names
+	Cut     bool            // there are more files
+	Skipped int             // files and folders that cannot be offered
+	Example string          // the quoted name of one of these, and the reason
 }
 
 // String counts the files for a person.

@@ -1,10 +1,10 @@
 package serve_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
-
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +17,26 @@ import (
 	"parley/server/internal/serve"
 	"parley/server/wire"
 )
+
+// A record is a log in memory, without times.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, rest, _ := bytes.Cut(p, []byte(" ")) // after time=...
+	r.text.Write(rest)
+	return len(p), nil
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
 
 // All that sessions do is in the log; texts only when they are wanted there, and contents of files never.
 func TestRecord(t *testing.T) {

@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -32,26 +31,6 @@ type server struct {
 	serving sync.WaitGroup
 	network net.Listener // of a server that does not serve pipes
 	device  *tls.Config  // of clients that speak TLS
-}
-
-// A record is a log in memory, without times.
-type record struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, rest, _ := bytes.Cut(p, []byte(" ")) // after time=...
-	r.text.Write(rest)
-	return len(p), nil
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
 }
 
 // start returns a server with one file in its folder. change may change it before it serves.
