@@ -28,14 +28,12 @@ type Gate struct {
 	working chan struct{} // holds an element for each handshake that computes
 }
 
-// handshakesPerCore limits the handshakes that compute at the same time, so that a flood of them leaves the
-// conversation its share of the machine.
-const handshakesPerCore = 4
-
 // NewGate returns a gate that shows certificate to the clients. With plain, it also lets in those on other
 // machines who speak plain text.
 func NewGate(certificate tls.Certificate, plain bool) *Gate {
-	g := &Gate{plain: plain, working: make(chan struct{}, handshakesPerCore*runtime.GOMAXPROCS(0))}
+	// Whatever flood of handshakes comes, it leaves the conversation half of the processors: a goroutine that
+	// has a message would wait for each of those that compute.
+	g := &Gate{plain: plain, working: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 	g.config = &tls.Config{
 		Certificates:                []tls.Certificate{certificate},
 		MinVersion:                  tls.VersionTLS13,

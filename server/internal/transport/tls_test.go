@@ -141,11 +141,12 @@ func hello(t testing.TB) []byte {
 func TestStall(t *testing.T) {
 	gate := transport.NewGate(newKey(t), false)
 	record := hello(t)
-	all, _ := gate.Places()
-	opened := make(chan error, 3*all)
+	places, _ := gate.Places()
+	each := places + 5 // of three kinds
+	opened := make(chan error, 3*each)
 	var servers []*transport.Conn
 	for _, sent := range [][]byte{record[:1], record[:len(record)-1], record} {
-		for range all {
+		for range each {
 			server, client := connect(t)
 			if _, err := client.Write(sent); err != nil {
 				t.Fatal(err)
