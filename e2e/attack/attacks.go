@@ -278,7 +278,7 @@ func tellSlow(ctx context.Context, a *attacker) string {
 	over.Store(true)
 	slow.Close()
 	<-read
-	return report("sent", done, err)
+	return report("sessions sent", done, err)
 }
 
 func mailboxes(ctx context.Context, a *attacker) string {
