@@ -23,8 +23,23 @@ func (a *app) joinCluster() (*eventlog.Log, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a.hub.Enter(rand.Uint64(), a.name())
-	return eventlog.Join(ctx, a.hub, eventlog.ClusterOptions{URLs: a.opt.cluster, Name: a.name(),
+	log, err := eventlog.Join(ctx, a.hub, eventlog.ClusterOptions{URLs: a.opt.cluster, Name: a.name(),
 		Credentials: a.opt.clusterCreds, CA: a.opt.clusterCA, Trouble: a.trouble, Notice: a.notice})
+	if err != nil && ctx.Err() != nil {
+		err = errInterrupted
+	}
+	return log, err
+}
+
+// errInterrupted tells that a signal ended the server before it was one of the others.
+var errInterrupted = errors.New("interrupted")
+
+// unstarted returns the exit status of a server that did not start, and why.
+func unstarted(err error) (int, error) {
+	if errors.Is(err, errInterrupted) {
+		return 0, nil
+	}
+	return 1, err
 }
 
 // name returns what the other servers' operators see of this one.
@@ -53,10 +68,13 @@ func (a *app) beat() {
 	}
 }
 
-// keeps says what the server does with entries.
-func (a *app) keeps() string {
+// A keeper is what keeps entries, in words: what clients are told that the server cannot do, and what the
+// operator is told when that fails and when it works again.
+type keeper struct{ does, fails, works string }
+
+func (a *app) keeper() keeper {
 	if a.opt.cluster != "" {
-		return "reach NATS"
+		return keeper{"reach NATS", "cannot reach NATS", "NATS is reached again"}
 	}
-	return "write to its disk"
+	return keeper{"write to its disk", "cannot write the state", "the state is written again"}
 }

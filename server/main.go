@@ -305,7 +305,7 @@ func host(opt options, stdin io.Reader, stdout, stderr io.Writer) (status int, e
 	if err != nil {
 		listener.Close()
 		log.Close()
-		return 1, err
+		return unstarted(err)
 	}
 	a.start(listener, stdin)
 	if debug != nil {

@@ -144,13 +144,13 @@ func (a *app) trouble(err error) {
 		a.failed <- err
 	case err != nil:
 		a.log.Error("state not written", "error", err)
-		a.warn(fmt.Sprintf("cannot write the state, trying again: %v", err))
+		a.warn(fmt.Sprintf("%s, trying again: %v", a.keeper().fails, err))
 		a.tell(fmt.Sprintf("%v: messages wait until it can", a.unable()))
 		a.running.Go(a.keepAlive)
 	default:
 		a.log.Info("state written again")
-		a.warn("the state is written again")
-		a.tell(fmt.Sprintf("the server can %s again: messages go on", a.keeps()))
+		a.warn(a.keeper().works)
+		a.tell(fmt.Sprintf("the server can %s again: messages go on", a.keeper().does))
 	}
 }
 
@@ -159,7 +159,7 @@ func (a *app) tell(text string) { a.hub.Send(wire.Message{Verb: wire.Notice, Tex
 // unable returns why entries cannot be committed at present, or nil.
 func (a *app) unable() error {
 	if a.stuck.Load() {
-		return errors.New("the server cannot " + a.keeps())
+		return errors.New("the server cannot " + a.keeper().does)
 	}
 	return nil
 }

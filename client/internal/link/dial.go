@@ -109,16 +109,18 @@ func (cfg Config) From(address string) Config {
 // dial connects to the first server that lets the user in, and resumes the session. If there is none to
 // resume, or it is gone, dial joins. The end of ctx ends the attempt, that of connCtx the connection. The
 // Conn is nil after an error.
-func dial(ctx, connCtx context.Context, cfg Config, resume *wire.Message) (c *Conn, answer wire.Message,
-	err error) {
-
+func dial(ctx, connCtx context.Context, cfg Config, resume *wire.Message) (*Conn, wire.Message, error) {
+	var failed error
 	for _, address := range cfg.Addresses {
-		c, answer, err = dialOne(ctx, connCtx, cfg, address, resume)
+		c, answer, err := dialOne(ctx, connCtx, cfg, address, resume)
 		if err == nil || !elsewhere(err, resume != nil) {
-			break
+			return c, answer, err
+		}
+		if failed == nil || !errors.Is(err, trust.ErrServer) { // a right server may be back later
+			failed = err
 		}
 	}
-	return c, answer, err
+	return nil, wire.Message{}, failed
 }
 
 // elsewhere reports whether another server of the conversation may do what this one did not. Whether a server

@@ -192,12 +192,17 @@ func TestStreamRefused(t *testing.T) {
 		want   string
 	}{
 		{func(s *jetstream.StreamConfig) { s.Storage = jetstream.MemoryStorage },
-			"storage Memory, and parley needs File"},
-		{func(s *jetstream.StreamConfig) { s.MaxAge = time.Hour }, "max-age 1h0m0s, and parley needs 0s"},
-		{func(s *jetstream.StreamConfig) { s.MaxMsgs = 5 }, "max-msgs 5, and parley needs -1"},
-		{func(s *jetstream.StreamConfig) { s.Discard = jetstream.DiscardNew }, "discard"},
-		{func(s *jetstream.StreamConfig) { s.Retention = jetstream.InterestPolicy }, "retention"},
-		{func(s *jetstream.StreamConfig) { s.Subjects = []string{"parley.entries"} }, "subjects"},
+			"needs file storage: change it"},
+		{func(s *jetstream.StreamConfig) { s.MaxAge = time.Hour },
+			"needs all limits off but of bytes"},
+		{func(s *jetstream.StreamConfig) { s.MaxMsgs = 5 },
+			"needs all limits off but of bytes"},
+		{func(s *jetstream.StreamConfig) { s.Discard = jetstream.DiscardNew },
+			"needs to drop nothing but the oldest"},
+		{func(s *jetstream.StreamConfig) { s.Retention = jetstream.InterestPolicy },
+			"needs to drop nothing but the oldest"},
+		{func(s *jetstream.StreamConfig) { s.Subjects = []string{"parley.entries"} },
+			"needs the subjects parley.>"},
 	} {
 		cfg := good
 		c.change(&cfg)

@@ -160,18 +160,10 @@ func (s *stream) close() error {
 	return nil
 }
 
-// read reads the stream until the log ends. It closes the channel when it has come to the seq end.
-func (s *stream) read(end uint64, reached chan<- struct{}) {
-	come := func() {
-		if reached != nil && s.seq >= end {
-			close(reached)
-			reached = nil
-		}
-	}
-	come()
+// read reads the stream until the log ends, and calls reached from the seq end on.
+func (s *stream) read(end uint64, reached func()) {
 	for s.ctx.Err() == nil {
-		err := s.readOn(come)
-		if errors.Is(err, ErrStream) {
+		if err := s.readOn(end, reached); errors.Is(err, ErrStream) {
 			s.stop(err)
 		}
 		select {
@@ -181,10 +173,10 @@ func (s *stream) read(end uint64, reached chan<- struct{}) {
 	}
 }
 
-// readOn reads the stream until its consumer fails, and calls come after each message. The consumer is one of
-// the log's own, because the ordered one of the library takes longer to notice that a node is gone. It begins
-// with the newest message that was read: if that is another now, so is the stream.
-func (s *stream) readOn(come func()) error {
+// readOn reads the stream until its consumer fails. The consumer is one of the log's own, because the ordered
+// one of the library takes longer to notice that a node is gone. It begins with the newest message that was
+// read: if that is another now, so is the stream.
+func (s *stream) readOn(end uint64, reached func()) error {
 	ctx, cancel := context.WithTimeout(s.ctx, requestTime)
 	defer cancel()
 	consumer, err := s.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{AckPolicy: jetstream.AckNonePolicy,
@@ -227,7 +219,9 @@ func (s *stream) readOn(come func()) error {
 		if err := s.take(m.Subject(), m.Data()); err != nil {
 			return fmt.Errorf("%w: message %d: %w", ErrStream, seq, err)
 		}
-		come()
+		if seq >= end {
+			reached()
+		}
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,8 +23,8 @@ const (
 
 	// bytes of the stream, of which NATS drops the oldest: 16 MiB of batches, and the snapshots among them
 	streamBytes = 256 << 20
-	// a start goes back to the oldest of so many snapshots, so that clients can come back who missed much
-	snapshots = 4
+	// a start goes back to the oldest of so many snapshots, so that clients can come back who missed 16 MiB
+	snapshots = 5
 	partBytes = 512 << 10 // of a snapshot
 	// of a message: a batch has less, unless one proposal alone has more
 	leastPayload = 1 << 20
@@ -92,7 +95,8 @@ func (s *stream) start(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("cannot use %s: %w: is it running?", s.where, s.explain(err))
+			return fmt.Errorf("cannot use %s: %w: is it running, of a cluster three nodes?", s.where,
+				s.explain(err))
 		case <-time.After(pause):
 		}
 	}
@@ -100,7 +104,11 @@ func (s *stream) start(ctx context.Context) error {
 		return err
 	}
 	read := make(chan struct{})
-	s.work.Go(func() { s.read(end, read) })
+	reached := sync.OnceFunc(func() { close(read) })
+	if s.seq >= end {
+		reached()
+	}
+	s.work.Go(func() { s.read(end, reached) })
 	select {
 	case <-read:
 	case <-s.ctx.Done():
@@ -140,24 +148,23 @@ func (s *stream) openStream(ctx context.Context) (end uint64, err error) {
 		return 0, err
 	}
 	info := s.stream.CachedInfo()
-	got := info.Config
-	for _, setting := range []struct {
-		name      string
-		got, want any
-	}{
-		{"storage", got.Storage, want.Storage}, {"retention", got.Retention, want.Retention},
-		{"discard", got.Discard, want.Discard}, {"no-ack", got.NoAck, false},
-		{"subjects", fmt.Sprint(got.Subjects), fmt.Sprint(want.Subjects)},
-		{"replicas", min(got.Replicas, want.Replicas), want.Replicas},
-		{"max-bytes", got.MaxBytes, want.MaxBytes}, {"max-age", got.MaxAge, want.MaxAge},
-		{"max-msgs", got.MaxMsgs, want.MaxMsgs},
-		{"max-msgs-per-subject", got.MaxMsgsPerSubject, want.MaxMsgsPerSubject},
+	got, wrong := info.Config, []string{}
+	for needed, is := range map[string]bool{
+		"file storage":                     got.Storage == want.Storage,
+		"one copy on each of 3 nodes":      got.Replicas >= want.Replicas,
+		"256 MiB":                          got.MaxBytes >= want.MaxBytes,
+		"the subjects " + want.Subjects[0]: slices.Equal(got.Subjects, want.Subjects),
+		"all limits off but of bytes":      got.MaxMsgs < 0 && got.MaxMsgsPerSubject < 0 && got.MaxAge == 0,
+		"to drop nothing but the oldest":   got.Retention == want.Retention && got.Discard == want.Discard,
 	} {
-		if setting.got != setting.want {
-			return 0, refusal(fmt.Sprintf("the stream %s of %s has %s %v, and parley needs %v: change that "+
-				"with nats stream edit, or remove the stream, which ends its conversation",
-				streamName, s.where, setting.name, setting.got, setting.want))
+		if !is {
+			wrong = append(wrong, needed)
 		}
+	}
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return 0, refusal(fmt.Sprintf("the stream %s of %s needs %s: change it with nats stream edit, or "+
+			"remove it, which ends its conversation", streamName, s.where, strings.Join(wrong, ", ")))
 	}
 	return info.State.LastSeq, nil
 }
@@ -180,38 +187,33 @@ func (s *stream) unfit(err error) error {
 	return nil
 }
 
-// restore gives the empty state the oldest of the snapshots.
+// restore gives the empty state the oldest of the snapshots that the stream still has with all batches since.
 func (s *stream) restore(ctx context.Context) error {
 	last, err := s.stream.GetLastMsgForSubject(ctx, snapshotSubject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil // the stream must reach back to its first message, which read looks at
+		return nil // the stream must reach back to its first message, which readOn looks at
 	}
 	if err == nil {
 		err = json.Unmarshal(last.Data, &s.snapshots)
 	}
+	if len(s.snapshots) < snapshots && s.stream.CachedInfo().State.FirstSeq <= 1 {
+		return nil // the beginning of the stream is further back
+	}
 	for _, from := range s.snapshots {
 		var data []byte
-		data, err = s.load(ctx, from)
+		for _, part := range append(from.Parts, from.Seq) {
+			last, err = s.stream.GetMsg(ctx, part)
+			if err != nil {
+				break
+			}
+			if part != from.Seq {
+				data = append(data, last.Data...)
+			}
+		}
 		if err == nil {
 			s.seq, s.time = from.Seq, from.Time
 			return s.state.Restore(data)
 		}
 	}
 	return fmt.Errorf("cannot read a snapshot in the stream %s of %s: %w", streamName, s.where, err)
-}
-
-// load returns a snapshot, if the stream still has it and all batches since.
-func (s *stream) load(ctx context.Context, from snapshot) (data []byte, err error) {
-	_, err = s.stream.GetMsg(ctx, from.Seq)
-	for _, part := range from.Parts {
-		if err != nil {
-			return nil, err
-		}
-		var m *jetstream.RawStreamMsg
-		m, err = s.stream.GetMsg(ctx, part)
-		if err == nil {
-			data = append(data, m.Data...)
-		}
-	}
-	return data, err
 }
