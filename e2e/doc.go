@@ -6,6 +6,7 @@
 //	go test ./e2e -update                      write what cmp found different into the scenarios: look at it
 //	go test ./e2e -run Faults -seed N          the same broken connections and killed servers again
 //	go test ./e2e -run Faults -long 3h -timeout 0   go on with other seeds
+//	go test ./e2e -run ClusterFaults -kills 100 -node-kills 20   more of them on several servers
 //	go test ./e2e -windows                     the programs for Windows, started by the loader $PARLEY_WINE
 //
 // A scenario is a text archive: commands, one a line, then the files that they need. A line that begins with

@@ -2,15 +2,20 @@ package e2e
 
 import (
 	"flag"
+	"strings"
 	"testing"
 	"time"
 
 	"parley/e2e/fault"
+	"parley/e2e/natstest"
 )
 
 var (
 	seed = flag.Uint64("seed", 0, "make the faults of the seed that a failed test printed")
 	long = flag.Duration("long", 0, "go on making faults for so long; needs -timeout 0")
+
+	serverKills = flag.Int("kills", 0, "kill so many servers of a cluster at least")
+	nodeKills   = flag.Int("node-kills", 0, "kill so many nodes of NATS at least")
 )
 
 // idle is the heartbeat limit of the programs in these tests: short, so that stalls may be longer.
@@ -74,6 +79,33 @@ func runFaults(t *testing.T, cfg fault.Config, seed uint64) *fault.Report {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
 	return report
+}
+
+// TestClusterFaults: the same holds when the conversation has several servers, of which each new connection
+// of a client leads to another, while servers and nodes of NATS are killed.
+func TestClusterFaults(t *testing.T) {
+	if onWindows() {
+		t.Skip("a heartbeat of milliseconds needs a system whose timers are that fine")
+	}
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := fault.Config{Talkers: 12, Cuts: 100, Kills: 30, NodeKills: 2, Servers: 3}
+	cfg.Kills, cfg.NodeKills = max(cfg.Kills, *serverKills), max(cfg.NodeKills, *nodeKills)
+	var urls []string
+	for _, node := range natstest.StartAll(t, 3) {
+		urls = append(urls, node.URL)
+		cfg.Nodes = append(cfg.Nodes, node)
+	}
+	cfg.NATS = strings.Join(urls, ",")
+	first := *seed
+	if first == 0 {
+		first = fault.Seed()
+	}
+	makeFaults(t, cfg, first)
 }
 
 // TestFlawsFound: an event log that breaks its promise when the server is killed does not pass.

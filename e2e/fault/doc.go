@@ -16,5 +16,8 @@
 // times of the kills follow from the seed. The programs' own timing is not in it, so the same seed gives the
 // same faults but not always the same run.
 //
+// The conversation may have several servers, and NATS to keep it. Then each new connection of a client leads
+// to another server, and nodes of NATS are killed, too.
+//
 // A [Flaw] makes an event log that breaks its promise at every kill: a test has the checker find that.
 package fault

@@ -23,27 +23,27 @@ const (
 const unwritten = 20 * time.Millisecond
 
 // kill kills the server and leaves in its state folder what the log would have left there.
-func (f Flaw) kill(r *run) error {
+func (f Flaw) kill(r *run, h *host) error {
 	if f != AnswersSoon {
-		r.server.kill()
+		h.server.kill()
 		if f == LosesLast {
-			return cutLast(r.state())
+			return cutLast(h.state())
 		}
 		return nil
 	}
 	earlier := filepath.Join(r.cfg.Dir, "earlier")
-	if err := os.CopyFS(earlier, os.DirFS(r.state())); err != nil {
+	if err := os.CopyFS(earlier, os.DirFS(h.state())); err != nil {
 		return err
 	}
 	if err := os.Chmod(filepath.Join(earlier, "key"), 0o600); err != nil { // which CopyFS opens for all
 		return err
 	}
 	time.Sleep(unwritten)
-	r.server.kill()
-	if err := os.RemoveAll(r.state()); err != nil {
+	h.server.kill()
+	if err := os.RemoveAll(h.state()); err != nil {
 		return err
 	}
-	return os.Rename(earlier, r.state())
+	return os.Rename(earlier, h.state())
 }
 
 // cutLast removes the last record of the newest segment in a state folder, unless it is its snapshot. Package

@@ -24,7 +24,7 @@ const (
 
 // sample records what the server uses, on systems with /proc.
 func (r *run) sample() {
-	proc := fmt.Sprintf("/proc/%d/", r.server.cmd.Process.Pid)
+	proc := fmt.Sprintf("/proc/%d/", r.hosts[0].server.cmd.Process.Pid)
 	status, err := os.ReadFile(proc + "status")
 	if err != nil {
 		return

@@ -39,7 +39,7 @@ type Proxy struct {
 	// set at construction, never changed
 	faults   *Faults
 	client   int
-	server   string
+	servers  []string // the next connection leads to the next of them
 	listener net.Listener
 	begun    chan struct{} // closed by Begin
 
@@ -51,13 +51,13 @@ type Proxy struct {
 	closed bool
 }
 
-// NewProxy returns a proxy to the server at the address, for the client with that number.
-func NewProxy(f *Faults, client int, server string) (*Proxy, error) {
+// NewProxy returns a proxy to the servers at the addresses, for the client with that number.
+func NewProxy(f *Faults, client int, servers ...string) (*Proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{faults: f, client: client, server: server, listener: l, begun: make(chan struct{}),
+	p := &Proxy{faults: f, client: client, servers: servers, listener: l, begun: make(chan struct{}),
 		open: make(map[*tunnel]bool)}
 	p.running.Go(p.accept)
 	return p, nil
@@ -87,7 +87,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", p.server)
+		far, err := net.Dial("tcp", p.servers[(p.client+number)%len(p.servers)])
 		if err != nil {
 			near.Close()
 			continue

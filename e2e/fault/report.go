@@ -19,6 +19,7 @@ type Report struct {
 	Early       int64 // of connections that had not carried anything to the client
 	Kills       int64 // of the server
 	Stops       int64 // of the server, which was asked to end
+	NodeKills   int64 // of nodes of NATS
 	Stalls      int64 // pauses longer than the heartbeat limit
 	Connections int64 // through the proxies
 	Sessions    int
@@ -39,6 +40,7 @@ func (r *Report) OK() bool { return r.Verdict.OK() && len(r.Troubles) == 0 }
 func (r *Report) Add(o *Report) {
 	for _, c := range []struct{ sum, add *int64 }{
 		{&r.Cuts, &o.Cuts}, {&r.Early, &o.Early}, {&r.Kills, &o.Kills}, {&r.Stops, &o.Stops},
+		{&r.NodeKills, &o.NodeKills},
 		{&r.Stalls, &o.Stalls}, {&r.Connections, &o.Connections}, {&r.Killed, &o.Killed},
 		{&r.Quit, &o.Quit}, {&r.Sent, &o.Sent}, {&r.Refused, &o.Refused},
 		{&r.Deliveries, &o.Deliveries}, {&r.Files, &o.Files}, {&r.Bytes, &o.Bytes},
@@ -60,8 +62,8 @@ func (r *Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, %v: %s\n", r.Seed, r.Took.Round(100*time.Millisecond), r.Progress())
 	fmt.Fprintf(&b, "%d connections, %d cut before anything came, %d stalls, %d clients killed, %d quit, "+
-		"the server ended and started %d times\n",
-		r.Connections, r.Early, r.Stalls, r.Killed, r.Quit, r.Stops)
+		"the server ended and started %d times, %d kills of NATS nodes\n",
+		r.Connections, r.Early, r.Stalls, r.Killed, r.Quit, r.Stops, r.NodeKills)
 	if r.Memory != "" {
 		fmt.Fprintf(&b, "%s\n", r.Memory)
 	}
@@ -88,7 +90,7 @@ func (r *run) report() *Report {
 	return &Report{
 		Troubles: slices.Clone(r.troubles), Seed: r.cfg.Seed, Took: time.Since(r.began),
 		Cuts: r.faults.cuts.Load(), Early: r.faults.early.Load(),
-		Kills: r.kills.Load(), Stops: r.stops.Load(),
+		Kills: r.kills.Load(), Stops: r.stops.Load(), NodeKills: r.nodeKills.Load(),
 		Stalls: r.faults.stalls.Load(), Connections: r.faults.connections.Load(), Sessions: len(r.sessions),
 		Killed: r.killed.Load(), Quit: r.quit.Load(),
 		Sent: r.sent.Load(), Refused: r.refused.Load(), Deliveries: r.deliveries.Load(),

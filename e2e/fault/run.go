@@ -35,9 +35,22 @@ type Config struct {
 	// Progress, if there is one, is called every few seconds.
 	Progress func(*Report)
 
+	// How many servers the conversation has; one, which keeps it in a folder, unless NATS is set. Each new
+	// connection of a client leads to another of them.
+	Servers   int
+	NATS      string // URLs
+	Nodes     []Node // of NATS
+	NodeKills int    // the run does not end before so many
+
 	Flaw Flaw // what is wrong with the server, for a test of the checker
 
 	again bool // downloads go on
+}
+
+// A Node is a node of NATS that can be killed and started again.
+type Node interface {
+	Kill()
+	Start()
 }
 
 // A run is one run. The goroutine of Run sets the fields before it starts others, unless a comment says
@@ -46,7 +59,7 @@ type run struct {
 	cfg     Config
 	began   time.Time
 	faults  *Faults
-	address string     // of the server
+	hosts   []*host
 	shared  string     // the folder that the server shares
 	names   []string   // of the files in it
 	witness *session   // joined first and says nothing
@@ -55,10 +68,10 @@ type run struct {
 
 	next                                                  atomic.Int32 // number of the next session
 	sent, refused, deliveries, files, bytes, killed, quit atomic.Int64
-	kills, stops                                          atomic.Int64 // of the server
+	kills, stops, nodeKills                               atomic.Int64 // of the servers, and of nodes
 
-	restarting sync.Mutex // held while another server takes the place of the one that was killed
-	server     *program   // changed with restarting held, by the goroutine of Run
+	// held while another server takes the place of the one that was killed, which changes a host
+	restarting sync.Mutex
 
 	mu       sync.Mutex // guards the following fields
 	sessions []*session
@@ -206,7 +219,9 @@ func (r *run) reap() {
 			s.proxy.Close()
 		}
 	}
-	if r.server != nil {
-		r.server.kill()
+	for _, h := range r.hosts {
+		if h.server != nil {
+			h.server.kill()
+		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,49 +37,82 @@ func freeAddress() (string, error) {
 	return "", errors.New("no port is free")
 }
 
-// serve starts the server for the first time.
-func (r *run) serve() (err error) {
-	r.address, err = freeAddress()
-	if err != nil {
-		return err
-	}
-	listening, err := r.startServer()
-	if err != nil {
-		return err
-	}
-	return r.awaitServer(listening)
+// A host is where one of the servers runs. The goroutine of Run changes it, with restarting held.
+type host struct {
+	address string
+	folder  string   // its state and its log are in it
+	server  *program // nil before the first
 }
 
-// torn matches what the server says when it was killed while it wrote.
-var torn = regexp.MustCompile(`^server: .*: cut off \d+ bytes of an unfinished write$`)
+func (h *host) state() string { return filepath.Join(h.folder, "state") }
 
-// startServer starts the server. The channel is closed when it listens.
-func (r *run) startServer() (listening <-chan struct{}, err error) {
+// serve starts the servers for the first time.
+func (r *run) serve() error {
+	for i := range max(r.cfg.Servers, 1) {
+		address, err := freeAddress()
+		if err != nil {
+			return err
+		}
+		h := &host{address: address, folder: filepath.Join(r.cfg.Dir, fmt.Sprint("server", i+1))}
+		if err := os.Mkdir(h.folder, 0o777); err != nil {
+			return err
+		}
+		r.hosts = append(r.hosts, h)
+		listening, err := r.startServer(h)
+		if err == nil {
+			err = r.awaitServer(h, listening)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addresses returns those of the servers.
+func (r *run) addresses() (all []string) {
+	for _, h := range r.hosts {
+		all = append(all, h.address)
+	}
+	return all
+}
+
+// torn matches what the server says when it was killed while it wrote, and unreached what it says while nodes
+// of NATS are killed.
+var (
+	torn      = regexp.MustCompile(`^server: .*: cut off \d+ bytes of an unfinished write$`)
+	unreached = regexp.MustCompile(`^server: (waiting for NATS|cannot reach NATS, trying again: ` +
+		`|NATS is reached again$|this server was cut off from the others: )`)
+)
+
+// startServer starts a server. The channel is closed when it listens.
+func (r *run) startServer(h *host) (listening <-chan struct{}, err error) {
 	done := make(chan struct{})
 	line := append(r.cfg.Server[:len(r.cfg.Server):len(r.cfg.Server)], "-rate", "0",
-		"-idle", r.cfg.Idle.String(), "-grace", grace.String(), "-files", r.shared, "-state", r.state(),
-		"-log", filepath.Join(r.cfg.Dir, "server.log"), "-log-text=false", r.address)
-	r.server, err = startProgram(line, r.cfg.Dir, func(line string) {
+		"-idle", r.cfg.Idle.String(), "-grace", grace.String(), "-files", r.shared, "-state", h.state(),
+		"-log", filepath.Join(h.folder, "server.log"), "-log-text=false", h.address)
+	if r.cfg.NATS != "" {
+		line = append(line, "-cluster", r.cfg.NATS)
+	}
+	h.server, err = startProgram(line, r.cfg.Dir, func(line string) {
 		if strings.HasPrefix(line, "listening on ") {
 			close(done)
 		}
 	}, func(line string) {
-		if r.kills.Load() == 0 || !torn.MatchString(line) {
+		killed := r.kills.Load() > 0 && torn.MatchString(line)
+		if !killed && (r.cfg.NATS == "" || !unreached.MatchString(line)) {
 			r.trouble("the server complained: %s", line)
 		}
 	})
 	return done, err
 }
 
-// state returns the folder in which the server keeps the conversation.
-func (r *run) state() string { return filepath.Join(r.cfg.Dir, "state") }
-
-// awaitServer waits until the server listens.
-func (r *run) awaitServer(listening <-chan struct{}) error {
+// awaitServer waits until a server listens.
+func (r *run) awaitServer(h *host, listening <-chan struct{}) error {
 	select {
 	case <-listening:
 		return nil
-	case <-r.server.done:
+	case <-h.server.done:
 	case <-time.After(patience):
 	}
 	r.mu.Lock()
@@ -85,11 +120,11 @@ func (r *run) awaitServer(listening <-chan struct{}) error {
 	return fmt.Errorf("the server does not listen: %s", strings.Join(r.troubles, "; "))
 }
 
-// serverEnded reports whether the server has ended by itself. It waits while a killer restarts the server.
+// serverEnded reports whether a server has ended by itself. It waits while a killer restarts one.
 func (r *run) serverEnded() bool {
 	r.restarting.Lock()
 	defer r.restarting.Unlock()
-	return r.server.hasEnded()
+	return slices.ContainsFunc(r.hosts, func(h *host) bool { return h.server.hasEnded() })
 }
 
 // A killer ends the server again and again, at times that follow from the seed. It belongs to the goroutine
@@ -98,6 +133,8 @@ type killer struct {
 	run  *run
 	rand *rand.Rand
 	at   time.Time // of the next end
+	node time.Time // of the next kill of a node, or its next start
+	down Node      // the one that was killed; nil if there is none
 }
 
 func newKiller(r *run) *killer {
@@ -116,23 +153,24 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(r.Int64N(int64(most-least)))
 }
 
-// restart ends the server and has the same command go on. The next end may come before it has: then restart
+// restart ends a server and has the same command go on. The next end may come before it has: then restart
 // does that again.
 func (k *killer) restart() error {
 	r := k.run
 	r.restarting.Lock()
 	defer r.restarting.Unlock()
+	h := r.hosts[k.rand.IntN(len(r.hosts))]
 	for {
-		if err := k.end(); err != nil {
+		if err := k.end(h); err != nil {
 			return err
 		}
 		begun := time.Now()
-		listening, err := r.startServer()
+		listening, err := r.startServer(h)
 		if err != nil {
 			return err
 		}
 		if k.rand.IntN(startOdds) > 0 {
-			err := r.awaitServer(listening)
+			err := r.awaitServer(h, listening)
 			k.plan(time.Since(begun))
 			return err
 		}
@@ -141,25 +179,52 @@ func (k *killer) restart() error {
 }
 
 // end kills the server as the power button does, or asks it to end.
-func (k *killer) end() error {
+func (k *killer) end(h *host) error {
 	r := k.run
 	if r.cfg.Flaw == Flawless && k.rand.IntN(stopOdds) == 0 {
 		r.stops.Add(1)
-		return r.stop()
+		return h.stop()
 	}
 	r.kills.Add(1)
-	return r.cfg.Flaw.kill(r)
+	return r.cfg.Flaw.kill(r, h)
 }
 
 // stop asks the server to end, as the system does when it shuts down.
-func (r *run) stop() error {
-	_ = r.server.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended: its status says how
-	if !r.server.awaitEnd() {
+func (h *host) stop() error {
+	_ = h.server.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended: its status says how
+	if !h.server.awaitEnd() {
 		return errors.New("the server does not end on SIGTERM")
 	}
 	const bySignal = -1 // it had only just started
-	if code := r.server.cmd.ProcessState.ExitCode(); code != 0 && code != bySignal {
+	if code := h.server.cmd.ProcessState.ExitCode(); code != 0 && code != bySignal {
 		return fmt.Errorf("the server ended with status %d on SIGTERM", code)
 	}
 	return nil
+}
+
+// A node of NATS is killed once in nodePause, and is away for half of that.
+const nodePause = 6 * time.Second
+
+// restartNode kills one of the nodes, which is started again by the next call.
+func (k *killer) restartNode() {
+	nodes := k.run.cfg.Nodes
+	if len(nodes) == 0 || time.Now().Before(k.node) {
+		return
+	}
+	k.node = time.Now().Add(nodePause / 2)
+	if k.down != nil {
+		k.down.Start()
+		k.down = nil
+		return
+	}
+	k.down = nodes[k.rand.IntN(len(nodes))]
+	k.down.Kill()
+	k.run.nodeKills.Add(1)
+}
+
+// mend starts the node that is down.
+func (k *killer) mend() {
+	if k.down != nil {
+		k.down.Start()
+	}
 }

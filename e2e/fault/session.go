@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,23 +55,21 @@ func (r *run) attempt(id int32, proxied bool) (*session, error) {
 		newest: make(map[int32]int32),
 		rand:   rand.New(rand.NewPCG(r.cfg.Seed, 1<<63|uint64(id)))}
 	s.record = Record{ID: id, Refused: make(map[int32]int)}
-	addr := r.address
+	addrs := r.addresses()
 	if proxied {
 		var err error
-		s.proxy, err = NewProxy(r.faults, int(id), r.address)
+		s.proxy, err = NewProxy(r.faults, int(id), r.addresses()...)
 		if err != nil {
 			return nil, err
 		}
-		addr = s.proxy.Addr()
+		addrs = []string{s.proxy.Addr()}
 	}
 	r.add(s)
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
 	line := append(r.cfg.Client[:len(r.cfg.Client):len(r.cfg.Client)],
 		"-idle", r.cfg.Idle.String(), "-reconnect", reconnect.String(), "-history", "0", "-every-join",
-		"-dir", filepath.Join(r.cfg.Dir, "downloads"), name(id), host, port)
+		"-dir", filepath.Join(r.cfg.Dir, "downloads"), name(id),
+		strings.Join(addrs, ","), "1") // each has a port of its own
+	var err error
 	s.prog, err = startProgram(line, r.cfg.Dir, s.printed, s.complained)
 	if err != nil {
 		return nil, err
@@ -111,7 +108,9 @@ var savedLine = regexp.MustCompile(`^(?:saved|have) .* as (.*): \d+ bytes, SHA-2
 
 // expected are beginnings of lines that clients print and that say nothing about the conversation.
 var expected = []string{"welcome to ", "connection lost, reconnecting", "back, nothing missed",
-	"unfinished downloads in ", "server: the server is shutting down: the conversation goes on"}
+	"unfinished downloads in ", "server: the server is shutting down: the conversation goes on",
+	"server: the server cannot reach NATS: ", "server: the server can reach NATS again: ",
+	"server: this server was cut off from the others"}
 
 var downloading = regexp.MustCompile(
 	`^(downloading .*: \d+ bytes|continuing .*: at \d+ of \d+ bytes|have \d+ files, .*)$`)

@@ -45,6 +45,7 @@ func (r *run) storm() {
 	defer tick.Stop()
 	nextReport, nextSample, killer := begun, begun, newKiller(r)
 	for r.faults.Cuts() < int64(r.cfg.Cuts) || r.kills.Load() < int64(r.cfg.Kills) ||
+		r.nodeKills.Load() < int64(r.cfg.NodeKills) ||
 		time.Since(begun) < r.cfg.Time {
 		<-tick.C
 		if r.troubled() || r.over() {
@@ -57,6 +58,7 @@ func (r *run) storm() {
 				break
 			}
 		}
+		killer.restartNode()
 		if r.cfg.Soak && now.After(nextSample) {
 			nextSample = now.Add(weigh)
 			r.sample()
@@ -66,6 +68,7 @@ func (r *run) storm() {
 			r.cfg.Progress(r.report())
 		}
 	}
+	killer.mend()
 	r.faults.Stop()
 	close(stop)
 	talking.Wait()
@@ -73,9 +76,12 @@ func (r *run) storm() {
 
 // over reports whether a session that should stay has ended, and records that.
 func (r *run) over() bool {
-	over := r.server.hasEnded()
-	if over {
-		r.trouble("the server ended: %v", r.server.cmd.ProcessState)
+	over := false
+	for _, h := range r.hosts {
+		if h.server.hasEnded() {
+			over = true
+			r.trouble("the server ended: %v", h.server.cmd.ProcessState)
+		}
 	}
 	for _, s := range r.staying() {
 		if s.prog.hasEnded() {
@@ -152,12 +158,14 @@ func (r *run) drain() {
 		}
 	}
 	r.witness.leave()
-	// fails if the server has ended: its status says how
-	_, _ = io.WriteString(r.server.in, "/quit\n")
-	if !r.server.awaitEnd() {
-		r.trouble("the server does not end on /quit")
-	} else if code := r.server.cmd.ProcessState.ExitCode(); code != 0 {
-		r.trouble("the server ended with status %d", code)
+	for _, h := range r.hosts {
+		// fails if the server has ended: its status says how
+		_, _ = io.WriteString(h.server.in, "/quit\n")
+		if !h.server.awaitEnd() {
+			r.trouble("the server does not end on /quit")
+		} else if code := h.server.cmd.ProcessState.ExitCode(); code != 0 {
+			r.trouble("the server ended with status %d", code)
+		}
 	}
 }
 

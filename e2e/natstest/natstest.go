@@ -58,7 +58,7 @@ func FreePort() (port int, err error) {
 	return 0, err
 }
 
-// A Node is one node of NATS, alone.
+// A Node is one node of NATS.
 type Node struct {
 	URL string
 
@@ -68,7 +68,10 @@ type Node struct {
 }
 
 // Start starts a node, which ends with the test.
-func Start(t testing.TB) *Node {
+func Start(t testing.TB) *Node { return StartAll(t, 1)[0] }
+
+// StartAll starts nodes that are a cluster if they are several. They end with the test.
+func StartAll(t testing.TB, nodes int) []*Node {
 	t.Helper()
 	path, err := Program()
 	switch {
@@ -77,15 +80,31 @@ func Start(t testing.TB) *Node {
 	case err != nil:
 		t.Skip("nats-server cannot be built here: ", err)
 	}
-	port, err := FreePort()
-	if err != nil {
-		t.Fatal(err)
+	port := func() int {
+		port, err := FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	n := &Node{t: t, URL: fmt.Sprint("nats://127.0.0.1:", port)}
-	n.line = []string{path, "-a", "127.0.0.1", "-p", fmt.Sprint(port), "-js", "-sd", t.TempDir()}
-	t.Cleanup(n.Kill)
-	n.Start()
-	return n
+	var routes []string
+	for range nodes {
+		routes = append(routes, fmt.Sprint("nats://127.0.0.1:", port()))
+	}
+	var all []*Node
+	for i, route := range routes {
+		at := port()
+		n := &Node{t: t, URL: fmt.Sprint("nats://127.0.0.1:", at)}
+		n.line = []string{path, "-a", "127.0.0.1", "-p", fmt.Sprint(at), "-js", "-sd", t.TempDir()}
+		if nodes > 1 {
+			n.line = append(n.line, "-n", fmt.Sprint("n", i+1), "-cluster_name", "nodes", "-cluster", route,
+				"-routes", strings.Join(routes, ","), "-no_advertise")
+		}
+		t.Cleanup(n.Kill)
+		n.Start()
+		all = append(all, n)
+	}
+	return all
 }
 
 // Start starts a node again that was killed.
