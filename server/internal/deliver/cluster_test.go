@@ -12,6 +12,7 @@ import (
 	"parley/server/internal/deliver"
 	"parley/server/internal/eventlog"
 	"parley/server/internal/room"
+	"parley/server/internal/transport"
 	"parley/server/wire"
 )
 
@@ -184,4 +185,23 @@ func TestServerGone(t *testing.T) {
 	if err := alice.conn.Reply(); !errors.Is(err, deliver.ErrEnded) {
 		t.Errorf("the connection to the server that was gone: %v, want ErrEnded", err)
 	}
+}
+
+// A connection that waits for its entry is not taken for that of another server's entry.
+func TestServersApart(t *testing.T) {
+	l := &sharedLog{t: t}
+	one, two := l.server(1), l.server(2)
+	server, nc := tcp(t)
+	e := room.Entry{Kind: room.Join, Name: []byte("alice"), Token: hash("token")}
+	waiting, err := one.Newcomer(transport.New(server), e, "token", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	join(t, two, networks[0], "bob")
+	conn, err := one.open(waiting, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := attach(t, server, nc, conn)
+	alice.expect("WELCOME welcome to parley, alice: 2 people are here", "JOINED alice")
 }
