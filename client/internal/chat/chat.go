@@ -95,7 +95,8 @@ func Run(cfg Config, ui UI, conn *link.Conn, welcome wire.Message, input <-chan 
 	c.session.Attach(welcome)
 	c.use(conn)
 	c.show("%s", welcome.Text)
-	c.background(c.showParts)
+	began := time.Now()
+	c.background(func() { c.showParts(began) })
 	var err error // nothing can be shown any more
 	for c.phase != over && err == nil {
 		if len(c.conn.Lines()) == 0 {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -274,9 +275,9 @@ func (c *Chat) cancel(string) error {
 	return nil
 }
 
-// showParts shows which downloads an earlier client has not finished.
-func (c *Chat) showParts() {
-	parts := download.Parts(c.cfg.Folder)
+// showParts shows which downloads were not finished before a time, when the chat began.
+func (c *Chat) showParts(began time.Time) {
+	parts := download.Parts(c.cfg.Folder, began)
 	if len(parts) == 0 {
 		return
 	}

@@ -51,6 +51,9 @@ func playIn(t *testing.T, cfg Config, files map[string]string, steps string) (
 		if err := os.WriteFile(name, []byte(content), 0o666); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.Chtimes(name, time.Time{}, time.Unix(0, 0)); err != nil { // before the bubble's time
+			t.Fatal(err)
+		}
 	}
 	lines, _ = play(t, cfg, steps)
 	for i := range lines {

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// ends the name of a part, and of no file that a person or another program makes: a part is overwritten
+	// ends the name of a part, and of no file that a person or another program makes: a part is
+	// overwritten
 	partSuffix = ".parley-part"
 	maxElement = 255 // bytes of one element of a path: what every system can hold
 	maxExt     = 20  // bytes of an extension that stays when a name is cut
@@ -102,13 +103,17 @@ func modified(version string) time.Time {
 	return time.UnixMilli(int64(n))
 }
 
-// Parts returns the unfinished downloads: the paths below the folder of the files that have a part there.
-func Parts(folder string) (names []string) {
+// Parts returns the unfinished downloads: the paths below the folder of the files that have a part there,
+// which was last written before a time.
+func Parts(folder string, before time.Time) (names []string) {
 	fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && strings.HasSuffix(name, partSuffix) {
+		if err != nil || !d.Type().IsRegular() || !strings.HasSuffix(name, partSuffix) {
+			return nil // also after an error: the other folders are searched
+		}
+		if info, err := d.Info(); err == nil && info.ModTime().Before(before) {
 			names = append(names, strings.TrimSuffix(name, partSuffix))
 		}
-		return nil // also after an error: the other folders are searched
+		return nil
 	})
 	return names
 }

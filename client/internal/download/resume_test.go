@@ -148,8 +148,11 @@ func TestTwoClients(t *testing.T) {
 func TestRemove(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.parley-part": "ab", "b.parley-part": "ab", "c.txt": "c"})
-	if diff := cmp.Diff([]string{"a", "b"}, Parts(dir)); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b"}, Parts(dir, time.Now().Add(time.Hour))); diff != "" {
 		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+	if later := Parts(dir, time.Now().Add(-time.Hour)); later != nil {
+		t.Errorf("parts that were written later are shown: %v", later)
 	}
 	Remove(dir, "a")
 	Remove(dir, "c.txt")
@@ -199,7 +202,7 @@ func TestEmptyPartIsRemoved(t *testing.T) {
 		t.Error("there is room for a byte where none is free")
 	}
 	p.Close()
-	if parts := Parts(dir); parts != nil {
+	if parts := Parts(dir, time.Now().Add(time.Hour)); parts != nil {
 		t.Errorf("left: %q", parts)
 	}
 }
