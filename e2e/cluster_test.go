@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os/exec"
 	"strings"
 
@@ -91,5 +92,7 @@ func member(c *call) {
 	c.await(a, a.out, "listening on {ADDR}")
 	c.ts.Setenv(name, c.ts.Getenv("ADDR"))
 	c.ts.Setenv("HOST", c.ts.Getenv("ADDR"))
-	c.ts.Setenv("PORT", "1") // of those hosts that have none
+	_, port, err := net.SplitHostPort(c.ts.Getenv("ADDR"))
+	c.check(err)
+	c.ts.Setenv("PORT", port)
 }

@@ -126,7 +126,7 @@
 //	                     again with what it had
 //	member [-cable] NAME [flag...]
 //	                     start a server, named NAME, of the conversation that is kept at $NATS; $NAME and
-//	                     $HOST are its address; -cable connects it to NATS by a cable
+//	                     $HOST are its address, $PORT its port; -cable connects it to NATS by a cable
 //
 // Files and the rest.
 //
