@@ -117,7 +117,8 @@ func (r *run) awaitServer(h *host, listening <-chan struct{}) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return fmt.Errorf("the server does not listen: %s", strings.Join(r.troubles, "; "))
+	return fmt.Errorf("the server does not listen (%v): %s", h.server.cmd.ProcessState,
+		strings.Join(r.troubles, "; "))
 }
 
 // serverEnded reports whether a server has ended by itself. It waits while a killer restarts one.
