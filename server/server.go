@@ -149,8 +149,8 @@ func (a *app) trouble(err error) {
 		a.running.Go(a.keepAlive)
 	default:
 		a.log.Info("state written again")
-		a.warn(a.keeper().works)
 		a.tell(fmt.Sprintf("the server can %s again: messages go on", a.keeper().does))
+		a.warn(a.keeper().works)
 	}
 }
 

@@ -101,7 +101,8 @@ func alike(t *testing.T, want, got *member) {
 // All servers apply the same entries in the same order, each entry once, though NATS is killed meanwhile; one
 // that comes later begins with a snapshot.
 func TestCluster(t *testing.T) {
-	defer func(n int) { snapshotEvery = n }(snapshotEvery)
+	n := snapshotEvery
+	t.Cleanup(func() { snapshotEvery = n }) // after the logs are closed
 	snapshotEvery = 1 << 10
 	node := natstest.Start(t)
 	const servers, proposals = 3, 100
