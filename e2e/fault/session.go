@@ -35,13 +35,13 @@ type session struct {
 	complaints []string        // lines on standard error other than refusals
 }
 
-// attempts is how often a client may fail to join: a busy machine may not answer within the heartbeat limit,
-// and the server may be killed meanwhile.
-const attempts = 20
+// joinTime is how long clients may fail to join: a busy machine may not answer within the heartbeat limit,
+// and the server may be killed, and be slow to start again, meanwhile.
+const joinTime = time.Minute
 
 // join starts a client and waits until it has joined. Through a proxy, faults may begin then.
 func (r *run) join(proxied bool) (s *session, err error) {
-	for range attempts {
+	for begun := time.Now(); time.Since(begun) < joinTime; time.Sleep(r.cfg.Pace) {
 		s, err = r.attempt(r.next.Add(1), proxied)
 		if err == nil || r.serverEnded() {
 			break
