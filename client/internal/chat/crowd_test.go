@@ -37,9 +37,9 @@ func attend(t *testing.T, steps func(come func(verb wire.Verb, name, text string
 	})
 }
 
-// pass lets time pass, and the chat show what is due then.
+// pass lets time pass. Meanwhile the chat shows crowds when they are due.
 func pass(c *Chat, d time.Duration) {
-	const after = time.Microsecond // what is due at the end is shown
+	const after = time.Microsecond // so that a crowd that is due at the end is shown
 	for end := time.Now().Add(d + after); time.Now().Before(end); {
 		select {
 		case <-c.crowd.due:

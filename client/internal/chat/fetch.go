@@ -105,7 +105,7 @@ func (f *fetcher) ask() bool {
 }
 
 // fits returns an error, which says how to get it all the same, if so many bytes that nobody has agreed to
-// would take more than half of what is free.
+// would take more than half of the free space.
 func (f *fetcher) fits(w *want, size uint64) error {
 	room, known := freeSpace(f.chat.cfg.Folder)
 	if !known || w.sure || size <= max(room/2, unasked) {

@@ -36,7 +36,7 @@ func TestHostileServer(t *testing.T) {
 	}
 }
 
-// A list that does not go on is given up, with what waits for it; later ones are not mistaken for it.
+// A list that stalls is given up, and so are the commands that need it; later lists are not mistaken for it.
 func TestUnfinishedList(t *testing.T) {
 	got, status := play(t, Config{Folder: t.TempDir(), Person: true}, `
 		. /who
@@ -135,7 +135,7 @@ func TestLongLists(t *testing.T) {
 	compare(t, "u1000, u1001\n"+row+"1001", ends, 0, 0)
 }
 
-// A download that is much larger than the list says, or than half of what is free, is not begun before the
+// A download that is much larger than the list says, or than half of the free space, is not begun before the
 // user agrees.
 func TestTooLarge(t *testing.T) {
 	defer func(old func(string) (uint64, bool)) { freeSpace = old }(freeSpace)

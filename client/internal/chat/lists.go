@@ -100,7 +100,7 @@ func (c *Chat) onRowDue() {
 	}
 }
 
-// endList gives up the list for verb, and what waits for it.
+// endList gives up the list for verb, and the callbacks that need it.
 func (c *Chat) endList(verb wire.Verb) {
 	c.lists[verb].callbacks = nil
 	if verb == wire.Files {
