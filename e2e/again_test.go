@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parley/e2e/fault"
 )
 
 // startsAgain starts the server once more, on a copy of the state that a scenario left in dir, and ends it
@@ -24,11 +26,7 @@ func startsAgain(dir string, env []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.CopyFS(filepath.Join(dir, "ServerState"), os.DirFS(state)); err != nil {
-		return err
-	}
-	key := filepath.Join(dir, "ServerState", "key") // whose copy others may read
-	if err := os.Chmod(key, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := fault.CopyState(filepath.Join(dir, "ServerState"), state); err != nil {
 		return err
 	}
 	line := program("server", "127.0.0.1:0")

@@ -81,6 +81,24 @@ func (a *attacker) repeat(ctx context.Context, n int, do func(i int) error) (don
 	return succeeded.Load(), first
 }
 
+// endless is more often than anything can be done while an attack lasts.
+const endless = 1 << 30
+
+// connect has do use one connection after the other until the context ends, each for a limited time.
+func (a *attacker) connect(ctx context.Context, limit time.Duration, do func(s *session) error) (done int64,
+	first error) {
+
+	return a.repeat(ctx, endless, func(int) error {
+		s, err := dial(ctx, a.from, a.addr)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		s.SetDeadline(time.Now().Add(limit))
+		return do(s)
+	})
+}
+
 // report says how far an attack came.
 func report(what string, done int64, err error) string {
 	if err != nil {
@@ -207,27 +225,24 @@ func (s *session) follow(taken int) error {
 func longName(i int) string { return fmt.Sprintf("%0*d", wire.MaxName, i) }
 
 func who(ctx context.Context, a *attacker) string {
-	done, err := a.repeat(ctx, 3000, func(i int) error {
-		s, err := a.enter(ctx, longName(i), false)
+	return a.ask(ctx, "WHO", 3000, longName)
+}
+
+// ask has many sessions ask for a list that they do not read, and then go on asking.
+func (a *attacker) ask(ctx context.Context, verb string, sessions int, name func(i int) string) string {
+	done, err := a.repeat(ctx, sessions, func(i int) error {
+		s, err := a.enter(ctx, name(i), false)
 		if err == nil {
-			err = s.say("WHO")
+			err = s.say("%s", verb)
 		}
 		return err
 	})
-	a.again(ctx, "WHO\n")
+	a.again(ctx, verb+"\n")
 	return report("asked", done, err)
 }
 
 func listFiles(ctx context.Context, a *attacker) string {
-	done, err := a.repeat(ctx, 300, func(i int) error {
-		s, err := a.enter(ctx, fmt.Sprint("x", i), false)
-		if err == nil {
-			err = s.say("FILES")
-		}
-		return err
-	})
-	a.again(ctx, "FILES\n")
-	return report("asked", done, err)
+	return a.ask(ctx, "FILES", 300, func(i int) string { return fmt.Sprint("x", i) })
 }
 
 // again has all that are held send a line on and on.
@@ -301,7 +316,6 @@ func mailboxes(ctx context.Context, a *attacker) string {
 }
 
 func joinFlood(ctx context.Context, a *attacker) string {
-	const endless = 1 << 30
 	done, err := a.repeat(ctx, endless, func(i int) error {
 		s, err := join(ctx, a.from, a.addr, fmt.Sprint("x", i%1000))
 		if err != nil {
@@ -315,18 +329,11 @@ func joinFlood(ctx context.Context, a *attacker) string {
 
 func fillLog(ctx context.Context, a *attacker) string {
 	line := strings.Repeat("HELLO parley/1 "+strings.Repeat("n", 4000)+" 0\n", 3)
-	const endless = 1 << 30
-	done, err := a.repeat(ctx, endless, func(int) error {
-		s, err := dial(ctx, a.from, a.addr)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		s.SetDeadline(time.Now().Add(time.Second))
+	done, err := a.connect(ctx, time.Second, func(s *session) error {
 		if err := s.say("%s", line); err != nil {
 			return err
 		}
-		_, err = io.Copy(io.Discard, s.lines)
+		_, err := io.Copy(io.Discard, s.lines)
 		return err
 	})
 	return report("connected", done, err)
@@ -344,14 +351,7 @@ func device() *tls.Config {
 
 func handshakes(ctx context.Context, a *attacker) string {
 	config := device()
-	const endless = 1 << 30
-	done, err := a.repeat(ctx, endless, func(int) error {
-		s, err := dial(ctx, a.from, a.addr)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		s.SetDeadline(time.Now().Add(patience))
+	done, err := a.connect(ctx, patience, func(s *session) error {
 		return tls.Client(s.Conn, config).HandshakeContext(ctx)
 	})
 	return report("made", done, err)
@@ -372,18 +372,11 @@ func (r *recorder) Close() error                     { return nil }
 func halfHandshakes(ctx context.Context, a *attacker) string {
 	var r recorder
 	tls.Client(&r, device()).Handshake() // which fails after its first message
-	const endless = 1 << 30
-	done, err := a.repeat(ctx, endless, func(int) error {
-		s, err := dial(ctx, a.from, a.addr)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		s.SetDeadline(time.Now().Add(time.Second))
+	done, err := a.connect(ctx, time.Second, func(s *session) error {
 		if _, err := s.Write(r.written.Bytes()); err != nil {
 			return err
 		}
-		_, err = s.lines.ReadByte() // when the server has computed
+		_, err := s.lines.ReadByte() // when the server has computed
 		return err
 	})
 	return report("begun", done, err)

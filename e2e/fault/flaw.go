@@ -3,6 +3,8 @@ package fault
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,10 +34,7 @@ func (f Flaw) kill(r *run, h *host) error {
 		return nil
 	}
 	earlier := filepath.Join(r.cfg.Dir, "earlier")
-	if err := os.CopyFS(earlier, os.DirFS(h.state())); err != nil {
-		return err
-	}
-	if err := os.Chmod(filepath.Join(earlier, "key"), 0o600); err != nil { // which CopyFS opens for all
+	if err := CopyState(earlier, h.state()); err != nil {
 		return err
 	}
 	time.Sleep(unwritten)
@@ -44,6 +43,19 @@ func (f Flaw) kill(r *run, h *host) error {
 		return err
 	}
 	return os.Rename(earlier, h.state())
+}
+
+// CopyState copies a server's state folder to a new one. Only its owner can read the key in it, as the server
+// demands.
+func CopyState(to, from string) error {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return err
+	}
+	err := os.Chmod(filepath.Join(to, "key"), 0o600) // which CopyFS opens for all
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // cutLast removes the last record of the newest segment in a state folder, unless it is its snapshot. Package
