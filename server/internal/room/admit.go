@@ -34,8 +34,9 @@ type admission struct {
 // the door closed learn nothing from those that come after it.
 func (r *Room) admit(e Entry) (a admission, refused *wire.ProtocolError) {
 	name := string(e.Name)
-	a.old = r.names[wire.NameKey(name)]
-	owner := r.owners[wire.NameKey(name)]
+	key := wire.NameKey(name)
+	a.old = r.names[key]
+	owner := r.owners[key]
 	if len(e.Addr) == 0 && len(e.Device) == 0 { // an entry of version 1, which had no other rule
 		return a, e.taken(a.old, false)
 	}

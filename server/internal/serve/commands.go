@@ -82,7 +82,7 @@ func (c *client) settle(err error) error {
 
 // log returns the log for events of the session.
 func (c *client) log() *slog.Logger {
-	source := asynclog.Source{Class: asynclog.Member, Addr: Address(c.nc.RemoteAddr().String())}
+	source := asynclog.Source{Class: asynclog.Member, Addr: c.guest.address.key}
 	return c.Log.With("source", source, "name", c.conn.Name())
 }
 

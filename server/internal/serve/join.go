@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -110,7 +109,7 @@ func bye(text string) wire.Message { return wire.Message{Verb: wire.Bye, Text: [
 func (c *client) entry(kind room.Kind, token string) room.Entry {
 	now := time.Now()
 	return room.Entry{Kind: kind, Time: uint64(now.UnixMilli()), Token: hash(token), Device: c.nc.Key(),
-		Addr: []byte(Address(c.nc.RemoteAddr().String())), Text: []byte(now.Format("2006-01-02 15:04"))}
+		Addr: []byte(c.guest.address.key), Text: []byte(now.Format("2006-01-02 15:04"))}
 }
 
 // Address returns what stands for all addresses of one machine: an IPv4 address, or the first 64 bits of an
@@ -249,9 +248,7 @@ func (c *client) lost(reason string) {
 
 // Invite invites someone to have a name, and returns the code; "" if it is refused, of which Audit tells.
 func (s *Server) Invite(name string) (code string) {
-	var b [16]byte
-	rand.Read(b[:])
-	code = strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+	code = strings.ToLower(rand.Text())
 	s.Commit(room.Entry{Kind: room.Invite, Name: []byte(name), Token: hash(code)})
 	invited := false
 	s.Hub.View(func(r *room.Room) { invited = r.Invited(hash(code)) })

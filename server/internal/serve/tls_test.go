@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"testing"
 
 	"parley/server/internal/transport"
 	"parley/server/wire"
+	"parley/server/wire/wiretest"
 )
 
 // newDevice returns what a client with a key of its own says.
@@ -106,30 +106,13 @@ func TestTLSEnds(t *testing.T) {
 	}
 }
 
-// firstRecord returns what a client of TLS sends first.
-func firstRecord(t testing.TB, config *tls.Config) []byte {
-	t.Helper()
-	near, far := net.Pipe()
-	defer far.Close()
-	go func() {
-		tls.Client(near, config).Handshake() // which fails
-		near.Close()
-	}()
-	record := make([]byte, 4096)
-	n, err := far.Read(record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return record[:n]
-}
-
 // FuzzFirstBytes: whatever a connection begins with, and from wherever it comes, nothing panics or hangs, and
 // the server goes on.
 func FuzzFirstBytes(f *testing.F) {
 	device := newDevice(f)
-	hello := firstRecord(f, device)
-	old := firstRecord(f, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
-	retry := firstRecord(f,
+	hello := wiretest.FirstRecord(f, device)
+	old := wiretest.FirstRecord(f, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
+	retry := wiretest.FirstRecord(f,
 		&tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.CurveP521}})
 	for _, seed := range [][]byte{
 		{}, {0}, {0x16}, []byte("HELLO parley/1 eve 0\nQUIT\n"), []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),

@@ -19,6 +19,7 @@ import (
 
 	"parley/server/internal/transport"
 	"parley/server/wire"
+	"parley/server/wire/wiretest"
 )
 
 // A client is known by its key, and may have none.
@@ -120,27 +121,10 @@ func TestPlainStranger(t *testing.T) {
 	}
 }
 
-// hello returns the first record of a handshake.
-func hello(t testing.TB) []byte {
-	t.Helper()
-	near, far := net.Pipe()
-	defer far.Close()
-	go func() {
-		tls.Client(near, clientConfig()).Handshake()
-		near.Close()
-	}()
-	record := make([]byte, 4096)
-	n, err := far.Read(record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return record[:n]
-}
-
 // Handshakes that stall end at the connection's deadline, and keep nobody from making theirs meanwhile.
 func TestStall(t *testing.T) {
 	gate := transport.NewGate(newKey(t), false)
-	record := hello(t)
+	record := wiretest.FirstRecord(t, clientConfig())
 	places, _ := gate.Places()
 	each := places + 5 // of three kinds
 	opened := make(chan error, 3*each)

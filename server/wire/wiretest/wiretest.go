@@ -4,6 +4,7 @@ package wiretest
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -216,4 +217,21 @@ func TCP(t testing.TB) (server, client net.Conn) {
 	}
 	t.Cleanup(func() { server.Close() })
 	return server, client
+}
+
+// FirstRecord returns what a client of TLS sends first.
+func FirstRecord(t testing.TB, config *tls.Config) []byte {
+	t.Helper()
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() {
+		tls.Client(near, config).Handshake() // which fails
+		near.Close()
+	}()
+	record := make([]byte, 4096)
+	n, err := far.Read(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record[:n]
 }
